@@ -1,0 +1,1 @@
+"""What the lessons share. Importing this package loads nothing; each module says what it needs."""

@@ -1,0 +1,5 @@
+"""Sliders with a picture that follows them, one explorer a file. None of them loads torch until asked for a layer."""
+
+from helpers.explorers.convolution import ConvolutionExplorer
+
+__all__ = ["ConvolutionExplorer"]

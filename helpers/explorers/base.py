@@ -1,0 +1,75 @@
+"""What the explorers share in Python: sliders that are also attributes, above a view drawn in the browser."""
+
+from __future__ import annotations
+
+import operator
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import traitlets
+
+FOLDER = Path(__file__).parent
+
+
+def browser_code(file_name: str) -> str:
+    """The JavaScript of one explorer as one module: anywidget takes one text, so what all share is joined in front."""
+    return (FOLDER / "shared.js").read_text("utf-8") + (FOLDER / file_name).read_text("utf-8")
+
+
+class View(anywidget.AnyWidget):
+    """A picture that watches the sliders' models in the browser: it follows with the kernel busy, or with none."""
+
+    _css = (FOLDER / "shared.css").read_text("utf-8")
+    sliders = traitlets.Dict().tag(sync=True, **ipywidgets.widget_serialization)
+
+
+class Slider:
+    """An explorer's attribute that *is* a slider's value: reading it reads the slider, setting it moves the slider."""
+
+    def __init__(self, label: str, low: int, high: int):
+        self.label, self.low, self.high = label, low, high
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, explorer, owner=None):
+        return self if explorer is None else explorer.sliders[self.name].value
+
+    def __set__(self, explorer, value):
+        explorer.sliders[self.name].value = self.checked(value)
+
+    def checked(self, value) -> int:
+        """`value` as an int; a TypeError or ValueError says which values the slider has."""
+        accepted = f"{self.name} is a whole number from {self.low} to {self.high}"
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise TypeError(f"{accepted}; got {value!r}.") from None
+        if not self.low <= number <= self.high:
+            nearest = min(max(number, self.low), self.high)
+            raise ValueError(f"{accepted}; got {number}. The nearest is {nearest}.")
+        return number
+
+    def widget(self, value) -> ipywidgets.IntSlider:
+        """The slider itself."""
+        return ipywidgets.IntSlider(
+            value=self.checked(value),
+            min=self.low,
+            max=self.high,
+            description=self.label,
+            style={"description_width": "68px"},
+            layout={"width": "215px", "margin": "2px 6px 2px 0"},
+        )
+
+
+class Explorer(ipywidgets.VBox):
+    """Sliders in a row that wraps, and a view below that follows them. The sliders are the only state."""
+
+    def __init__(self, view: View, **values):
+        declared = {name: item for name, item in vars(type(self)).items() if isinstance(item, Slider)}
+        self.sliders = {name: declared[name].widget(value) for name, value in values.items()}
+        self.view = view
+        view.sliders = self.sliders
+        row = ipywidgets.Box(list(self.sliders.values()), layout={"flex_flow": "row wrap"})
+        super().__init__([row, view])

@@ -1,0 +1,403 @@
+// ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
+
+/** Where everything lies for one setting: integers only, from the formula in torch's Conv2d documentation. */
+function geometry({ size, kernel_size, stride, padding, dilation }) {
+  const padded = size + 2 * padding;
+  const span = dilation * (kernel_size - 1) + 1;
+  const room = padded - span; // how far the kernel can move
+  const out = room < 0 ? 0 : Math.floor(room / stride) + 1;
+  const read = new Set(); // rows (and columns: both are alike) of the padded input that some output reads
+  for (let place = 0; place < out; place++)
+    for (let k = 0; k < kernel_size; k++) read.add(place * stride + k * dilation);
+  const dropped = out ? room % stride : 0; // behind the last window
+  return { padded, span, room, out, read, dropped };
+}
+
+/** The factors of one output number, [pixel, weight] in reading order. */
+function windowTerms(pixel, weights, { row, column }, { stride, dilation }) {
+  return weights.flatMap((line, i) =>
+    line.map((weight, j) => [pixel(row * stride + i * dilation, column * stride + j * dilation), weight]),
+  );
+}
+
+/** One output number: the sum of weight times pixel. */
+function windowSum(pixel, weights, { row, column }, { stride, dilation }) {
+  let sum = 0;
+  for (let i = 0; i < weights.length; i++)
+    for (let j = 0; j < weights.length; j++)
+      sum += weights[i][j] * pixel(row * stride + i * dilation, column * stride + j * dilation);
+  return sum;
+}
+
+const sameWeights = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+/** Why a setting has no output: the sentence, the smallest changes within the sliders' reach, and torch's message. */
+function explain({ size, kernel_size, padding, dilation }, { padded, span }, highest) {
+  const named = dilation > 1 ? `, spread over ${dilation}·(${kernel_size} − 1) + 1 = ${span} by dilation ${dilation}` : "";
+  const morePadding = Math.ceil((span - size) / 2);
+  const smallerKernel = Math.floor((padded - 1) / dilation) + 1;
+  const smallerDilation = Math.floor((padded - 1) / (kernel_size - 1));
+  const largerInput = span - 2 * padding;
+  const changes = [
+    morePadding <= highest.padding && `padding ${morePadding}`,
+    `kernel ${smallerKernel}`,
+    smallerDilation >= 1 && dilation > 1 && `dilation ${smallerDilation}`,
+    largerInput <= highest.size && `input size ${largerInput}`,
+  ].filter(Boolean);
+  return {
+    problem:
+      `The kernel (${kernel_size}${named}) is larger than the padded input (${size} + 2·${padding} = ${padded}): ` +
+      "there is no place to put it.",
+    remedy: `Smallest change that works: ${changes.join(" · or ")}`,
+    torch:
+      `PyTorch says: RuntimeError: Calculated padded input size per channel: (${padded} x ${padded}). ` +
+      `Kernel size: (${span} x ${span}). Kernel size can't be greater than actual input size`,
+  };
+}
+
+/**
+ * Which cells take part in the one pointed at, as a test for each grid: an output's window, an input cell's readers,
+ * a weight's factors. `tap(place, index)` is which row (or column) of the kernel an output lays on an input index.
+ */
+function takingPart(at, { kernel_size, stride, dilation }, out) {
+  const tap = (place, index) => {
+    const k = (index - place * stride) / dilation;
+    return Number.isInteger(k) && k >= 0 && k < kernel_size ? k : -1;
+  };
+  const same = (row, column) => row === at.row && column === at.column;
+  const reads = (place, index) => tap(place, index) >= 0;
+  const multiplied = (index, k) => {
+    const place = (index - k * dilation) / stride;
+    return Number.isInteger(place) && place >= 0 && place < out;
+  };
+  const never = () => false;
+  const tests = {
+    input: { input: same, kernel: never, output: (row, column) => reads(row, at.row) && reads(column, at.column) },
+    kernel: {
+      input: (row, column) => multiplied(row, at.row) && multiplied(column, at.column),
+      kernel: same,
+      output: never,
+    },
+    output: {
+      input: (row, column) => reads(at.row, row) && reads(at.column, column),
+      kernel: never,
+      output: same,
+    },
+  };
+  return { ...tests[at.grid], tap };
+}
+
+/** Below the picture: what the pointed-at cell takes part in, and what is never read. */
+function notes({ stride, padding }, { padded, out, read, dropped }, at, part) {
+  const sentences = [];
+  if (at.grid === "input") {
+    const places = Array.from({ length: out * out }, (_, index) => [Math.floor(index / out), index % out]);
+    const readers = places.filter(([row, column]) => part.output(row, column)).length;
+    const where = `Row ${at.row}, column ${at.column} of the padded input`;
+    sentences.push(readers ? `${where} is read by ${plural(readers, "output")}.` : `${where} is never read.`);
+  }
+  if (at.grid === "kernel")
+    sentences.push(`weight[${at.row}, ${at.column}] multiplies ${plural(out * out, "cell")}, one for each output.`);
+  if (dropped) {
+    const which = dropped > 1 ? `last ${dropped} rows and columns` : "last row and column";
+    sentences.push(`The ${which} ${dropped > padding ? "" : "of padding "}are never read: the floor drops them.`);
+  }
+  const between = padded - dropped - read.size;
+  if (between) sentences.push(`${plural(between, "row")} and ${plural(between, "column")} are stepped over.`);
+  return sentences.join(" ");
+}
+
+/** The formula, in words and with this setting's numbers; `write` fills the numbers in. */
+function makeFormula() {
+  const words = make("div", "cs-words", "out = ⌊(", make("span", "cs-input-ink", "in"), " + 2·");
+  words.append(make("span", "cs-padding-ink", "padding"), " − dilation·(", make("span", "cs-kernel-ink", "kernel"));
+  words.append(" − 1) − 1) / stride⌋ + 1");
+  const parts = {
+    size: make("b", "cs-input-ink"),
+    padding: make("b", "cs-padding-ink"),
+    dilation: make("b"),
+    kernel_size: make("b", "cs-kernel-ink"),
+    stride: make("b"),
+    result: make("span"),
+    out: make("b", "cs-output-ink"),
+    mark: make("span"),
+  };
+  const { size, padding, dilation, kernel_size, stride, result, out, mark } = parts;
+  const numbers = make("div", "cs-numbers", "= ⌊(", size, " + 2·", padding, " − ", dilation, "·(", kernel_size);
+  numbers.append(" − 1) − 1) / ", stride, "⌋ + 1 = ", result, out, mark);
+  return {
+    root: make("div", "cs-formula", words, numbers),
+    write(values, { room, out: size }) {
+      for (const name of ["size", "padding", "dilation", "kernel_size", "stride"]) setText(parts[name], values[name]);
+      const quotient = room / values.stride;
+      const shown = Number.isInteger(quotient) ? quotient : Math.round(quotient * 100) / 100;
+      setText(result, `⌊${written(shown)}⌋ + 1 = `);
+      setText(out, written(Math.floor(quotient) + 1));
+      setText(mark, size ? "" : " ✗");
+      setClass(numbers, size ? "cs-numbers" : "cs-numbers cs-wrong");
+    },
+  };
+}
+
+/** `output[0, 0] = 1·1 + …`: at most 49 terms, kept and filled in place. */
+function makeSum() {
+  const head = make("span");
+  const total = make("b", "cs-output-ink");
+  const root = make("div", "cs-sum");
+  const terms = Array.from({ length: 49 }, (_, index) => {
+    const value = make("span", "cs-input-ink");
+    const weight = make("span", "cs-kernel-ink");
+    return { value, weight, root: make("span", "", index ? " + " : "", make("span", "cs-term", value, "·", weight)) };
+  });
+  let shown = 0;
+  return {
+    root,
+    write(place, factors, sum) {
+      if (shown !== factors.length) {
+        shown = factors.length;
+        root.replaceChildren(head, ...terms.slice(0, shown).map((term) => term.root), " = ", total);
+      }
+      setText(head, `output[${place.row}, ${place.column}] = `);
+      factors.forEach(([value, weight], index) => {
+        setText(terms[index].value, written(value));
+        setText(terms[index].weight, factor(weight));
+      });
+      setText(total, written(sum));
+    },
+  };
+}
+
+/** The panels' elements, empty. */
+function makeFigure() {
+  const grids = {
+    input: makeGrid("input"),
+    kernel: makeGrid("kernel", (row, column) => {
+      const field = make("input");
+      field.setAttribute("aria-label", `weight, row ${row}, column ${column}`);
+      return field;
+    }),
+    output: makeGrid("output"),
+  };
+  const outline = make("div", "cs-window");
+  const outlineName = make("div", "cs-window-name");
+  const nothing = make("div", "cs-nothing", "∅");
+  const titles = {};
+  const root = make("div", "cs-figure");
+  for (const name of ["input", "kernel", "output"]) {
+    titles[name] = make("div", "cs-title");
+    root.append(make("div", `cs-panel cs-panel-${name}`, titles[name], grids[name].root));
+  }
+  grids.input.root.append(outline, outlineName);
+  root.lastChild.append(nothing);
+  root.setAttribute("aria-label", "The convolution. Arrow keys move the window, Space plays, Escape goes back.");
+  return { root, grids, titles, outline, outlineName, nothing };
+}
+
+async function render({ model, el }) {
+  const picture = model.get("picture");
+  const presets = model.get("presets");
+  const largestWeight = model.get("largest_weight");
+  const first = { grid: "output", row: 0, column: 0 };
+
+  const formula = makeFormula();
+  const code = makeCode();
+  const player = makePlayer(step);
+  const choice = make("select", "cs-select");
+  choice.setAttribute("aria-label", "Kernel preset");
+  for (const name of [...Object.keys(presets), "edited"]) choice.append(make("option", "", name));
+  choice.lastChild.disabled = true;
+  const message = make("span", "cs-message");
+  message.setAttribute("role", "alert");
+  const hint = make("span", "cs-hint", "Hover or click a cell · arrow keys move · Space plays · type new weights");
+  const toolbar = make("div", "cs-toolbar", player.root, make("label", "", "kernel ", choice), hint, message);
+  const figure = makeFigure();
+  const { grids, titles } = figure;
+  const note = make("div", "cs-note");
+  const sum = makeSum();
+  const problem = make("div", "cs-problem");
+  const remedy = make("div", "cs-remedy");
+  const torchSays = make("div", "cs-torch");
+  const below = make("div", "cs-below", note, sum.root, problem, remedy, torchSays);
+  const speaker = makeSpeaker();
+  const root = make("div", "cs-explorer", formula.root, code.root, toolbar, figure.root, below, speaker.root);
+  el.append(root);
+
+  const sliders = await watchSliders(model, draw);
+  const space = watchWidth(root, draw);
+  const pointing = watchPointing(
+    figure.root,
+    first,
+    {
+      ArrowRight: () => walk("column", 1),
+      ArrowLeft: () => walk("column", -1),
+      ArrowDown: () => walk("row", 1),
+      ArrowUp: () => walk("row", -1),
+      " ": player.toggle,
+      Escape: () => (player.stop(), pointing.pin(first)),
+    },
+    draw,
+  );
+  model.on("change:weights", draw);
+
+  /** The output the keys and the player move from: the pinned one, or the one before the first. */
+  function pinnedOutput(otherwise) {
+    return pointing.pinned().grid === "output" ? pointing.pinned() : { ...first, column: otherwise };
+  }
+
+  /** To the next output or the one before, on through all rows. */
+  function step(delta) {
+    const { out } = geometry(sliders.values());
+    if (!out) return;
+    const { row, column } = pinnedOutput(-1);
+    const index = (Math.min(row, out - 1) * out + Math.min(column, out - 1) + delta + out * out) % (out * out);
+    pointing.pin({ grid: "output", row: Math.floor(index / out), column: index % out });
+  }
+
+  /** One output along a row or a column, up to the border. */
+  function walk(axis, delta) {
+    player.stop();
+    const { out } = geometry(sliders.values());
+    const from = pinnedOutput(0);
+    if (out) pointing.pin({ ...from, [axis]: Math.max(0, Math.min(from[axis] + delta, out - 1)) });
+  }
+
+  function draw() {
+    const values = sliders.values();
+    const { size, kernel_size, stride, padding, dilation } = values;
+    const shape = geometry(values);
+    const { padded, span, out, read, dropped } = shape;
+    const kernel = model.get("weights")[kernel_size - 1];
+    const inside = (index) => index >= padding && index < padding + size;
+    const pixel = (row, column) => (inside(row) && inside(column) ? picture[row - padding][column - padding] : 0);
+
+    // What is pointed at, pulled back into the picture when a slider has made it smaller.
+    const most = { input: padded, kernel: kernel_size, output: out };
+    let at = pointing.at();
+    if (at.row >= most[at.grid] || at.column >= most[at.grid])
+      at = { grid: "output", row: Math.min(at.row, out - 1), column: Math.min(at.column, out - 1) };
+    const part = takingPart(at, values, out);
+    const window = out > 0 && at.grid === "output";
+
+    // Sizes on the page: one cell size for input and output, so that a smaller output looks smaller.
+    const width = space.width();
+    const columns = width >= 900 ? 3 : width >= 560 ? 2 : 1;
+    setClass(root, columns === 3 ? "cs-explorer" : "cs-explorer cs-narrow");
+    setClass(figure.root, `cs-figure cs-columns-${columns}`);
+    const half = [width - 8, (width - 28) / 2, (width - 196 - 56) / 2][columns - 1];
+    const cell = Math.max(16, Math.min(36, Math.floor(half / Math.max(padded, out || span))));
+    const roomy = cell >= 34;
+
+    grids.input.draw(padded, cell, (element, row, column) => {
+      const value = pixel(row, column);
+      const lit = out > 0 && part.input(row, column);
+      const times = roomy && lit && window ? `×${written(kernel[part.tap(at.row, row)][part.tap(at.column, column)])}` : "";
+      setText(element, written(value));
+      setNote(element, times);
+      let name = inside(row) && inside(column) ? tint(value, 9) : "cs-pad";
+      if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
+      else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
+      if (lit && !(window && dilation === 1)) name += " cs-lit"; // there the outline says it
+      return times ? `${name} cs-noted` : name;
+    });
+
+    const largest = Math.max(1, ...kernel.flat().map(Math.abs));
+    grids.kernel.draw(kernel_size, 28, (element, row, column) => {
+      const text = written(kernel[row][column]);
+      if (element.drawnText !== text) element.value = element.drawnText = text;
+      return tint(kernel[row][column], largest) + (part.kernel(row, column) ? " cs-lit" : "");
+    });
+
+    const sums = Array.from({ length: out }, (_, row) =>
+      Array.from({ length: out }, (_, column) => windowSum(pixel, kernel, { row, column }, values)),
+    );
+    // Longer numbers get wider cells where there is room, and move their digits together where there is none.
+    const longest = Math.max(1, ...sums.flat().map((total) => written(total).length));
+    const peak = Math.max(0, ...sums.flat().map(Math.abs));
+    const outputCell = Math.max(cell, Math.min(36, Math.floor(half / out), widthOf(longest)));
+    squeeze(grids.output, outputCell, longest);
+    grids.output.draw(out, outputCell, (element, row, column) => {
+      setText(element, written(sums[row][column]));
+      return tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
+    });
+
+    // The window: around what one output reads, or dashed in red where it does not fit.
+    show(figure.outline, !out || window);
+    setClass(figure.outline, `cs-window${out ? (dilation > 1 ? " cs-spread" : "") : " cs-too-big"}`);
+    setStyle(figure.outline, "left", `${out ? at.column * stride * cell : 0}px`);
+    setStyle(figure.outline, "top", `${out ? at.row * stride * cell : 0}px`);
+    setStyle(figure.outline, "width", `${span * cell}px`);
+    setStyle(figure.outline, "height", `${span * cell}px`);
+    const spread = dilation > 1 ? ` spread over ${span} × ${span}` : "";
+    show(figure.outlineName, !out);
+    setText(figure.outlineName, `${kernel_size} × ${kernel_size} kernel${spread}`);
+    setStyle(figure.outlineName, "top", `${span * cell + 4}px`);
+    show(figure.nothing, !out);
+    show(grids.output.root, out > 0);
+    keepHeight(figure.root, Math.max(padded * cell, out ? out * outputCell : (span + 1) * cell) + 30);
+
+    setText(titles.input, `input ${size} × ${size}` + (padding ? ` + 2·${padding} padding = ${padded} × ${padded}` : ""));
+    setText(titles.kernel, `kernel ${kernel_size} × ${kernel_size}${spread}`);
+    setText(titles.output, out ? `output ${out} × ${out}` : "no output");
+    setClass(titles.output, out ? "cs-title" : "cs-title cs-wrong");
+    formula.write(values, shape);
+    code.write(
+      `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${stride}, padding=${padding}` +
+        `${dilation > 1 ? `, dilation=${dilation}` : ""}, bias=False)`,
+      `  # (1, ${size}, ${size}) → ${out ? `(1, ${out}, ${out})` : "RuntimeError"}`,
+    );
+
+    // Below the picture: the sum, or why there is none.
+    const reasons = out ? null : explain(values, shape, sliders.highest);
+    for (const element of [problem, remedy, torchSays]) show(element, !out);
+    if (reasons) {
+      setText(problem, reasons.problem);
+      setText(remedy, reasons.remedy);
+      setText(torchSays, reasons.torch);
+    }
+    setText(note, out ? notes(values, shape, at, part) : "");
+    show(sum.root, window);
+    if (window) sum.write(at, windowTerms(pixel, kernel, at, values), sums[at.row][at.column]);
+    const chosen = Object.keys(presets).find((name) => sameWeights(presets[name], model.get("weights")));
+    if (choice.value !== (chosen ?? "edited")) choice.value = chosen ?? "edited";
+
+    const setting = `Input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, padding ${padding}, dilation ${dilation}`;
+    const here = window ? `Output row ${at.row}, column ${at.column} is ${sums[at.row][at.column]}.` : "";
+    speaker.say(
+      reasons
+        ? `${setting}: no output. ${reasons.problem} ${reasons.remedy}.`
+        : `${setting}: output ${out} by ${out}. ${note.textContent} ${here}`,
+    );
+  }
+
+  function setWeights(all) {
+    model.set("weights", all);
+    model.save_changes();
+  }
+  choice.onchange = () => setWeights(structuredClone(presets[choice.value]));
+  grids.kernel.root.addEventListener("focusin", (event) => {
+    pointing.pin(cellOf(event));
+    event.target.select();
+  });
+  grids.kernel.root.addEventListener("change", ({ target }) => {
+    const typed = target.value.trim().replace("−", "-");
+    const fits = /^[+-]?\d+$/.test(typed) && Math.abs(Number(typed)) <= largestWeight;
+    const all = structuredClone(model.get("weights"));
+    const line = all[sliders.values().kernel_size - 1][target.dataset.row];
+    const wish = `A weight is a whole number from −${largestWeight} to ${largestWeight}; “${typed}” is not.`;
+    setText(message, fits ? "" : wish);
+    if (fits) line[target.dataset.column] = Number(typed);
+    target.value = target.drawnText = written(line[target.dataset.column]);
+    if (fits) setWeights(all);
+  });
+
+  draw();
+  return () => {
+    sliders.stop();
+    space.stop();
+    player.stop();
+    speaker.stop();
+    model.off("change:weights", draw);
+  };
+}
+
+export default { render };

@@ -1,0 +1,221 @@
+// What the explorers share in the browser: watching sliders, cells drawn in place, playing, copying, speaking.
+// The explorer's own file is joined behind this one.
+
+/** Watch the sliders' models: `values()` reads them all, `redraw` is called when one moves, `stop()` ends it. */
+async function watchSliders(model, redraw) {
+  const sliders = {};
+  for (const [name, reference] of Object.entries(model.get("sliders"))) {
+    sliders[name] = await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length));
+    sliders[name].on("change:value", redraw);
+  }
+  const read = (trait) =>
+    Object.fromEntries(Object.entries(sliders).map(([name, slider]) => [name, slider.get(trait)]));
+  return {
+    values: () => read("value"),
+    lowest: read("min"),
+    highest: read("max"),
+    stop: () => Object.values(sliders).forEach((slider) => slider.off("change:value", redraw)),
+  };
+}
+
+/** A new element: `make("p", "cs-note", "text", child, …)`. */
+function make(tag, className = "", ...children) {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/** Write an element's text, class or style only where it differs from what was drawn last: reading the page is slow. */
+function setText(element, text) {
+  if (element.drawnText !== text) element.textContent = element.drawnText = text;
+}
+function setClass(element, name) {
+  if (element.drawnClass !== name) element.className = element.drawnClass = name;
+}
+function setStyle(element, name, value) {
+  const drawn = (element.drawnStyle ??= {});
+  if (drawn[name] !== value) element.style.setProperty(name, (drawn[name] = value));
+}
+function setNote(element, note) {
+  if (element.drawnNote !== note) element.dataset.note = element.drawnNote = note;
+}
+function show(element, visible) {
+  if (element.hidden === visible) element.hidden = !visible;
+}
+
+/** Let an element grow but never shrink, so that the page below it does not jump while sliders move. */
+function keepHeight(element, needed) {
+  if (needed > (element.tallest ?? 0)) setStyle(element, "min-height", `${(element.tallest = needed)}px`);
+}
+
+/** A number as the pictures write it: with a true minus sign. */
+const written = (number) => String(number).replace("-", "−");
+/** The same as a factor: a negative one in brackets. */
+const factor = (number) => (number < 0 ? `(${written(number)})` : written(number));
+const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+/** How strong a cell's tint is, 0 to 10, as a class; a negative value has a colour of its own. */
+const tint = (value, largest) =>
+  `cs-tint-${largest ? Math.round((10 * Math.abs(value)) / largest) : 0}${value < 0 ? " cs-negative" : ""}`;
+
+/**
+ * A square grid of cells that is drawn in place. `root` is its element; cells are made when first shown by
+ * `makeCell(row, column)` and keep their place, so that drawing writes only what changed.
+ */
+function makeGrid(name, makeCell = () => make("div")) {
+  const root = make("div", `cs-grid cs-${name}`);
+  const cells = new Map();
+  let shown = 0;
+  const cell = (row, column) => {
+    const key = row * 64 + column;
+    if (!cells.has(key)) {
+      const element = makeCell(row, column);
+      Object.assign(element.dataset, { grid: name, row, column });
+      element.style.gridArea = `${row + 1} / ${column + 1}`;
+      root.append(element);
+      cells.set(key, element);
+    }
+    return cells.get(key);
+  };
+  return {
+    root,
+    /** `write(element, row, column)` fills a cell and returns its classes. */
+    draw(size, cellSize, write) {
+      setStyle(root, "--cell", `${cellSize}px`);
+      setStyle(root, "--count", size);
+      for (let row = 0; row < Math.max(size, shown); row++) {
+        for (let column = 0; column < Math.max(size, shown); column++) {
+          if (row < size && column < size) {
+            const element = cell(row, column);
+            show(element, true);
+            setClass(element, `cs-cell ${write(element, row, column)}`);
+          } else if (row < shown && column < shown) show(cell(row, column), false);
+        }
+      }
+      shown = size;
+    },
+  };
+}
+
+/** The cell that holds this many characters at 12 px, and the spacing that makes them fit a narrower one. */
+const widthOf = (characters) => Math.ceil(characters * 7.4) + 5;
+function squeeze(grid, cellSize, characters) {
+  const over = Math.max(0, widthOf(characters) - cellSize);
+  setStyle(grid.root, "--spacing", `${(-over / characters).toFixed(2)}px`);
+}
+
+/** The cell a pointer or focus event is about, as {grid, row, column}, or null. */
+function cellOf(event) {
+  const data = event.target.closest?.("[data-grid]")?.dataset;
+  return data ? { grid: data.grid, row: Number(data.row), column: Number(data.column) } : null;
+}
+
+/**
+ * What the learner points at in a figure of grids: hovering shows a cell, a click or a key pins one, leaving goes back
+ * to the pinned cell. `keys` names what each key does; they work while the figure itself has the focus.
+ */
+function watchPointing(figure, first, keys, redraw) {
+  let pinned = first;
+  let hovered = null;
+  const pin = (cell) => {
+    pinned = cell;
+    hovered = null;
+    redraw();
+  };
+  const hover = (cell) => {
+    if (cell === hovered) return;
+    hovered = cell;
+    redraw();
+  };
+  figure.tabIndex = 0;
+  figure.setAttribute("role", "group");
+  figure.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrow keys for itself
+  figure.onpointerover = (event) => event.pointerType !== "touch" && hover(cellOf(event) ?? hovered);
+  figure.onpointerleave = () => hover(null);
+  figure.onclick = (event) => cellOf(event) && pin(cellOf(event));
+  figure.onkeydown = (event) => {
+    if (event.target !== figure || !(event.key in keys)) return; // else a number is being typed
+    keys[event.key]();
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return { at: () => hovered ?? pinned, pinned: () => pinned, pin };
+}
+
+/** Buttons to step and play; `step(+1 or -1)` moves the picture. `toggle()` is also the Space key's. */
+function makePlayer(step) {
+  const play = make("button", "cs-button cs-play");
+  let timer = null;
+  const set = (playing) => {
+    clearInterval(timer);
+    timer = playing ? setInterval(() => step(1), 600) : null;
+    play.textContent = playing ? "❚❚ Pause" : "▶ Play";
+  };
+  const button = (text, label, delta) => {
+    const element = make("button", "cs-button", text);
+    element.setAttribute("aria-label", label);
+    element.onclick = () => (set(false), step(delta));
+    return element;
+  };
+  play.onclick = () => set(!timer);
+  set(false);
+  return {
+    root: make("span", "cs-player", button("◀", "Step back", -1), play, button("▶|", "Step forward", 1)),
+    toggle: () => set(!timer),
+    stop: () => set(false),
+  };
+}
+
+/** A line of code with a button that copies it; where the page may not write the clipboard, it selects the line. */
+function makeCode() {
+  const call = make("span");
+  const comment = make("span", "cs-comment");
+  const code = make("code", "", call, comment);
+  const button = make("button", "cs-button", "Copy");
+  button.setAttribute("aria-label", "Copy the code");
+  const tell = (text) => {
+    button.textContent = text;
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  };
+  button.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      tell("Copied");
+    } catch {
+      getSelection().selectAllChildren(code);
+      tell("Selected");
+    }
+  };
+  const write = (text, remark) => (setText(call, text), setText(comment, remark));
+  return { root: make("div", "cs-code", code, button), write };
+}
+
+/** A sentence for screen readers, spoken once the picture has been still for a moment. */
+function makeSpeaker() {
+  const root = make("div", "cs-spoken");
+  root.setAttribute("aria-live", "polite");
+  let timer = null;
+  return {
+    root,
+    say(text) {
+      clearTimeout(timer);
+      timer = setTimeout(() => setText(root, text), 400);
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+/** Call `redraw` when the element gets another width; `width()` is the last one, or a guess before the first. */
+function watchWidth(element, redraw) {
+  let width = 1000;
+  const observer = new ResizeObserver(([entry]) => {
+    const now = Math.floor(entry.contentRect.width);
+    if (now && now !== width) {
+      width = now;
+      redraw();
+    }
+  });
+  observer.observe(element);
+  return { width: () => width, stop: () => observer.disconnect() };
+}
+

@@ -1,0 +1,84 @@
+"""What several test files share: a browser, and a page that holds an explorer without Jupyter around it."""
+
+import json
+import os
+import shutil
+
+import pytest
+from anywidget import AnyWidget
+
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+# Just enough of a widget manager for a view to find its sliders' models.
+PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 16px }</style><div id="here"></div>
+<script type="module">
+const model = (state) => {
+  const listeners = {};
+  return {
+    get: (name) => state[name],
+    set(name, value) { state[name] = value; (listeners["change:" + name] ?? []).forEach((call) => call()); },
+    save_changes() {},
+    on: (event, call) => (listeners[event] ??= []).push(call),
+    off: (event, call) => (listeners[event] = (listeners[event] ?? []).filter((other) => other !== call)),
+  };
+};
+window.mount = async ({ esm, css, state, sliders }) => {
+  const style = document.createElement("style");
+  style.textContent = css;
+  document.head.append(style);
+  window.sliders = Object.fromEntries(Object.entries(sliders).map(([name, value]) => [name, model(value)]));
+  const view = model({ ...state, sliders: Object.fromEntries(Object.keys(sliders).map((n) => [n, "IPY_MODEL_" + n])) });
+  view.widget_manager = { get_model: async (name) => window.sliders[name] };
+  window.view = view;
+  const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+  await (await import(url)).default.render({ model: view, el: document.getElementById("here") });
+};
+</script>"""
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium. Skips where there is none, but fails under CI: there it must be installed."""
+    if CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is missing: install it (on Debian: apt-get install chromium).")
+        pytest.skip("needs Chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def stand(chromium):
+    """`stand(explorer, **page options)` → a page that shows the explorer's view, its sliders as `window.sliders`."""
+    pages = []
+
+    def show(explorer, **options):
+        page = chromium.new_page(**options)
+        pages.append(page)
+        page.problems = []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
+        page.set_content(PAGE)
+        view = explorer.view
+        inherited = {*AnyWidget.class_trait_names(), "sliders", "_esm", "_css", "_anywidget_id"}
+        names = set(view.trait_names(sync=True)) - inherited
+        parts = {
+            "esm": view._esm,
+            "css": view._css,
+            "state": {name: getattr(view, name) for name in names},
+            "sliders": {
+                name: {"value": slider.value, "min": slider.min, "max": slider.max}
+                for name, slider in explorer.sliders.items()
+            },
+        }
+        page.evaluate("async (parts) => await window.mount(parts)", json.loads(json.dumps(parts)))
+        return page
+
+    yield show
+    for page in pages:
+        page.close()
