@@ -3,6 +3,7 @@
 Every argument means what it means in torch: a whole number, or a (height, width) pair where the two differ.
 Whole numbers in, a whole number out; any pair in, a pair out. Where torch raises, when its layer is made and
 given a tensor of zeros, ShapeError is raised here, with the reason and the smallest change that works.
+(What only a machine's memory or its 32-bit integers refuse is not counted.)
 """
 
 import operator
@@ -116,7 +117,7 @@ def linear_parameters(in_features, out_features, bias=True):
     """How many numbers an nn.Linear learns: in_features · out_features, + out_features with a bias.
 
     Source: torch's documentation of nn.Linear.
-    Raises ShapeError for a negative number, as torch does (it takes 0); TypeError for what is not a whole number.
+    Raises ShapeError for a negative number, as torch does (0 it takes); TypeError for no whole number.
 
     >>> linear_parameters(18 * 16 * 16, 64)
     294976
@@ -216,11 +217,13 @@ def _conv_transpose(size, kernel_size, stride, padding, output_padding, dilation
             ("output_padding", "stride", "dilation"),
         )
     whole = (size - 1) * stride + dilation * (kernel_size - 1) + output_padding + 1
+    # No cells left: refused, as by torch's own code. Where oneDNN computes instead (float32 on a CPU, with a
+    # kernel above 3 or a batch above 1), torch returns an image of 0 cells, which nothing can be done with.
     if whole > 2 * padding:
         return whole - 2 * padding
     cells = f"({size} − 1)·{stride} + {dilation}·({kernel_size} − 1) + {output_padding} + 1 = {whole}"
     return _Misfit(
-        f"The padding ({padding}) cuts 2·{padding} = {2 * padding} off {cells} cells: nothing is left.",
+        f"The padding ({padding}) cuts off 2·{padding} = {2 * padding} cells of {cells}: nothing is left.",
         ("padding", "kernel_size", "size"),
     )
 
@@ -305,10 +308,10 @@ def _whole(name, value, pairs=True):
         numbers = tuple(operator.index(part) for part in parts)
     except TypeError:
         accepted = "a whole number or a (height, width) pair" if pairs else "a whole number"
-        near = value[-2:] if is_sequence else (value,)  # a whole (N, C, H, W) ends in height and width
+        near = value[-2:] if is_sequence and pairs else (value,)  # (N, C, H, W) ends in height and width
         try:
             near = tuple(max(_LEAST[name], round(float(part))) for part in near)
-            hint = f"Did you mean {near if pairs and len(near) == 2 else near[-1]}?"
+            hint = f"Did you mean {near if len(near) == 2 else near[-1]}?"
         except (TypeError, ValueError, OverflowError, IndexError):
             hint = f"The smallest that works is {_LEAST[name]}."
         raise TypeError(f"{name} must be {accepted}; got {reprlib.repr(value)}. {hint}") from None

@@ -123,12 +123,23 @@ def _explain_shape(model, got):
     return f"This SimpleCNN wants images {_batch(model)}, but got {got}: {fix}"
 
 
+# What the arguments of the shape rules are called here.
+ARGUMENTS = {
+    "conv1": {"size": "image_size", "kernel_size": "kernel_size", "stride": "stride", "padding": "padding"},
+    "pool": {"kernel_size": "pool_kernel_size", "stride": "pool_stride"},
+}
+
+
 def _fit(layer, rule, *settings):
-    """The output size of one layer; an error names the layer."""
+    """The output size of one layer, (height, width); an error names the layer and SimpleCNN's arguments."""
     try:
         return rule(*settings)
     except ShapeError as error:
-        raise ShapeError(f"{layer}: {error}") from None
+        names = ARGUMENTS[layer]
+        fixes = {names[name]: value for name, value in error.fixes.items() if name in names}
+        raise ShapeError(f"{layer}: {error.problem}", fixes, error.dimension) from None
+    except TypeError as error:
+        raise TypeError(f"{layer}: {error}") from None
 
 
 def _count(name, value):

@@ -55,6 +55,10 @@ class Picture(Figure):
 
     __str__ = __repr__
 
+    def draw(self, renderer):
+        with matplotlib.rc_context(STYLE):  # some ticks are made only now
+            super().draw(renderer)
+
     def _repr_png_(self):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
@@ -208,6 +212,7 @@ def show_confusion(labels, predictions, classes):
     colour = np.where(diagonal[..., None], _shades("output")(share * 0.5), _shades("kernel")(share * 0.5))
     size = 0.52 * n + 1.6
     figure = Picture(figsize=(max(size, 3.2), max(size, 3.0)), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     ax = figure.subplots()
     ax.imshow(colour)
     for (row, column), count in np.ndenumerate(counts):
@@ -243,7 +248,8 @@ def show_most_wrong(images, labels, scores, classes, n=8):
     if scores.shape[1] != len(classes) or not len(images) == len(labels) == len(scores):
         raise ValueError(
             "show_most_wrong wants as many images, labels and rows of scores, and a score for each class, "
-            f"but got {len(images)} images, {len(labels)} labels, scores {scores.shape} and {len(classes)} classes."
+            f"but got {len(images)} images, {len(labels)} labels, scores {scores.shape} and "
+            f"{len(classes)} classes."
         )
     if not 1 <= n <= MOST:
         raise ValueError(f"n wants a number of pictures, 1 to {MOST}, but got {n!r}.")
@@ -325,7 +331,7 @@ def _signed(limit, name):
         (0.8, COLOURS[name]),
         (1, DARK[name]),
     ]
-    return {"cmap": LinearSegmentedColormap.from_list(name, stops), "norm": Normalize(-limit, limit)}
+    return {"cmap": LinearSegmentedColormap.from_list(name, stops, N=257), "norm": Normalize(-limit, limit)}
 
 
 # -- words ---------------------------------------------------------------------------------------------

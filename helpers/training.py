@@ -10,7 +10,9 @@ import io
 import numbers
 import operator
 import os
+import sys
 import time
+import zipfile
 from pathlib import Path
 
 import torch
@@ -268,6 +270,9 @@ FORMAT = "helpers.training checkpoint, version 1"
 
 def _read(buffer):
     buffer.seek(0)
+    if zipfile.ZipFile(buffer).testzip():  # torch.load itself does not compare the checksums
+        raise ValueError
+    buffer.seek(0)
     return torch.load(buffer, map_location="cpu", weights_only=True)  # tensors and plain values, never code
 
 
@@ -290,7 +295,14 @@ class _Progress:
 
     def __init__(self, epochs, images, progress):
         self.epochs, self.images = epochs, images
-        self.bar = tqdm(total=epochs * images, unit=" images", unit_scale=True, disable=not progress)
+        self.bar = tqdm(
+            total=epochs * images,
+            unit=" images",
+            unit_scale=True,
+            ncols=110,
+            disable=not progress,
+            file=sys.stdout,
+        )
 
     def start(self, epoch, device):
         self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}")

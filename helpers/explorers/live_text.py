@@ -1,0 +1,44 @@
+"""`LiveText`: sliders over a line or a table that follows them, for shapes that need no picture."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import ipywidgets
+
+from helpers.arithmetic import ShapeError
+from helpers.explorers.base import slider
+
+
+class LiveText(ipywidgets.VBox):
+    """Sliders, and below them what `write(**values)` returns for their values, as HTML.
+
+    Each keyword makes one slider: `kernel_size=(1, 7, 3)` goes from 1 to 7 and starts at 3. Where `write` raises
+    ShapeError, its sentence is shown instead. `set(kernel_size=5)` moves sliders from Python.
+    """
+
+    def __init__(self, write, **sliders):
+        self.write = write
+        self.sliders = {name: slider(name, *limits) for name, limits in sliders.items()}
+        self.text = ipywidgets.HTML()
+        for moved in self.sliders.values():
+            moved.observe(self._follow, names="value")
+        self._follow()
+        row = ipywidgets.Box(list(self.sliders.values()), layout={"flex_flow": "row wrap"})
+        super().__init__([row, self.text])
+
+    def set(self, **values):
+        """Move sliders; an unknown name raises KeyError, a value outside its slider's range ends at its border."""
+        for name, value in values.items():
+            self.sliders[name].value = value
+
+    def _follow(self, _change=None):
+        values = {name: moved.value for name, moved in self.sliders.items()}
+        try:
+            self.text.value = self.write(**values)
+        except ShapeError as error:
+            self.text.value = f"<b>✗ {html.escape(str(error))}</b>"
+
+    def __repr__(self):
+        return "LiveText: " + " ".join(html.unescape(re.sub("<[^>]+>", " ", self.text.value)).split())

@@ -1,0 +1,73 @@
+"""What the course needs is written once for pip, once for conda, and meant by the imports: all three must agree."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+ON_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # the same package under conda-forge's name
+
+
+def split(requirement):
+    """`matplotlib>=3.9` → ("matplotlib", ">=3.9")."""
+    return re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
+
+
+def test_conda_and_pip_install_the_same_packages_in_the_same_versions():
+    conda = dict(map(split, ENVIRONMENT["dependencies"]))
+    pip = {ON_CONDA.get(name, name): version for name, version in map(split, PROJECT["dependencies"])}
+    test_tools = dict(map(split, PROJECT["optional-dependencies"]["test"]))
+    assert conda.pop("python") == "=3.12"
+    assert conda == pip | {name: test_tools[name] for name in ("pytest", "nbval")}
+    assert ENVIRONMENT["channels"] == ["conda-forge"]
+
+
+def test_each_package_is_imported_by_helpers_and_each_import_is_declared():
+    imported = set()
+    for path in (ROOT / "helpers").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.split(".")[0])
+    declared = {name for name, _ in map(split, PROJECT["dependencies"])}
+    assert imported - set(sys.stdlib_module_names) - {"helpers"} == declared - {"jupyterlab"}
+
+
+def test_the_constraints_pin_every_package_the_project_names():
+    pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    named = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    assert {split(requirement)[0].lower() for requirement in named} <= pinned
+
+
+def test_importing_helpers_or_its_explorers_does_not_import_torch():
+    code = (
+        "import sys, helpers; assert not {'torch', 'numpy', 'ipywidgets'} & set(sys.modules);"
+        "import helpers.explorers as e; print(e.ConvolutionExplorer()); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_what_runs_without_a_notebook_does_not_import_ipywidgets():
+    code = (
+        "import sys, helpers.arithmetic, helpers.data, helpers.model, helpers.plots, helpers.training;"
+        "assert 'ipywidgets' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_every_file_of_the_package_is_installed_with_it():
+    packages = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in (ROOT / "helpers").rglob("*.py")}
+    text = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert packages == set(text["tool"]["setuptools"]["packages"])

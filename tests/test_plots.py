@@ -1,0 +1,417 @@
+import io
+import re
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from itertools import pairwise
+
+import matplotlib
+import matplotlib.text
+import numpy as np
+import pytest
+import torch
+from IPython.core.formatters import DisplayFormatter
+from matplotlib import image as matplotlib_image
+
+from helpers.plots import (
+    COLOURS,
+    show_confusion,
+    show_feature_maps,
+    show_filters,
+    show_history,
+    show_images,
+    show_most_wrong,
+)
+from helpers.training import History
+
+CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def numbers(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def pictures(n=8, channels=3):
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (n, channels, 32, 32), generator=random).to(torch.uint8)
+
+
+def a_run(epochs=5, test=True, start=2.0, interrupted=False):
+    loss = [start / (epoch + 1) for epoch in range(epochs)]
+    right = [1 - value / 2.5 for value in loss]
+    return History(loss, right, right[:] if test else [], [1.0] * epochs, [9.0] * epochs, interrupted)
+
+
+LABELS = torch.arange(200) % 10
+FIGURES = {
+    "images": lambda: show_images(pictures(8), CIFAR[:8]),
+    "normalised images": lambda: show_images(numbers(12, 3, 32, 32), columns=6),
+    "one normalised image": lambda: show_images(numbers(1, 3, 32, 32)),
+    "one grey image": lambda: show_images(pictures(1, 1), [7]),
+    "colour filters": lambda: show_filters(numbers(18, 3, 3, 3)),
+    "one colour filter": lambda: show_filters(numbers(1, 3, 3, 3)),
+    "grey filters": lambda: show_filters(numbers(8, 1, 5, 5)),
+    "one grey filter": lambda: show_filters(numbers(1, 1, 3, 3)),
+    "filters of four channels": lambda: show_filters(numbers(6, 4, 3, 3)),
+    "feature maps": lambda: show_feature_maps(numbers(18, 16, 16)),
+    "wide feature maps": lambda: show_feature_maps(numbers(1, 5, 4, 16).relu()),
+    "one feature map": lambda: show_feature_maps(numbers(1, 5, 5).relu()),
+    "one run": lambda: show_history(a_run()),
+    "three runs": lambda: show_history(
+        {"lr 0.001": a_run(), "lr 0.1": a_run(2, interrupted=True), "": a_run(1, test=False)}
+    ),
+    "confusion": lambda: show_confusion(LABELS, (LABELS + (numbers(200) > 1)) % 10, CIFAR),
+    "confusion of two": lambda: show_confusion([0, 1, 1], [0, 0, 1], ["cat", "dog"]),
+    "mistakes": lambda: show_most_wrong(pictures(200), LABELS, numbers(200, 10), CIFAR),
+    "one mistake": lambda: show_most_wrong(pictures(1), [3], numbers(1, 10), CIFAR),
+    "no mistake": lambda: show_most_wrong(pictures(10), LABELS[:10], torch.eye(10), CIFAR),
+}
+each_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+
+
+def shown(figure):
+    """The arrays in a figure's pictures, in order."""
+    return [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
+
+
+def titles(figure):
+    return [ax.get_title() for ax in figure.axes if ax.images]
+
+
+@cache
+def texts(draw):
+    """(the figure, every text that is drawn)."""
+    figure = draw()
+    drawn, draw = [], matplotlib.text.Text.draw
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            matplotlib.text.Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer)
+        )
+        figure.canvas.draw()
+    return figure, [text for text in drawn if text.get_text().strip() and text.get_visible()]
+
+
+def said(error):
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+# -- every figure --------------------------------------------------------------------------------------
+
+
+@each_figure
+def test_a_notebook_shows_a_png_with_its_one_line_as_alt_text(draw):
+    figure = draw()
+    data, metadata = DisplayFormatter().format(figure, include=["text/plain", "image/png"])
+    assert data["text/plain"] == repr(figure) == str(figure)
+    assert re.fullmatch(r"Figure: .*\w.*", repr(figure))
+    assert metadata["image/png"] == {"alt": repr(figure)}
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert matplotlib_image.imread(io.BytesIO(data["image/png"])).shape[1] <= 900  # pixels wide
+
+
+@each_figure
+def test_every_text_is_at_least_9_points_and_inside_the_picture(draw):
+    figure, written = texts(draw)
+    for text in written:
+        box = text.get_window_extent()
+        assert text.get_fontsize() >= 9, text
+        assert box.x0 >= -1 and box.y0 >= -1, text  # noqa: PT018
+        assert box.x1 <= figure.bbox.width + 1 and box.y1 <= figure.bbox.height + 1, text  # noqa: PT018
+
+
+@each_figure
+def test_no_two_texts_overlap(draw):
+    _, written = texts(draw)
+    boxes = [(text, text.get_window_extent()) for text in written if text.get_rotation() in (0, 90)]
+    for i, (text, box) in enumerate(boxes):
+        for other, other_box in boxes[:i]:
+            shared = box.intersection(box, other_box)
+            assert shared is None or min(shared.width, shared.height) < 2, (text, other)
+
+
+@each_figure
+def test_the_same_call_gives_the_same_bytes_whatever_style_the_reader_has_set(draw):
+    before = draw()._repr_png_()
+    with matplotlib.rc_context({"text.color": "red", "font.size": 20, "axes.grid": True, "savefig.dpi": 30}):
+        figure = draw()
+        assert matplotlib.rcParams["font.size"] == 20
+        assert figure._repr_png_() == before
+
+
+def test_images_of_the_course_make_small_files():
+    y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+    smooth = torch.stack([x * 8, y * 8, (x + y) * 4]).to(torch.uint8).expand(16, -1, -1, -1)
+    assert len(show_images(smooth, CIFAR + CIFAR[:6])._repr_png_()[0]) < 80_000
+    assert all(
+        len(FIGURES[name]()._repr_png_()[0]) < 80_000 for name in ("colour filters", "one run", "confusion")
+    )
+
+
+def test_drawing_imports_neither_pyplot_nor_torch():
+    code = (
+        "import sys, numpy as np, helpers.plots as p; "
+        "p.show_images(np.zeros((1, 3, 4, 4), np.uint8))._repr_png_(); "
+        "sys.exit(' '.join({'matplotlib.pyplot', 'torch'} & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_pyplot_does_not_show_a_figure_a_second_time():
+    from matplotlib import pyplot
+
+    show_images(pictures(1))
+    assert pyplot.get_fignums() == []
+
+
+def test_tensors_of_any_kind_and_arrays_are_taken():
+    array = numbers(4, 3, 3, 3).numpy()
+    learned = torch.nn.Parameter(torch.from_numpy(array))
+    assert repr(show_filters(learned)) == repr(show_filters(array)) == repr(show_filters(array.tolist()))
+    assert show_filters(learned.bfloat16()).description.startswith("Figure: 4 filters")
+
+
+def test_the_colours_are_the_courses():
+    assert COLOURS["input"] == "#0072B2"
+    assert len(set(COLOURS.values())) == 9
+
+
+# -- images --------------------------------------------------------------------------------------------
+
+
+def test_bytes_are_shown_as_they_are():
+    images = pictures(3)
+    for image, drawn in zip(images, shown(show_images(images)), strict=True):
+        assert np.allclose(drawn, image.permute(1, 2, 0).numpy() / 255)
+
+
+def test_floats_from_0_to_1_are_shown_as_they_are():
+    images = torch.rand(2, 1, 4, 6)
+    figure = show_images(images)
+    assert np.allclose(shown(figure), images[:, 0])
+    assert [image.get_clim() for ax in figure.axes for image in ax.images] == [(0, 1)] * 2
+    assert repr(figure) == "Figure: 2 images of 4×6"
+
+
+def test_other_floats_are_stretched_and_the_figure_says_so():
+    images = torch.linspace(-2, 3, 3 * 4 * 4).reshape(1, 3, 4, 4)
+    figure = show_images(images)
+    assert np.allclose(shown(figure)[0], (images[0].permute(1, 2, 0) + 2) / 5, atol=1e-6)
+    note = "stretched: black is −2.00, white 3.00"
+    assert note in [text.get_text() for text in figure.texts]
+    assert repr(figure) == f"Figure: 1 image of 4×4, {note}"
+
+
+def test_a_pixel_is_drawn_as_a_whole_square():
+    image = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    image[0, 0, 0, 1] = 255
+    picture = matplotlib_image.imread(io.BytesIO(show_images(image)._repr_png_()[0]))[..., :3]
+    red = (picture == (1, 0, 0)).all(axis=2).sum()
+    assert red == pytest.approx(48 * 48, rel=0.05)  # a quarter of a tile of 96 × 96
+
+
+def test_titles_stand_over_their_images_and_in_the_text():
+    figure = show_images(pictures(10), CIFAR)
+    assert titles(figure) == list(CIFAR)
+    assert repr(figure) == f"Figure: 10 images of 32×32, titled {', '.join(CIFAR[:8])}, …"
+    assert titles(show_images(pictures(2), torch.tensor([3, 4]))) == ["3", "4"]
+
+
+def test_columns_break_the_row():
+    figure = show_images(pictures(5), columns=2)
+    corners = [ax.get_position() for ax in figure.axes]
+    assert len({round(corner.x0, 3) for corner in corners}) == 2
+    assert len({round(corner.y0, 3) for corner in corners}) == 3
+
+
+# -- filters and feature maps --------------------------------------------------------------------------
+
+
+def test_colour_filters_have_zero_as_mid_grey_on_one_scale():
+    weight = torch.zeros(2, 3, 1, 2)
+    weight[0, 0, 0, 0], weight[1, 2, 0, 1] = 0.5, -0.25
+    figure = show_filters(weight)
+    assert np.allclose(shown(figure)[0], [[[1, 0.5, 0.5], [0.5, 0.5, 0.5]]])
+    assert np.allclose(shown(figure)[1], [[[0.5, 0.5, 0.5], [0.5, 0.5, 0.25]]])
+    assert "mid-grey is 0, black −0.5, white +0.5" in figure.texts[0].get_text()
+    assert repr(figure) == "Figure: 2 filters of 3×1×2, weights −0.25 to 0.50"
+
+
+def test_other_filters_are_a_row_for_each_output_and_a_column_for_each_input():
+    weight = numbers(3, 2, 3, 3)
+    figure = show_filters(weight)
+    assert titles(figure) == ["0, 0", "0, 1", "1, 0", "1, 1", "2, 0", "2, 1"]
+    assert np.allclose(shown(figure)[:6], weight.reshape(6, 3, 3))
+    limit = weight.abs().max().item()
+    assert all(np.allclose(ax.images[0].get_clim(), (-limit, limit)) for ax in figure.axes[:6])
+
+
+def test_filters_of_zeros_can_be_shown():
+    assert "weights 0.00 to 0.00" in repr(show_filters(torch.zeros(2, 3, 3, 3)))
+    assert "values 0.00 to 0.00" in repr(show_feature_maps(torch.zeros(2, 3, 3)))
+
+
+def test_feature_maps_are_numbered_and_share_one_scale():
+    maps = numbers(4, 5, 6).relu()
+    figure = show_feature_maps(maps[None])
+    assert titles(figure) == ["0", "1", "2", "3"]
+    assert np.allclose(shown(figure)[:4], maps)
+    assert {ax.images[0].get_clim() for ax in figure.axes[:4]} == {(0, maps.max().item())}
+    assert repr(figure) == f"Figure: 4 feature maps of 5×6, values 0.00 to {maps.max():.2f}"
+
+
+@pytest.mark.parametrize(("lowest", "limits"), [(-2.0, (-2, 2)), (0.5, (0, 1.5))])
+def test_zero_has_its_own_colour_only_if_there_are_negative_values(lowest, limits):
+    figure = show_feature_maps(torch.tensor([[[lowest, 1.5]]]))
+    picture = figure.axes[0].images[0]
+    assert picture.get_clim() == limits
+    assert picture.to_rgba(np.array([[0.0]])).ravel().tolist() == [1, 1, 1, 1]
+
+
+# -- training ------------------------------------------------------------------------------------------
+
+
+def test_the_curves_are_the_historys_numbers():
+    run = a_run(4)
+    run.test_accuracy = [0.1, 0.2, 0.3, 0.4]
+    left, right = show_history(run).axes
+    assert left.lines[0].get_xdata().tolist() == [1, 2, 3, 4]
+    assert left.lines[0].get_ydata().tolist() == run.loss
+    assert right.lines[0].get_ydata().tolist() == run.train_accuracy
+    assert right.lines[1].get_ydata().tolist() == run.test_accuracy
+    assert [line.get_linestyle() for line in right.lines[:2]] == ["--", "-"]
+
+
+def test_runs_differ_by_their_marker_not_by_colour_only():
+    left, right = show_history({f"run {i}": a_run(start=2 - i / 20) for i in range(20)}).axes
+    looks = [(line.get_color(), line.get_marker()) for line in left.lines]
+    assert len(set(looks)) == 20
+    assert all(one[1] != other[1] for one, other in pairwise(looks))
+    assert [(line.get_color(), line.get_marker()) for line in right.lines[:40:2]] == looks
+
+
+def test_the_legend_names_runs_and_interruptions():
+    figure = show_history({"slow": a_run(), "fast": a_run(2, interrupted=True), "none": History()})
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "slow",
+        "fast (interrupted)",
+        "none",
+    ]
+    assert repr(figure) == (
+        "Figure: slow: 5 epochs, loss 2.00 to 0.40, training accuracy 0.84, test accuracy 0.84; "
+        "fast: 2 epochs, loss 2.00 to 1.00, training accuracy 0.60, test accuracy 0.60, interrupted; "
+        "none: no completed epoch"
+    )
+
+
+def test_one_run_needs_no_legend_of_runs():
+    figure = show_history(a_run(1, test=False))
+    assert figure.legends == []
+    assert repr(figure) == "Figure: 1 epoch, loss 2.00 to 2.00, training accuracy 0.20"
+    assert [text.get_text() for text in figure.axes[1].get_legend().get_texts()] == ["training"]
+
+
+# -- mistakes ------------------------------------------------------------------------------------------
+
+
+def test_confusion_counts_true_classes_in_rows_and_predicted_in_columns():
+    labels, predictions = torch.randint(0, 3, (2, 60), generator=torch.Generator().manual_seed(0))
+    figure = show_confusion(labels, predictions, ["a", "b", "c"])
+    counts = Counter(zip(labels.tolist(), predictions.tolist(), strict=True))
+    written = {(round(y), round(x)): text for text in figure.axes[0].texts for x, y in [text.get_position()]}
+    assert len(written) == 9
+    assert all(written[place].get_text() == str(counts[place]) for place in written)
+    assert figure.axes[0].get_ylabel() == "true"
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b", "c"]
+
+
+def test_confusion_tells_the_commonest_mistake():
+    figure = show_confusion([0, 0, 0, 1, 1], [0, 1, 1, 1, 0], ["cat", "dog"])
+    assert (
+        repr(figure) == "Figure: confusion of 5 predictions, 2 right; most often cat taken for dog, 2 times"
+    )
+    assert repr(show_confusion([1], [1], ["cat", "dog"])) == "Figure: confusion of 1 prediction, 1 right"
+
+
+def test_right_is_green_mistakes_are_orange_and_never_is_white():
+    figure = show_confusion([0, 0, 1], [0, 1, 1], ["cat", "dog"])
+    (right, mistake), (never, _) = shown(figure)[0][..., :3]
+    assert right.argmax() == 1
+    assert mistake.argmax() == 0
+    assert never.tolist() == [1, 1, 1]
+
+
+def test_the_surest_mistakes_come_first():
+    logits = numbers(50, 10) * 3
+    labels = LABELS[:50]
+    sure, seen = logits.softmax(1).max(1)
+    wrong = [i for i in sure.argsort(descending=True).tolist() if seen[i] != labels[i]][:6]
+    figure = show_most_wrong(pictures(50), labels, logits, CIFAR, n=6)
+    expected = [f"{CIFAR[labels[i]]}, taken for\n{CIFAR[seen[i]]} ({sure[i]:.2f})" for i in wrong]
+    assert titles(figure) == expected
+    assert np.allclose(shown(figure), pictures(50)[wrong].permute(0, 2, 3, 1) / 255)
+    assert repr(figure) == "Figure: the surest mistakes: " + "; ".join(expected).replace("\n", " ")
+
+
+def test_probabilities_are_taken_as_they_are():
+    logits = numbers(50, 10)
+    figures = [show_most_wrong(pictures(50), LABELS[:50], x, CIFAR) for x in (logits, logits.softmax(1))]
+    assert repr(figures[0]) == repr(figures[1])
+
+
+def test_logits_of_any_size_become_probabilities():
+    figure = show_most_wrong(pictures(2), [0, 0], torch.tensor([[0.0, 1e4], [-1e4, 0]]), ["cat", "dog"])
+    assert titles(figure) == ["cat, taken for\ndog (1.00)"] * 2
+
+
+def test_no_mistake_is_said():
+    assert repr(FIGURES["no mistake"]()) == "Figure: no mistake among 10 images"
+
+
+# -- what came, what is wanted -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: show_images(pictures(2).permute(0, 2, 3, 1)), "images.permute(0, 3, 1, 2) puts them there"),
+        (lambda: show_images(pictures(1)[0]), "batch (N, 3, H, W), but got (3, 32, 32): try image[None]"),
+        (lambda: show_images(pictures(5)[:, 0]), "got (5, 32, 32): try images[:, None]"),
+        (lambda: show_images(pictures(1)[0, 0]), "got (32, 32): try image[None, None]"),
+        (lambda: show_images(numbers(2, 18, 8, 8)), "show_feature_maps(images[0]) shows each"),
+        (lambda: show_images(torch.zeros(0, 3, 8, 8)), "but got shape (0, 3, 8, 8)"),
+        (lambda: show_images(None), "but got a object array"),
+        (lambda: show_images(torch.full((1, 3, 8, 8), float("nan"))), "NaN or infinite"),
+        (lambda: show_images(torch.full((1, 3, 8, 8), 300)), "bytes, 0 to 255, but these go from 300 to 300"),
+        (lambda: show_images(pictures(101)), "images[:100] shows the first 100"),
+        (lambda: show_images(pictures(3), ["a", "b"]), "There are 3 images, but 2 titles."),
+        (lambda: show_images(pictures(3), columns=0), "a whole number of at least 1, but got 0"),
+        (lambda: show_images(pictures(3), columns=2.0), "columns wants a whole number of at least 1"),
+        (lambda: show_filters(numbers(3, 3)), "such as conv1.weight, but got shape (3, 3)"),
+        (lambda: show_filters(torch.nn.Conv2d(3, 2, 3)), "such as conv1.weight, but got a object array"),
+        (lambda: show_filters(numbers(32, 16, 3, 3)), "take weight[:8, :8]"),
+        (lambda: show_filters(numbers(101, 3, 3, 3)), "weight[:100] shows the first 100"),
+        (lambda: show_feature_maps(numbers(2, 3, 4, 4)), "take maps[0]"),
+        (lambda: show_feature_maps(numbers(4, 4)), "(C, H, W) or (1, C, H, W), but got shape (4, 4)"),
+        (lambda: show_feature_maps(numbers(101, 4, 4)), "maps[:100] shows the first 100"),
+        (lambda: show_history([1, 2]), "wants what train returned, or {name: history}, but got a list"),
+        (lambda: show_history(History()), "no completed epoch to show yet"),
+        (lambda: show_history({}), "no completed epoch to show yet"),
+        (lambda: show_confusion([0, 1], torch.eye(2), "ab"), "predictions.argmax(1)"),
+        (lambda: show_confusion([0, 1], [0.0, 1.0], "ab"), "wants class numbers (N,), but got float64"),
+        (lambda: show_confusion([], [], "ab"), "labels wants class numbers"),
+        (lambda: show_confusion([0, 1], [0], "ab"), "There are 2 labels, but 1 predictions."),
+        (lambda: show_confusion([0, 2], [0, 0], "ab"), "labels go from 0 to 2, but there are 2 classes"),
+        (lambda: show_confusion([0], [0], range(31)), "31 classes are too many"),
+        (lambda: show_most_wrong(pictures(3), [0, 1, 2], numbers(3, 9), CIFAR), "(3, 9) and 10 classes"),
+        (lambda: show_most_wrong(pictures(2), [0, 1, 2], numbers(3, 10), CIFAR), "2 images, 3 labels"),
+        (lambda: show_most_wrong(pictures(2), [0, 1], [0, 1], CIFAR), "scores wants the model's logits"),
+        (lambda: show_most_wrong(pictures(1), [0], numbers(1, 10), CIFAR, n=0), "1 to 100, but got 0"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_shown_is_refused_in_a_sentence(draw, words):
+    with pytest.raises((ValueError, TypeError)) as error:
+        draw()
+    assert words in said(error)

@@ -1,0 +1,661 @@
+import copy
+import dataclasses
+import errno
+import os
+import pickle
+import types
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from helpers import training
+from helpers.data import load_shapes
+from helpers.model import SimpleCNN
+from helpers.training import (
+    BatchTooLargeError,
+    DivergedError,
+    History,
+    TrainingError,
+    evaluate,
+    load_checkpoint,
+    pick_device,
+    save_checkpoint,
+    train,
+    train_step,
+)
+
+
+class TinySet:
+    """A data set as helpers.data makes them: what is in a picture follows from its label, and some noise."""
+
+    classes = ("low", "middle", "high")
+
+    def __init__(self, n=50, seed=0, images=None, labels=None):
+        random = torch.Generator().manual_seed(seed)
+        self.labels = torch.arange(n) % 3 if labels is None else labels
+        noise = torch.randint(0, 120, (n, 3, 8, 8), generator=random)
+        self.images = (
+            (noise + 60 * self.labels[:, None, None, None]).to(torch.uint8) if images is None else images
+        )
+        self.moves = 0
+
+    def __len__(self):
+        return len(self.labels)
+
+    def to(self, device):
+        self.moves += 1
+        return TinySet(images=self.images.to(device), labels=self.labels.to(device))
+
+    def batches(self, batch_size, shuffle=False, generator=None):
+        n = len(self)
+        order = torch.randperm(n, generator=generator) if shuffle else torch.arange(n)
+        for indices in order.to(self.labels.device).split(batch_size):
+            yield (self.images[indices].float() - 128) / 64, self.labels[indices]
+
+
+class Watched(nn.Module):
+    """A small network that does something in one chosen training step, counted from 1."""
+
+    def __init__(self, at=None, act=None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(3 * 8 * 8, 3)
+        self.steps, self.at, self.act = 0, at, act
+
+    def forward(self, x):
+        self.steps += self.training
+        x = self.layer(torch.flatten(x, 1))
+        return self.act(x) if self.training and self.steps == self.at else x
+
+
+class Dropping(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.norm, self.drop, self.layer = nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Linear(3 * 8 * 8, 3)
+
+    def forward(self, x):
+        return self.layer(self.drop(torch.flatten(self.norm(x), 1)))
+
+
+def fail(error):
+    def act(x):
+        raise error
+
+    return act
+
+
+def quietly(model, *args, **kwargs):
+    return train(model, *args, **{"device": "cpu", "progress": False, "batch_size": 16, **kwargs})
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def said(error):
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+# -- devices -------------------------------------------------------------------------------------------
+
+
+def without_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def test_without_a_gpu_the_device_is_the_cpu_and_the_reason_says_so(monkeypatch):
+    without_gpus(monkeypatch)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    reason = "no CUDA GPU and no Apple GPU found: the CPU, 2 threads"
+    assert pick_device() == (torch.device("cpu"), reason)
+
+
+def test_a_cuda_gpu_comes_first_and_is_named(monkeypatch):
+    gpu = types.SimpleNamespace(name="NVIDIA H200", total_memory=139 * 2**30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: gpu)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device() == (torch.device("cuda"), "found a CUDA GPU: NVIDIA H200, 139 GiB")
+
+
+def test_an_apple_gpu_comes_second(monkeypatch):
+    without_gpus(monkeypatch)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    device, reason = pick_device()
+    assert device == torch.device("mps")
+    assert "Apple GPU" in reason
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps", "meta"])
+def test_a_device_that_is_not_there_is_refused_with_the_one_that_is(monkeypatch, device):
+    without_gpus(monkeypatch)
+    with pytest.raises(ValueError, match=f'"{device}" is not there; pick_device\\(\\) gives "cpu"'):
+        quietly(Watched(), TinySet(), device=device)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", 3.5])
+def test_an_unknown_device_is_refused_with_the_known_ones(device):
+    with pytest.raises(ValueError, match='device wants "cpu", "cuda", "mps" or None'):
+        evaluate(Watched(), TinySet(), device=device)
+
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+@needs_cuda
+def test_a_model_moves_to_the_gpu_and_an_optimizer_made_before_follows():
+    model = Watched()
+    optimizer = torch.optim.Adam(model.parameters())
+    quietly(model, TinySet(), epochs=1, optimizer=optimizer)
+    history = quietly(model, TinySet(), TinySet(seed=1), epochs=1, optimizer=optimizer, device="cuda")
+    assert weights(model).is_cuda
+    assert len(history.test_accuracy) == 1
+    assert evaluate(model, TinySet(seed=1))[1] == pytest.approx(history.test_accuracy[0])
+
+
+@needs_cuda
+def test_on_a_gpu_too_the_seed_fixes_the_run_and_random_numbers_go_on():
+    before = torch.cuda.get_rng_state()
+    runs = [quietly(Dropping(), TinySet(), device="cuda", epochs=2) for _ in range(2)]
+    assert runs[0].loss == pytest.approx(runs[1].loss, rel=1e-4)
+    assert torch.equal(before, torch.cuda.get_rng_state())
+
+
+# -- the loop ------------------------------------------------------------------------------------------
+
+
+def test_training_is_the_plain_loop_one_would_write_by_hand():
+    ours, plain, images = Watched(), Watched(), TinySet(50)  # 50 = 16 + 16 + 16 + 2
+    history = quietly(ours, images, epochs=3, lr=1e-2, seed=5)
+
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-2)
+    for epoch in range(3):
+        losses, right = [], 0
+        for x, y in images.batches(16, shuffle=True, generator=torch.Generator().manual_seed(5 + epoch)):
+            logits = plain(x)
+            loss = F.cross_entropy(logits, y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses += F.cross_entropy(logits, y, reduction="none").tolist()
+            right += (logits.argmax(1) == y).sum().item()
+        assert history.loss[epoch] == pytest.approx(sum(losses) / 50)
+        assert history.train_accuracy[epoch] == right / 50
+    assert torch.equal(weights(ours), weights(plain))
+
+
+def test_training_learns():
+    model, (train_set, test_set) = Watched(), (TinySet(200), TinySet(90, seed=1))
+    history = quietly(model, train_set, test_set, epochs=15)
+    assert history.loss[-1] < history.loss[0] / 2
+    assert history.test_accuracy[-1] > 0.9
+    assert history.test_accuracy[-1] == evaluate(model, test_set)[1]
+
+
+def test_the_history_has_one_entry_for_each_epoch():
+    history = quietly(Watched(), TinySet(), TinySet(seed=1), epochs=3)
+    lists = [getattr(history, field.name) for field in dataclasses.fields(history)][:-1]
+    assert [len(values) for values in lists] == [3] * 5
+    assert history.interrupted is False
+    assert all(
+        rate * s == pytest.approx(50)
+        for s, rate in zip(history.seconds, history.images_per_second, strict=True)
+    )
+
+
+def test_without_a_test_set_there_are_no_test_accuracies():
+    history = quietly(Watched(), TinySet(), epochs=2)
+    assert history.test_accuracy == []
+    assert len(history.loss) == 2
+
+
+def test_the_history_says_what_was_reached_and_no_times():
+    history = History([2.0, 1.23456], [0.1, 0.5], [0.2, 0.25], [1.0, 9.0], [3.0, 4.0])
+    assert repr(history) == "History: 2 epochs, loss 1.235, train accuracy 0.500, test accuracy 0.250"
+    history = History([1.0], [0.5], interrupted=True)
+    assert str(history) == "History: 1 epoch, loss 1.000, train accuracy 0.500, interrupted"
+    assert repr(History()) == "History: 0 epochs"
+
+
+def test_a_step_is_the_five_lines():
+    model, images = Watched(), TinySet(16)
+    x, y = next(images.batches(16))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.layer.bias.grad = torch.full((3,), 100.0)  # from an earlier step: must not be added to
+    before = model.layer.bias.detach().clone()
+    logits, loss = train_step(model, x, y, optimizer)
+    assert not logits.requires_grad
+    assert loss == F.cross_entropy(logits, y)
+    error = (logits.softmax(1) - F.one_hot(y, 3)).mean(0)  # the bias's gradient
+    assert torch.allclose(model.layer.bias.detach(), before - 0.1 * error, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_run_dropout_included():
+    runs = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(len(runs))  # what happened before does not matter
+        model = Dropping()
+        runs.append((quietly(model, TinySet(), epochs=2, seed=seed).loss, weights(model).tolist()))
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_torchs_random_numbers_go_on_as_if_nothing_had_been_trained():
+    model = Dropping()
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    quietly(model, TinySet(), epochs=2)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_two_epochs_a_checkpoint_and_two_more_are_four_epochs(tmp_path):
+    straight = Dropping()
+    straight_history = quietly(straight, TinySet(), epochs=4)
+
+    model = Dropping()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    history = quietly(model, TinySet(), epochs=2, optimizer=optimizer)
+    save_checkpoint(tmp_path / "half.pt", model, optimizer, history)
+
+    checkpoint = load_checkpoint(tmp_path / "half.pt")
+    model = Dropping()
+    model.load_state_dict(checkpoint["weights"])
+    optimizer = torch.optim.Adam(model.parameters())
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    more = quietly(model, TinySet(), epochs=2, optimizer=optimizer, seed=len(checkpoint["history"].loss))
+
+    assert torch.equal(weights(model), weights(straight))
+    assert checkpoint["history"].loss + more.loss == straight_history.loss
+
+
+def test_calling_again_with_the_optimizer_goes_on():
+    straight, model = Watched(), Watched()
+    quietly(straight, TinySet(), epochs=2)
+    optimizer = torch.optim.Adam(model.parameters())
+    quietly(model, TinySet(), epochs=1, optimizer=optimizer)
+    quietly(model, TinySet(), epochs=1, optimizer=optimizer, seed=1)
+    assert torch.equal(weights(model), weights(straight))
+
+
+def test_the_given_optimizer_does_the_training():
+    model = Watched()
+    before = weights(model)
+    quietly(model, TinySet(), epochs=1, optimizer=torch.optim.SGD(model.parameters(), lr=0.0), lr=1.0)
+    assert torch.equal(weights(model), before)
+
+
+def test_the_data_set_moves_to_the_device_once():
+    train_set, test_set = TinySet(), TinySet(seed=1)
+    quietly(Watched(), train_set, test_set, epochs=3)
+    assert train_set.moves == 1
+    assert test_set.moves == 1
+
+
+def test_the_loop_reads_nothing_from_the_device_between_two_looks_at_the_bar(monkeypatch):
+    reads, item = [], torch.Tensor.item
+    monkeypatch.setattr(training._Progress, "EVERY", float("inf"))
+    monkeypatch.setattr(torch.Tensor, "item", lambda x: reads.append(1) or item(x))
+    model = Watched()
+    quietly(model, TinySet(), epochs=2, batch_size=1, optimizer=torch.optim.SGD(model.parameters()))
+    assert model.steps == 100
+    assert len(reads) == 4  # each epoch's loss and accuracy
+
+
+def test_the_bar_shows_epoch_loss_and_accuracy(capsys):
+    history = quietly(Watched(), TinySet(), epochs=2, progress=True)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "epoch 2/2: 100%" in out
+    assert f"loss {history.loss[-1]:.3f}, accuracy {history.train_accuracy[-1]:.3f}" in out
+    quietly(Watched(), TinySet(), epochs=1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_bfloat16_computes_roughly_the_same_and_keeps_weights_and_loss_in_float32():
+    models = Watched(), Watched()
+    exact = quietly(models[0], TinySet(), epochs=2)
+    rough = quietly(models[1], TinySet(), epochs=2, precision="bfloat16")
+    assert rough.loss == pytest.approx(exact.loss, rel=0.05)
+    assert rough.loss != exact.loss
+    assert weights(models[1]).dtype == torch.float32
+    x, y = next(TinySet(4).batches(4))
+    logits, loss = train_step(models[1], x, y, torch.optim.SGD(models[1].parameters()), "bfloat16")
+    assert (logits.dtype, loss.dtype) == (torch.bfloat16, torch.float32)
+
+
+def test_simple_cnn_trains_and_is_in_train_mode_only_while_training():
+    model = SimpleCNN(image_size=8, classes=3).eval()
+    modes = []
+    model.conv1.register_forward_hook(lambda layer, args, out: modes.append(layer.training))
+    history = quietly(model, TinySet(32), TinySet(16), epochs=2)
+    assert not any(layer.training for layer in model.modules())
+    assert modes == [False, *[True, True, False] * 2]  # tried; two batches and the test, twice
+    assert history.loss[1] < history.loss[0]
+
+
+def test_the_course_data_trains():
+    train_set, test_set = load_shapes(train=300, test=60)
+    history = quietly(SimpleCNN(conv_channels=4), train_set, test_set, epochs=2)
+    assert history.loss[1] < history.loss[0] < 2.4  # −log(1/10) = 2.30 before training
+    assert len(history.test_accuracy) == 2
+
+
+# -- evaluate ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 49, 50, 51, 512])
+def test_evaluate_averages_over_images_whatever_the_batches(batch_size):
+    model, images = Watched(), TinySet(50)
+    x, y = next(images.batches(50))
+    logits = model.eval()(x)
+    loss, accuracy = evaluate(model, images, batch_size=batch_size)
+    assert loss == pytest.approx(F.cross_entropy(logits, y).item(), rel=1e-5)
+    assert accuracy == (logits.argmax(1) == y).sum().item() / 50
+
+
+def test_evaluate_uses_eval_mode_and_puts_every_layer_back():
+    model = Dropping()
+    model.drop.eval()  # a mixture must come back as a mixture
+    before = copy.deepcopy(model.state_dict())
+    assert evaluate(model, TinySet()) == evaluate(model, TinySet())
+    assert [layer.training for layer in (model, model.norm, model.drop)] == [True, True, False]
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_evaluate_puts_the_mode_back_after_an_error():
+    model = SimpleCNN()
+    with pytest.raises(ValueError, match="wants images"):
+        evaluate(model, TinySet())
+    assert model.training
+
+
+# -- what stops training -------------------------------------------------------------------------------
+
+
+def test_an_interrupt_keeps_the_completed_epochs_and_a_usable_model():
+    model = Watched(at=4 + 4 + 2, act=fail(KeyboardInterrupt))
+    history = quietly(model, TinySet(), TinySet(seed=1), epochs=5)
+    assert history.interrupted
+    assert [len(values) for values in (history.loss, history.test_accuracy, history.seconds)] == [2, 2, 2]
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert evaluate(model, TinySet())[0] < history.loss[0]
+    assert not quietly(model, TinySet(), epochs=1).interrupted
+
+
+def test_an_interrupt_in_the_test_leaves_the_lists_of_one_length(monkeypatch):
+    monkeypatch.setattr(training, "evaluate", lambda *args, **kwargs: fail(KeyboardInterrupt)(None))
+    history = quietly(Watched(), TinySet(), TinySet(), epochs=2)
+    assert history.interrupted
+    assert history.loss == history.train_accuracy == history.test_accuracy == history.seconds == []
+
+
+def test_a_loss_of_nan_stops_with_the_learning_rate_to_try():
+    model = Watched(at=4 + 3, act=lambda x: x * float("nan"))
+    with pytest.raises(DivergedError) as error:
+        quietly(model, TinySet(), epochs=5, lr=0.5)
+    assert "in epoch 2" in said(error)
+    assert "lr=0.05 instead of 0.5" in said(error)
+    assert len(error.value.history.loss) == 1
+    assert isinstance(error.value, TrainingError)
+    assert error.value.__context__ is None
+
+
+def test_a_learning_rate_far_too_high_diverges():
+    model = SimpleCNN(image_size=8, classes=3)
+    with pytest.raises(DivergedError, match=r"lr=1e\+19 instead of 1e\+20"):
+        quietly(model, TinySet(), optimizer=torch.optim.SGD(model.parameters(), lr=1e20))
+
+
+def test_a_model_that_diverged_before_must_be_made_again():
+    model = Watched()
+    with torch.no_grad():
+        model.layer.bias[0] = float("nan")
+    with pytest.raises(ValueError, match="NaN already: make the model again"):
+        quietly(model, TinySet())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried"
+        ),
+        RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+    ],
+)
+def test_too_large_a_batch_says_so_and_proposes_half(error):
+    model = Watched(at=4 + 1, act=fail(error))
+    with pytest.raises(BatchTooLargeError) as raised:
+        quietly(model, TinySet(), epochs=2)
+    assert said(raised) == "A batch of 16 images did not fit into memory: try batch_size=8."
+    assert len(raised.value.history.loss) == 1
+    assert raised.value.__context__ is None  # nothing holds on to the tensors that were too large
+
+
+def test_a_batch_of_one_that_is_too_large_needs_a_smaller_model():
+    with pytest.raises(BatchTooLargeError, match=r"Even a batch of one image .* smaller model"):
+        quietly(Watched(1, fail(torch.OutOfMemoryError("no"))), TinySet(), batch_size=1)
+
+
+def test_another_error_comes_through_as_it_is():
+    with pytest.raises(RuntimeError, match=r"^the learner's own$"):
+        quietly(Watched(2, fail(RuntimeError("the learner's own"))), TinySet())
+
+
+# -- what came, what is wanted -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "words"),
+    [
+        ("epochs", 0, ValueError, "epochs wants a whole number of at least 1, but got 0."),
+        ("epochs", 1.0, TypeError, "epochs wants a whole number of at least 1, but got 1.0."),
+        ("epochs", True, TypeError, "epochs wants a whole number"),
+        ("batch_size", 0, ValueError, "batch_size wants a whole number of at least 1, but got 0."),
+        ("batch_size", "32", TypeError, "batch_size wants a whole number"),
+        ("seed", 0.5, TypeError, "seed wants a whole number, but got 0.5."),
+        ("lr", 0, ValueError, "lr, the learning rate, wants a number above 0"),
+        ("lr", -1e-3, ValueError, "lr, the learning rate, wants a number above 0"),
+        ("lr", float("nan"), ValueError, "lr, the learning rate, wants a number above 0"),
+        ("lr", "0.1", TypeError, "lr, the learning rate, wants a number such as 1e-3, but got '0.1'."),
+        ("precision", "half", ValueError, 'precision wants "float32" or "bfloat16", but got \'half\'.'),
+        ("precision", torch.bfloat16, ValueError, 'precision wants "float32" or "bfloat16"'),
+        ("precision", "float16", ValueError, 'precision="bfloat16" is as short'),
+        ("optimizer", "adam", TypeError, "torch.optim.Adam(model.parameters(), lr=1e-3), but got 'adam'."),
+        ("test_set", (1, 2), TypeError, "test_set wants a data set, but got a tuple"),
+        ("test_set", TinySet(0), ValueError, "test_set has no images in it."),
+    ],
+)
+def test_arguments_that_cannot_work_are_refused_in_a_sentence(name, value, error, words):
+    with pytest.raises(error) as raised:
+        quietly(Watched(), TinySet(), **{name: value})
+    assert words in said(raised)
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "words"),
+    [
+        (None, TypeError, "train_set wants a data set, but got a NoneType"),
+        ((TinySet(), TinySet()), TypeError, "train_set, test_set = helpers.data.load_shapes() makes two."),
+        (TinySet(0), ValueError, "train_set has no images in it."),
+        (TinySet(labels=torch.full((50,), 6)), ValueError, "SimpleCNN(classes=7)"),
+    ],
+)
+def test_a_data_set_that_cannot_work_is_refused_in_a_sentence(images, error, words):
+    with pytest.raises(error) as raised:
+        quietly(Watched(), images)
+    assert words in said(raised)
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "words"),
+    [
+        (None, TypeError, "model wants a torch module"),
+        (SimpleCNN, TypeError, "SimpleCNN() makes one"),
+        (nn.Flatten(), ValueError, "no parameter to train"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(192, 3)).requires_grad_(False), ValueError, "no parameter"),
+        (
+            nn.Conv2d(3, 3, 8),
+            ValueError,
+            "scores (N, classes) from the model, but 2 images gave (2, 3, 1, 1)",
+        ),
+        (nn.Sequential(nn.Flatten(0), nn.Linear(384, 3)), ValueError, "but 2 images gave (3,)"),
+    ],
+)
+def test_a_model_that_cannot_work_is_refused_in_a_sentence(model, error, words):
+    with pytest.raises(error) as raised:
+        quietly(model, TinySet())
+    assert words in said(raised)
+
+
+def test_an_optimizer_of_another_model_is_refused():
+    with pytest.raises(ValueError, match="parameters that are not this model's"):
+        quietly(Watched(), TinySet(), optimizer=torch.optim.Adam(Watched().parameters()))
+
+
+def test_an_optimizer_of_some_of_the_models_layers_trains_these():
+    model = SimpleCNN(image_size=8, classes=3)
+    before = copy.deepcopy(model)
+    quietly(model, TinySet(), epochs=1, optimizer=torch.optim.Adam(model.fc2.parameters()))
+    assert torch.equal(model.conv1.weight, before.conv1.weight)
+    assert not torch.equal(model.fc2.weight, before.fc2.weight)
+
+
+def test_a_batch_larger_than_the_set_is_the_whole_set():
+    model = Watched()
+    assert len(quietly(model, TinySet(), epochs=2, batch_size=1000).loss) == 2
+    assert model.steps == 2
+
+
+# -- checkpoints ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A checkpoint's path, and the model in it."""
+    model = SimpleCNN(image_size=8, conv_channels=4, classes=3)
+    save_checkpoint(tmp_path / "model.pt", model, image_size=8, conv_channels=4, classes=3)
+    return tmp_path / "model.pt", model
+
+
+def test_a_checkpoint_holds_all_that_is_needed_to_make_the_model_again(saved):
+    path, model = saved
+    checkpoint = load_checkpoint(str(path))
+    assert checkpoint["settings"] == {"image_size": 8, "conv_channels": 4, "classes": 3}
+    assert checkpoint["optimizer"] is None
+    assert checkpoint["history"] is None
+    again = SimpleCNN(**checkpoint["settings"])
+    again.load_state_dict(checkpoint["weights"])
+    assert torch.equal(weights(again), weights(model))
+
+
+def test_a_checkpoint_keeps_the_history_and_the_optimizers_state(tmp_path):
+    model = Watched()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.25)
+    history = quietly(model, TinySet(), TinySet(), epochs=2, optimizer=optimizer)
+    save_checkpoint(
+        tmp_path / "a", model, optimizer, history, size=(8, 8), note="first", deep={"x": [1, None]}
+    )
+    checkpoint = load_checkpoint(tmp_path / "a")
+    assert checkpoint["history"] == history
+    assert checkpoint["settings"] == {"size": (8, 8), "note": "first", "deep": {"x": [1, None]}}
+    assert checkpoint["optimizer"]["param_groups"][0]["lr"] == 0.25
+    assert len(checkpoint["optimizer"]["state"]) == 2
+
+
+def test_settings_that_could_not_be_read_again_are_not_written(saved):
+    path, model = saved
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match=r"cannot be kept in a checkpoint: \{'loss': <function"):
+        save_checkpoint(path, model, loss=F.cross_entropy)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_when_writing_fails_the_old_checkpoint_is_still_whole(saved, monkeypatch, broken):
+    path, model = saved
+    before = path.read_bytes()
+    monkeypatch.setattr(
+        os, broken, lambda *args: fail(OSError(errno.ENOSPC, "No space left on device"))(None)
+    )
+    with pytest.raises(
+        OSError, match=r"Cannot write the checkpoint .*model\.pt: no space left on device\."
+    ) as error:
+        save_checkpoint(path, model)
+    assert "\n" not in str(error.value)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["model.pt"]
+
+
+def test_an_interrupt_while_writing_leaves_the_old_checkpoint_and_nothing_else(saved, monkeypatch):
+    path, model = saved
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", lambda *args: fail(KeyboardInterrupt)(None))
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(path, model)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["model.pt"]
+
+
+@pytest.mark.parametrize("where", ["nowhere/model.pt", "file/model.pt", "folder"])
+def test_a_path_that_cannot_be_written_is_named(tmp_path, where):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=f"Cannot write the checkpoint .*{where}: ") as error:
+        save_checkpoint(tmp_path / where, Watched())
+    assert error.value.__suppress_context__
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(("where", "why"), [("none.pt", "there is no such file"), (".", "directory")])
+def test_a_path_that_cannot_be_read_is_named(tmp_path, where, why):
+    with pytest.raises(OSError, match=f"Cannot read the checkpoint .*: .*{why}"):
+        load_checkpoint(tmp_path / where)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99, 0.9999])
+def test_half_a_checkpoint_is_called_damaged(saved, part):
+    path, _ = saved
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(ValueError, match="is damaged or was not written by save_checkpoint"):
+        load_checkpoint(path)
+
+
+def test_one_changed_byte_in_the_weights_is_called_damage(saved):
+    path, model = saved
+    content = bytearray(path.read_bytes())
+    content[content.index(model.fc1.weight.detach().numpy().tobytes()) + 100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged"):
+        load_checkpoint(path)
+
+
+def test_code_in_a_file_is_not_run(tmp_path, saved):
+    class Code:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    (tmp_path / "pickle").write_bytes(pickle.dumps(Code()))
+    torch.save({"format": training.FORMAT, "weights": Code()}, tmp_path / "torch")
+    for name in ("pickle", "torch"):
+        with pytest.raises(ValueError, match="was not written by save_checkpoint"):
+            load_checkpoint(tmp_path / name)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_another_torch_file_is_told_from_a_damaged_one(tmp_path):
+    torch.save(Watched().state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(
+        ValueError, match=r"not one that save_checkpoint wrote.*torch\.load\(path, weights_only=True\)"
+    ):
+        load_checkpoint(tmp_path / "weights.pt")
