@@ -192,7 +192,8 @@ def show_history(history):
 def show_confusion(labels, predictions, classes):
     """How often each class (rows) was taken for each class (columns): right in green, mistakes in orange.
 
-    `labels` and `predictions` are class numbers (N,), `classes` the names. The shade is the part of its row.
+    `labels` and `predictions` are class numbers (N,), `classes` the names. A cell is the darker, the larger its
+    part of the row.
     """
     classes = [str(name) for name in classes]
     labels, predictions = (
@@ -206,10 +207,10 @@ def show_confusion(labels, predictions, classes):
     n = len(classes)
     counts = np.zeros((n, n), int)
     np.add.at(counts, (labels, predictions), 1)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shade = np.sqrt(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)) / 2  # √: a few are seen too
 
     diagonal = np.eye(n, dtype=bool)
-    colour = np.where(diagonal[..., None], _shades("output")(share * 0.5), _shades("kernel")(share * 0.5))
+    colour = np.where(diagonal[..., None], _shades("output")(shade), _shades("kernel")(shade))
     size = 0.52 * n + 1.6
     figure = Picture(figsize=(max(size, 3.2), max(size, 3.0)), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)

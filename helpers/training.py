@@ -340,7 +340,7 @@ def _mode(model, training):
         yield
     finally:
         for layer, was in before:
-            layer.training = was
+            pass
 
 
 def _random_state_put_back(device):
