@@ -32,7 +32,7 @@ format: .venv/test-ready
 	$(BIN)/ruff format .
 
 benchmark: .venv/test-ready
-	$(BIN)/python tools/benchmark_explorer.py $(ARGS)
+	$(BIN)/python tests/benchmark_explorer.py $(ARGS)
 
 .venv/bin/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)' here: install Python 3.10 or newer, or name one: make lab PYTHON=python3.12"; exit 1; }

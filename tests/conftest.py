@@ -2,13 +2,10 @@
 
 import json
 import os
-import shutil
 
 import pytest
 from anywidget import AnyWidget
-
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+from lab import CHROMIUM, chromium_browser, watched
 
 # Just enough of a widget manager for a view to find its sliders' models.
 PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 16px }</style><div id="here"></div>
@@ -44,12 +41,8 @@ def chromium():
         if os.environ.get("CI") == "true":
             pytest.fail("Chromium is missing: install it (on Debian: apt-get install chromium).")
         pytest.skip("needs Chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -58,11 +51,8 @@ def stand(chromium):
     pages = []
 
     def show(explorer, **options):
-        page = chromium.new_page(**options)
+        page = watched(chromium.new_page(**options))
         pages.append(page)
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
         page.set_content(PAGE)
         view = explorer.view
         inherited = {*AnyWidget.class_trait_names(), "sliders", "_esm", "_css", "_anywidget_id"}

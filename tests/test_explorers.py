@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
-from helpers.explorers import ConvolutionExplorer
+from helpers.explorers import ConvolutionExplorer, LiveText
 from helpers.explorers.base import Slider
+from helpers.plots import COLOURS
 
 CONVOLUTION = {name: item for name, item in vars(ConvolutionExplorer).items() if isinstance(item, Slider)}
 SETTINGS = [
@@ -66,33 +67,38 @@ def in_parts(settings, size=280):
     return [settings[start : start + size] for start in range(0, len(settings), size)]
 
 
+def what_torch_says(layer, pixels):
+    """The layer's output and None, or None and its refusal."""
+    try:
+        return layer(pixels), None
+    except RuntimeError as error:
+        return None, str(error)
+
+
 def hold_against_torch(page, explorer, settings):
     """Draw every setting, and compare each number and sentence on the page with torch."""
-    layer, picture = explorer.layer, explorer.input
     for part in in_parts(settings):
         for setting, seen in zip(part, json.loads(page.evaluate(READ, part)), strict=True):
             for name, value in setting.items():
                 setattr(explorer, name, value)
-            convolution, numbers = layer(), picture()
-            copied = eval(seen["code"].split("#")[0], {"nn": nn})
-            assert repr(copied) == repr(convolution), setting
-            try:
-                expected = convolution(numbers)
-            except RuntimeError as error:
+            layer = explorer.layer()
+            assert repr(eval(seen["code"].split("#")[0], {"nn": nn})) == repr(layer), setting
+            expected, refusal = what_torch_says(layer, explorer.input())
+            if refusal:
                 assert seen["output"] == [], setting
                 assert seen["title"] == "no output"
-                assert seen["torch"] == f"PyTorch says: RuntimeError: {error}", setting
+                assert seen["torch"] == f"PyTorch says: RuntimeError: {refusal}", setting
                 assert seen["sum"] is None
                 assert seen["numbers"].endswith("✗")
                 hold_against_shape_error(seen, setting)
             else:
-                assert torch.equal(drawn(seen["output"]), expected), setting
                 size = expected.shape[-1]
+                assert torch.equal(drawn(seen["output"]), expected), setting
                 assert seen["title"] == f"output {size} × {size}"
                 assert seen["numbers"].endswith(f"⌋ + 1 = {size}")
                 assert seen["problem"] is None
                 assert number(seen["sum"].rsplit(" = ", 1)[1]) == expected[0, 0, 0]
-                assert torch.equal(unread(seen, setting), never_read(convolution, setting)), setting
+                assert torch.equal(unread(seen, setting), never_read(layer, setting)), setting
 
 
 def unread(seen, setting):
@@ -123,7 +129,9 @@ def hold_against_shape_error(seen, setting):
         label, value = change.rsplit(" ", 1)
         offered[words[label]] = int(value)
     reachable = {
-        name: value for name, value in caught.value.fixes.items() if CONVOLUTION[name].low <= value <= CONVOLUTION[name].high
+        name: value
+        for name, value in caught.value.fixes.items()
+        if CONVOLUTION[name].low <= value <= CONVOLUTION[name].high
     }
     assert offered == reachable, setting
     assert offered
@@ -135,3 +143,219 @@ def test_every_slider_setting_draws_what_torch_computes(stand):
     hold_against_torch(page, explorer, SETTINGS)
     assert len(SETTINGS) == 10 * 7 * 4 * 4 * 3
     assert page.problems == []
+
+
+def test_every_preset_and_an_edit_draw_what_torch_computes(stand):
+    some = [
+        dict(zip(CONVOLUTION, values, strict=True))
+        for values in itertools.product((5, 12), range(1, 8), (1, 3), (0, 3), (1, 2))
+    ]
+    for preset in ConvolutionExplorer().view.presets:
+        explorer = ConvolutionExplorer()
+        explorer.view.weights = explorer.view.presets[preset]
+        page = stand(explorer)
+        assert page.locator("select").input_value() == preset
+        hold_against_torch(page, explorer, some)
+    explorer = ConvolutionExplorer(size=5)
+    explorer.weight = [[1, -9, 2], [0, 3, 0], [9, 9, -1]]
+    page = stand(explorer)
+    assert page.locator("select").input_value() == "edited"
+    hold_against_torch(page, explorer, [setting for setting in some if setting["kernel_size"] == 3])
+
+
+def test_a_weight_typed_into_the_kernel_changes_the_picture_and_the_shared_state(stand):
+    explorer = ConvolutionExplorer(size=4)
+    page = stand(explorer)
+    weight = page.get_by_label("weight, row 0, column 2")
+    weight.fill("-7")
+    weight.press("Enter")
+    page.locator(".cs-figure").press("Escape")
+    explorer.weight = [[1, 0, -7], [2, 0, -2], [1, 0, -1]]
+    assert page.evaluate("() => window.view.get('weights')") == explorer.view.weights
+    hold_against_torch(page, explorer, [{name: getattr(explorer, name) for name in CONVOLUTION}])
+    page.get_by_label("Kernel preset").select_option("sum")
+    explorer.weight = [[1] * 3] * 3
+    hold_against_torch(page, explorer, [{name: getattr(explorer, name) for name in CONVOLUTION}])
+
+
+@pytest.mark.parametrize("typed", ["", "x", "1.5", "10", "-10", "1e0"])
+def test_a_weight_that_is_no_small_whole_number_is_refused_with_a_sentence(stand, typed):
+    page = stand(ConvolutionExplorer())
+    weight = page.get_by_label("weight, row 0, column 0")
+    weight.fill(typed)
+    weight.press("Enter")
+    assert (
+        page.locator(".cs-message").text_content()
+        == f"A weight is a whole number from −9 to 9; “{typed}” is not."
+    )
+    assert weight.input_value() == "1"
+
+
+def lit(page, grid):
+    cells = page.locator(f".cs-{grid} .cs-lit:visible").evaluate_all(
+        "(cells) => cells.map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column)])"
+    )
+    return {tuple(place) for place in cells}
+
+
+def cell(page, grid, row, column):
+    return page.locator(f'[data-grid="{grid}"][data-row="{row}"][data-column="{column}"]')
+
+
+def test_hovering_an_output_lights_what_it_reads_and_an_input_what_reads_it(stand):
+    explorer = ConvolutionExplorer(size=7, kernel_size=2, stride=2, padding=1, dilation=2)
+    page = stand(explorer)
+    layer = explorer.layer()
+    torch.nn.init.ones_(layer.weight)
+    size = explorer.output().shape[-1]
+    reads = {}
+    for row, column in itertools.product(range(size), repeat=2):
+        pixels = torch.zeros(1, 9, 9, requires_grad=True)
+        layer.padding = (0, 0)
+        layer(pixels)[0, row, column].backward()
+        reads[row, column] = {tuple(place) for place in pixels.grad[0].nonzero().tolist()}
+    for place in reads:
+        cell(page, "output", *place).hover()
+        assert lit(page, "input") == reads[place]
+        assert lit(page, "output") == {place}
+    for place in itertools.product(range(9), repeat=2):
+        cell(page, "input", *place).hover()
+        readers = {output for output, inputs in reads.items() if place in inputs}
+        assert lit(page, "output") == readers
+        count = f"is read by {len(readers)} output" if readers else "is never read"
+        assert count in page.locator(".cs-note").text_content()
+    for row, column in itertools.product(range(2), repeat=2):
+        cell(page, "kernel", row, column).hover()
+        assert lit(page, "input") == {(2 * r + 2 * row, 2 * c + 2 * column) for r, c in reads}
+
+
+def test_a_click_pins_a_cell_and_escape_lets_go(stand):
+    page = stand(ConvolutionExplorer())
+    sum_of = lambda: page.locator(".cs-sum").text_content().split(" = ")[0]  # noqa: E731
+    cell(page, "output", 2, 3).click()
+    cell(page, "output", 4, 4).hover()
+    assert sum_of() == "output[4, 4]"
+    page.mouse.move(2, 2)
+    assert sum_of() == "output[2, 3]"
+    page.locator(".cs-figure").press("Escape")
+    assert sum_of() == "output[0, 0]"
+
+
+def test_playing_visits_every_output_in_turn_and_stops_at_a_key(stand):
+    page = stand(ConvolutionExplorer(size=4))
+    page.clock.install()
+    page.get_by_role("button", name="Play").click()
+    visited = []
+    for _ in range(5):
+        page.clock.run_for(600)
+        visited.append(page.locator(".cs-sum").text_content().split(" = ")[0])
+    assert visited == [f"output[{place}]" for place in ("0, 1", "1, 0", "1, 1", "0, 0", "0, 1")]
+    page.locator(".cs-figure").press("ArrowDown")
+    page.clock.run_for(3000)
+    assert page.locator(".cs-sum").text_content().startswith("output[1, 1]")
+    assert page.get_by_role("button", name="Play").is_visible()
+    page.locator(".cs-figure").press("Space")
+    assert page.get_by_role("button", name="Pause").is_visible()
+
+
+def test_a_screen_reader_is_told_the_setting_and_its_result(stand):
+    page = stand(ConvolutionExplorer(size=8, stride=2))
+    page.wait_for_function("() => document.querySelector('.cs-spoken').textContent")
+    assert page.locator("[aria-live]").text_content() == (
+        "Input 8 by 8, kernel 3, stride 2, padding 0, dilation 1: output 3 by 3. "
+        "The last row and column are never read: the floor drops them. Output row 0, column 0 is -24."
+    )
+
+
+@pytest.mark.parametrize("width", [360, 700, 1100])
+def test_nothing_is_cut_off_or_smaller_than_12_pixels_at_the_ends_of_the_sliders(stand, width):
+    page = stand(ConvolutionExplorer(), viewport={"width": width, "height": 900})
+    for values in itertools.product(*((slider.low, slider.high) for slider in CONVOLUTION.values())):
+        for name, value in zip(CONVOLUTION, values, strict=True):
+            page.evaluate("([name, value]) => window.sliders[name].set('value', value)", [name, value])
+        overflow, small = page.evaluate(
+            """() => {
+              const seen = [...document.querySelectorAll(".cs-explorer *")].filter((e) => e.checkVisibility());
+              const wide = seen.filter((e) => e.getBoundingClientRect().right > innerWidth && !e.closest(".cs-spoken"));
+              const small = seen.filter((e) => e.textContent && parseFloat(getComputedStyle(e).fontSize) < 12);
+              return [wide.map((e) => e.className), small.map((e) => e.className)];
+            }"""
+        )
+        assert (overflow, small) == ([], []), dict(zip(CONVOLUTION, values, strict=True))
+
+
+def test_a_slider_is_an_attribute_and_moves_the_slider():
+    explorer = ConvolutionExplorer(kernel_size=5)
+    assert explorer.kernel_size == explorer.sliders["kernel_size"].value == 5
+    explorer.kernel_size = 2
+    assert explorer.sliders["kernel_size"].value == 2
+    explorer.sliders["stride"].value = 4
+    assert explorer.stride == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "sentence"),
+    [
+        ("kernel_size", 9, ValueError, "kernel_size is a whole number from 1 to 7; got 9. The nearest is 7."),
+        ("stride", 0, ValueError, "stride is a whole number from 1 to 4; got 0. The nearest is 1."),
+        ("padding", 1.0, TypeError, "padding is a whole number from 0 to 3; got 1.0."),
+        ("size", "7", TypeError, "size is a whole number from 3 to 12; got '7'."),
+    ],
+)
+def test_a_value_outside_the_slider_is_refused_and_nothing_moves(name, value, error, sentence):
+    explorer = ConvolutionExplorer()
+    before = repr(explorer)
+    with pytest.raises(error) as caught:
+        setattr(explorer, name, value)
+    assert str(caught.value) == sentence
+    assert repr(explorer) == before
+    with pytest.raises(error):
+        ConvolutionExplorer(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [[[1, 2], [3, 4]], [[1, 2, 3]], 5, [[0.5] * 3] * 3, [[10] * 3] * 3, torch.zeros(3, 2), [["1"] * 3] * 3],
+)
+def test_weights_of_a_wrong_shape_or_size_are_refused_and_the_kernel_stays(weight):
+    explorer = ConvolutionExplorer()
+    before = explorer.weight
+    with pytest.raises((TypeError, ValueError), match=r"(?i)weight"):
+        explorer.weight = weight
+    assert explorer.weight == before
+
+
+def test_a_tensor_of_whole_numbers_can_be_the_kernel():
+    explorer = ConvolutionExplorer()
+    explorer.weight = torch.arange(9.0).reshape(3, 3)
+    assert explorer.layer().weight.tolist() == [[[[0, 1, 2], [3, 4, 5], [6, 7, 8]]]]
+
+
+def test_asking_for_the_layer_leaves_the_random_state_alone():
+    before = torch.random.get_rng_state()
+    ConvolutionExplorer().layer()
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_the_text_form_gives_the_shapes():
+    assert repr(ConvolutionExplorer()) == "ConvolutionExplorer: (1, 7, 7) → Conv2d(kernel_size=3) → (1, 5, 5)"
+    impossible = ConvolutionExplorer(size=4, kernel_size=7, padding=1)
+    assert repr(impossible) == "ConvolutionExplorer: (1, 4, 4) → Conv2d(kernel_size=7, padding=1) → no output"
+    assert (
+        max(len(repr(ConvolutionExplorer(**setting))) for setting in SETTINGS[::31]) <= 110
+    )  # ipywidgets cuts there
+
+
+def test_live_text_follows_its_sliders_and_shows_a_shape_error_as_a_sentence():
+    text = LiveText(lambda size: f"<b>{conv_output_size(size, 3)}</b>", size=(1, 9, 7))
+    assert repr(text) == "LiveText: 5"
+    text.set(size=4)
+    assert text.text.value == "<b>2</b>"
+    text.set(size=2)
+    assert repr(text).startswith("LiveText: ✗ The kernel (3) is larger than the padded input")
+
+
+def test_the_pictures_and_the_figures_use_the_same_colours():
+    css = ConvolutionExplorer().view._css
+    for name in ("input", "kernel", "output", "padding", "negative"):
+        assert f"--{name}: {COLOURS[name].lower()};" in css

@@ -46,7 +46,11 @@ def test_each_package_is_imported_by_helpers_and_each_import_is_declared():
 
 
 def test_the_constraints_pin_every_package_the_project_names():
-    pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    pinned = {
+        line.split("==")[0].lower()
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
     named = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
     assert {split(requirement)[0].lower() for requirement in named} <= pinned
 
@@ -68,6 +72,9 @@ def test_what_runs_without_a_notebook_does_not_import_ipywidgets():
 
 
 def test_every_file_of_the_package_is_installed_with_it():
-    packages = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in (ROOT / "helpers").rglob("*.py")}
+    packages = {
+        path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for path in (ROOT / "helpers").rglob("*.py")
+    }
     text = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert packages == set(text["tool"]["setuptools"]["packages"])

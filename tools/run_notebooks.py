@@ -11,7 +11,9 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # names a model that only lives in the kernel that made it
+WIDGET_VIEW = (
+    "application/vnd.jupyter.widget-view+json"  # names a model that only lives in the kernel that made it
+)
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

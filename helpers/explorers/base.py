@@ -18,19 +18,31 @@ def browser_code(file_name: str) -> str:
 
 
 def slider(label: str, low: int, high: int, value: int) -> ipywidgets.IntSlider:
-    """A slider as all explorers have it: wide enough for its label, narrow enough to stand beside others."""
-    return ipywidgets.IntSlider(
+    """A slider as all explorers have it, as wide as its place in the row."""
+    moved = ipywidgets.IntSlider(
         value=value,
         min=low,
         max=high,
         description=label,
-        style={"description_width": "76px"},
-        layout={"width": "222px", "margin": "2px 4px 2px 0"},
+        style={"description_width": "68px"},
+        layout={"width": "auto", "max_width": "300px", "margin": "2px 0"},
     )
+    moved.add_class("cs-slider")
+    return moved
+
+
+def side_by_side(sliders) -> ipywidgets.Box:
+    """As many sliders in a row as the page has room for."""
+    layout = {
+        "display": "grid",
+        "grid_template_columns": "repeat(auto-fit, minmax(172px, 1fr))",
+        "grid_gap": "0 8px",
+    }
+    return ipywidgets.Box(list(sliders), layout=layout)
 
 
 class View(anywidget.AnyWidget):
-    """A picture that watches the sliders' models in the browser: it follows with the kernel busy, or with none."""
+    """A picture that watches the sliders' models in the browser: it follows while the kernel is busy, or gone."""
 
     _css = (FOLDER / "shared.css").read_text("utf-8")
     sliders = traitlets.Dict().tag(sync=True, **ipywidgets.widget_serialization)
@@ -70,10 +82,11 @@ class Explorer(ipywidgets.VBox):
     def __init__(self, view: View, **values):
         declared = {name: item for name, item in vars(type(self)).items() if isinstance(item, Slider)}
         self.sliders = {
-            name: slider(declared[name].label, declared[name].low, declared[name].high, declared[name].checked(value))
+            name: slider(
+                declared[name].label, declared[name].low, declared[name].high, declared[name].checked(value)
+            )
             for name, value in values.items()
         }
         self.view = view
         view.sliders = self.sliders
-        row = ipywidgets.Box(list(self.sliders.values()), layout={"flex_flow": "row wrap"})
-        super().__init__([row, view])
+        super().__init__([side_by_side(self.sliders.values()), view])

@@ -55,12 +55,28 @@ def _for_every_size(preset) -> list[list[list[int]]]:
     return [preset(size) for size in range(1, LARGEST_KERNEL + 1)]
 
 
+def _checked_weight(rows, size: int) -> list[list[int]]:
+    rows = rows.tolist() if hasattr(rows, "tolist") else rows
+    lines = rows if isinstance(rows, list | tuple) else []
+    if [len(line) if isinstance(line, list | tuple) else None for line in lines] != [size] * size:
+        raise ValueError(
+            f"weight must be {size} rows of {size} numbers, as kernel_size is {size}; got {rows!r}."
+        )
+    for number in (number for line in lines for number in line):
+        if not isinstance(number, int | float) or number != round(number) or abs(number) > LARGEST_WEIGHT:
+            limits = f"from -{LARGEST_WEIGHT} to {LARGEST_WEIGHT}"
+            raise ValueError(f"A weight is a whole number {limits}, to check by hand; got {number!r}.")
+    return [[int(number) for number in line] for line in lines]
+
+
 class ConvolutionView(View):
     """The picture. `weights` holds one kernel for each size, so that no edit is lost when the kernel slider moves."""
 
     _esm = browser_code("convolution.js")
     picture = traitlets.List(PICTURE).tag(sync=True)
-    presets = traitlets.Dict({name: _for_every_size(preset) for name, preset in PRESETS.items()}).tag(sync=True)
+    presets = traitlets.Dict({name: _for_every_size(preset) for name, preset in PRESETS.items()}).tag(
+        sync=True
+    )
     weights = traitlets.List(_for_every_size(vertical_edges)).tag(sync=True)
     largest_weight = traitlets.Int(LARGEST_WEIGHT).tag(sync=True)
 
@@ -97,17 +113,8 @@ class ConvolutionExplorer(Explorer):
     @weight.setter
     def weight(self, rows):
         size = self.kernel_size
-        rows = rows.tolist() if hasattr(rows, "tolist") else rows
-        if not isinstance(rows, list | tuple) or [len(row) if isinstance(row, list | tuple) else None for row in rows] != [size] * size:
-            raise ValueError(f"weight must be {size} rows of {size} numbers, as kernel_size is {size}; got {rows!r}.")
-        for number in (number for row in rows for number in row):
-            if number != int(number) or abs(number) > LARGEST_WEIGHT:
-                raise ValueError(
-                    f"A weight is a whole number from -{LARGEST_WEIGHT} to {LARGEST_WEIGHT}, to check by hand; "
-                    f"got {number!r}."
-                )
         weights = list(self.view.weights)
-        weights[size - 1] = [[int(number) for number in row] for row in rows]
+        weights[size - 1] = _checked_weight(rows, size)
         self.view.weights = weights
 
     def layer(self):

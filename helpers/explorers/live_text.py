@@ -8,7 +8,7 @@ import re
 import ipywidgets
 
 from helpers.arithmetic import ShapeError
-from helpers.explorers.base import slider
+from helpers.explorers.base import side_by_side, slider
 
 
 class LiveText(ipywidgets.VBox):
@@ -25,8 +25,7 @@ class LiveText(ipywidgets.VBox):
         for moved in self.sliders.values():
             moved.observe(self._follow, names="value")
         self._follow()
-        row = ipywidgets.Box(list(self.sliders.values()), layout={"flex_flow": "row wrap"})
-        super().__init__([row, self.text])
+        super().__init__([side_by_side(self.sliders.values()), self.text])
 
     def set(self, **values):
         """Move sliders; an unknown name raises KeyError, a value outside its slider's range ends at its border."""

@@ -71,7 +71,8 @@ function makeGrid(name, makeCell = () => make("div")) {
     if (!cells.has(key)) {
       const element = makeCell(row, column);
       Object.assign(element.dataset, { grid: name, row, column });
-      element.style.gridArea = `${row + 1} / ${column + 1}`;
+      element.style.setProperty("--row", row);
+      element.style.setProperty("--column", column);
       root.append(element);
       cells.set(key, element);
     }

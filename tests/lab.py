@@ -1,0 +1,107 @@
+"""A JupyterLab of one's own in a headless Chromium, for the tests and the benchmark."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TOKEN = "a-test"
+QUIET = {"fetchNews": "false", "checkForUpdates": False}  # a first visitor's question, and a network
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+@contextmanager
+def chromium_browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def jupyterlab(home):
+    """The address of a JupyterLab that serves a copy of the lessons in `home`: its autosave changes nothing here."""
+    shutil.copytree(
+        ROOT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
+    )
+    (home / "helpers").symlink_to(ROOT / "helpers")
+    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own = {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
+    command += [
+        f"--ServerApp.port={port}",
+        f"--IdentityProvider.token={TOKEN}",
+        f"--ServerApp.root_dir={home}",
+    ]
+    command += ["--LabApp.expose_app_in_browser=True"]
+    url = f"http://127.0.0.1:{port}"
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=home, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait_until_up(f"{url}/api?token={TOKEN}", server, home / "log")
+            yield url
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _wait_until_up(url, server, log, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+@contextmanager
+def opened(browser, url, name, width=1100):
+    """A page with that notebook and its kernel; what the console reports as an error is in `page.problems`."""
+    page = watched(browser.new_page(viewport={"width": width, "height": 900}))
+    page.goto(f"{url}/lab/tree/notebooks/{name}?token={TOKEN}&reset")
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+        timeout=60_000,
+    )
+    yield page
+    page.evaluate("() => jupyterapp.commands.execute('kernelmenu:shutdown')")
+    page.close()
+
+
+def watched(page):
+    """The page, with a list `problems` of every error it throws or writes to its console."""
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
+    return page
+
+
+def run_all(page):
+    """Run the notebook, and return its cells as nbformat has them."""
+    page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+    return page.evaluate(
+        "() => jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map((cell) => cell.toJSON())"
+    )
