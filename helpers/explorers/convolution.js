@@ -87,24 +87,26 @@ function takingPart(at, { kernel_size, stride, dilation }, out) {
   return { ...tests[at.grid], tap };
 }
 
-/** Below the picture: what the pointed-at cell takes part in, and what is never read. */
-function notes({ stride, padding }, { padded, out, read, dropped }, at, part) {
-  const sentences = [];
-  if (at.grid === "input") {
-    const places = Array.from({ length: out * out }, (_, index) => [Math.floor(index / out), index % out]);
-    const readers = places.filter(([row, column]) => part.output(row, column)).length;
-    const where = `Row ${at.row}, column ${at.column} of the padded input`;
-    sentences.push(readers ? `${where} is read by ${plural(readers, "output")}.` : `${where} is never read.`);
-  }
-  if (at.grid === "kernel")
-    sentences.push(`weight[${at.row}, ${at.column}] multiplies ${plural(out * out, "cell")}, one for each output.`);
-  if (dropped) {
-    const which = dropped > 1 ? `last ${dropped} rows and columns` : "last row and column";
-    sentences.push(`The ${which} ${dropped > padding ? "" : "of padding "}are never read: the floor drops them.`);
-  }
+/** What the pointed-at input cell or weight takes part in, in a sentence; an output's is its sum. */
+function role(at, part, out) {
+  if (at.grid === "kernel") return `weight[${at.row}, ${at.column}] multiplies ${plural(out * out, "cell")}, one for each output.`;
+  if (at.grid === "output") return "";
+  const places = Array.from({ length: out * out }, (_, index) => [Math.floor(index / out), index % out]);
+  const readers = places.filter(([row, column]) => part.output(row, column)).length;
+  const where = `Row ${at.row}, column ${at.column} of the padded input`;
+  return readers ? `${where} is read by ${plural(readers, "output")}.` : `${where} is never read.`;
+}
+
+/** Which rows and columns no output reads, and why, in a sentence or two. */
+function neverRead({ padding }, { padded, read, dropped }) {
+  const last = dropped > 1 ? `last ${dropped} rows and columns` : "last row and column";
   const between = padded - dropped - read.size;
-  if (between) sentences.push(`${plural(between, "row")} and ${plural(between, "column")} are stepped over.`);
-  return sentences.join(" ");
+  return [
+    dropped && `The ${last} ${dropped > padding ? "" : "of padding "}are never read: the floor drops them.`,
+    between && `${plural(between, "row")} and ${plural(between, "column")} are stepped over.`,
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
 
 /** The formula, in words and with this setting's numbers; `write` fills the numbers in. */
@@ -212,7 +214,9 @@ async function render({ model, el }) {
   const toolbar = make("div", "cs-toolbar", player.root, make("label", "", "kernel ", choice), hint, message);
   const figure = makeFigure();
   const { grids, titles } = figure;
-  const note = make("div", "cs-note");
+  const unread = make("span", "cs-unread");
+  const pointed = make("span");
+  const note = make("div", "cs-note", unread, pointed);
   const sum = makeSum();
   const problem = make("div", "cs-problem");
   const remedy = make("div", "cs-remedy");
@@ -327,12 +331,13 @@ async function render({ model, el }) {
     setStyle(figure.outline, "top", `${out ? at.row * stride * cell : 0}px`);
     setStyle(figure.outline, "width", `${span * cell}px`);
     setStyle(figure.outline, "height", `${span * cell}px`);
-    const spread = dilation > 1 ? ` spread over ${span} × ${span}` : "";
+    const spread = dilation > 1 ? `, spans ${span}` : "";
     show(figure.outlineName, !out);
     setText(figure.outlineName, `${kernel_size} × ${kernel_size} kernel${spread}`);
     setStyle(figure.outlineName, "top", `${span * cell + 4}px`);
     show(figure.nothing, !out);
     show(grids.output.root, out > 0);
+    setStyle(grids.input.root, "margin-bottom", out ? "0" : `${(span - padded) * cell + 28}px`);
     keepHeight(figure.root, Math.max(padded * cell, out ? out * outputCell : (span + 1) * cell) + 30);
 
     setText(titles.input, `input ${size} × ${size}` + (padding ? ` + 2·${padding} padding = ${padded} × ${padded}` : ""));
@@ -354,7 +359,9 @@ async function render({ model, el }) {
       setText(remedy, reasons.remedy);
       setText(torchSays, reasons.torch);
     }
-    setText(note, out ? notes(values, shape, at, part) : "");
+    const lost = out ? neverRead(values, shape) : "";
+    setText(unread, lost && `${lost} `);
+    setText(pointed, out ? role(at, part, out) : "");
     show(sum.root, window);
     if (window) sum.write(at, windowTerms(pixel, kernel, at, values), sums[at.row][at.column]);
     const chosen = Object.keys(presets).find((name) => sameWeights(presets[name], model.get("weights")));
@@ -365,7 +372,7 @@ async function render({ model, el }) {
     speaker.say(
       reasons
         ? `${setting}: no output. ${reasons.problem} ${reasons.remedy}.`
-        : `${setting}: output ${out} by ${out}. ${note.textContent} ${here}`,
+        : `${setting}: output ${out} by ${out}. ${lost} ${pointed.textContent} ${here}`.replace(/ +/g, " ").trim(),
     );
   }
 
