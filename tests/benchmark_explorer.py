@@ -14,7 +14,7 @@ from lab import chromium_browser, jupyterlab, opened, run_all
 PRESSES = 200
 LARGEST = {"input size": "End", "padding": "End", "kernel": "Home"}  # 18 × 18 cells, and as many outputs
 
-TIME_KEYS = """async ([handle, picture, count]) => {
+TIME_KEYS = """async ([handle, picture, count, keys]) => {
   const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
   const times = [];
   for (let press = 0; press < count; press++) {
@@ -23,7 +23,7 @@ TIME_KEYS = """async ([handle, picture, count]) => {
     const watcher = new MutationObserver(() => (changed ??= performance.now()));
     watcher.observe(picture, { subtree: true, childList: true, characterData: true, attributes: true });
     const start = performance.now();
-    handle.dispatchEvent(new KeyboardEvent("keydown", { key: press % 2 ? "ArrowRight" : "ArrowLeft", bubbles: true }));
+    handle.dispatchEvent(new KeyboardEvent("keydown", { key: keys[press % 2], bubbles: true }));
     await Promise.resolve(); // the observer has been told by now
     await frame();
     await frame();
@@ -69,15 +69,17 @@ def main():
         for label, key in LARGEST.items():
             handle(label).press(key)
         picture = explorer.locator(".cs-explorer").element_handle()
-        for label in ("padding", "dilation", "kernel"):
-            if label == "kernel":
-                handle(label).press("ArrowRight")
-            report(
-                f"ConvolutionExplorer, {label} moved",
-                page.evaluate(TIME_KEYS, [handle(label).element_handle(), picture, PRESSES]),
-            )
+
+        def press(label, *keys):
+            return page.evaluate(TIME_KEYS, [handle(label).element_handle(), picture, PRESSES, keys])
+
+        report("padding 3, 2, 3, … at kernel 1", press("padding", "ArrowLeft", "ArrowRight"))
+        report("kernel 1, 2, 1, …", press("kernel", "ArrowRight", "ArrowLeft"))
+        handle("kernel").press("ArrowRight")
+        handle("kernel").press("ArrowRight")
+        report("dilation 1, 2, 1, … at kernel 3", press("dilation", "ArrowRight", "ArrowLeft"))
         empty = page.evaluate_handle(MAKE_EMPTY)
-        report("an element with one number", page.evaluate(TIME_KEYS, [empty, empty, PRESSES]))
+        report("an element with one number", page.evaluate(TIME_KEYS, [empty, empty, PRESSES, ["a", "a"]]))
 
 
 if __name__ == "__main__":
