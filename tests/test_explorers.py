@@ -20,8 +20,9 @@ SETTINGS = [
 
 # Sets the sliders, then reads what the page shows. The reading is by class and text alone, as a reader would.
 READ = """(settings) => {
+  const visible = (cell) => !cell.closest("[hidden]");
   const rows = (name) => {
-    const cells = [...document.querySelectorAll(`.cs-${name} .cs-cell`)].filter((cell) => !cell.hidden);
+    const cells = [...document.querySelectorAll(`.cs-${name} .cs-cell`)].filter(visible);
     const lines = [];
     for (const cell of cells)
       (lines[cell.dataset.row] ??= [])[cell.dataset.column] = cell.value ?? cell.textContent;
@@ -29,7 +30,7 @@ READ = """(settings) => {
   };
   const places = (selector) =>
     [...document.querySelectorAll(selector)]
-      .filter((cell) => !cell.hidden)
+      .filter(visible)
       .map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column)]);
   const text = (selector) => {
     const found = document.querySelector(selector);

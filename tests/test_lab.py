@@ -40,7 +40,7 @@ def drawn_output(page):
         """(explorer) => {
           const lines = [];
           for (const cell of explorer.querySelectorAll(".cs-output .cs-cell"))
-            if (!cell.hidden) (lines[cell.dataset.row] ??= [])[cell.dataset.column] = cell.textContent;
+            if (!cell.closest("[hidden]")) (lines[cell.dataset.row] ??= [])[cell.dataset.column] = cell.textContent;
           return lines;
         }"""
     )

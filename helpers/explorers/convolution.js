@@ -1,5 +1,7 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
+const GAP = 20; // pixels between the panels
+
 /** Where everything lies for one setting: integers only, from the formula in torch's Conv2d documentation. */
 function geometry({ size, kernel_size, stride, padding, dilation }) {
   const padded = size + 2 * padding;
@@ -287,9 +289,12 @@ async function render({ model, el }) {
     const columns = width >= 900 ? 3 : width >= 560 ? 2 : 1;
     setClass(root, columns === 3 ? "cs-explorer" : "cs-explorer cs-narrow");
     setClass(figure.root, `cs-figure cs-columns-${columns}`);
-    const half = [width - 8, (width - 28) / 2, (width - 196 - 56) / 2][columns - 1];
-    const cell = Math.max(16, Math.min(36, Math.floor(half / Math.max(padded, out || span))));
-    const roomy = cell >= 34;
+    // The output has more of the width than the input: its numbers have more digits. The style sheet says the same.
+    const room = width - [4, GAP, 196 + 2 * GAP][columns - 1];
+    const [inputRoom, outputRoom] = columns === 1 ? [room, room] : [0.44 * room, 0.56 * room];
+    const fitting = Math.floor(Math.min(inputRoom / (out ? padded : span), out ? outputRoom / out : Infinity));
+    const cell = Math.max(14, Math.min(36, fitting));
+    const roomy = cell >= ROOMY;
 
     grids.input.draw(padded, cell, (element, row, column) => {
       const value = pixel(row, column);
@@ -317,7 +322,7 @@ async function render({ model, el }) {
     // Longer numbers get wider cells where there is room, and move their digits together where there is none.
     const longest = Math.max(1, ...sums.flat().map((total) => written(total).length));
     const peak = Math.max(0, ...sums.flat().map(Math.abs));
-    const outputCell = Math.max(cell, Math.min(36, Math.floor(half / out), widthOf(longest)));
+    const outputCell = Math.max(cell, Math.min(36, Math.floor(outputRoom / out), widthOf(longest)));
     squeeze(grids.output, outputCell, longest);
     grids.output.draw(out, outputCell, (element, row, column) => {
       setText(element, written(sums[row][column]));

@@ -94,7 +94,7 @@ function makeGrid(name, makeCell = () => make("div")) {
     },
   };
 }
-const ROOMY = 30; // pixels: cells from this size on have room for dashed borders and round corners
+const ROOMY = 30; // pixels: cells from this size on have room for a second number, and for round corners
 
 /** The cell that holds this many characters at 12 px, and the spacing that makes them fit a narrower one. */
 const widthOf = (characters) => Math.ceil(characters * 7.4) + 5;
