@@ -192,8 +192,8 @@ def show_history(history):
 def show_confusion(labels, predictions, classes):
     """How often each class (rows) was taken for each class (columns): right in green, mistakes in orange.
 
-    `labels` and `predictions` are class numbers (N,), `classes` the names. A cell is the darker, the larger its
-    part of the row.
+    `labels` and `predictions` are class numbers (N,), `classes` the names. The larger its
+    part of the row, the darker a cell.
     """
     classes = [str(name) for name in classes]
     labels, predictions = (

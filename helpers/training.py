@@ -119,6 +119,7 @@ def train(
     train_set = _on_device("train_set", train_set, device)
     test_set = None if test_set is None else _on_device("test_set", test_set, device)
     model.to(device)
+    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
     _check_fit(model, train_set, test_set)
     optimizer = _check_optimizer(model, optimizer, lr)
 
@@ -177,10 +178,12 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
         model.to(_usable(device))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     test_set = _on_device("test_set", test_set, device)
+    largest = int(test_set.labels.max())
     loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
     with _mode(model, training=False), torch.inference_mode():
         for images, labels in test_set.batches(batch_size, shuffle=False):
             logits = model(images)
+            _check_classes(logits, largest)
             # Sums, divided once at the end: a mean of means would weigh a short last batch too much.
             loss += F.cross_entropy(logits, labels, reduction="sum")
             right += (logits.argmax(1) == labels).sum()
@@ -206,6 +209,7 @@ def save_checkpoint(path, model, optimizer=None, history=None, **settings):
     OSError if the file cannot be written, TypeError for settings that are not plain.
     """
     _check_model(model)
+    _check_plain(settings)
     content = {
         "format": FORMAT,
         "weights": model.state_dict(),
@@ -215,13 +219,6 @@ def save_checkpoint(path, model, optimizer=None, history=None, **settings):
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    try:
-        _read(buffer)
-    except Exception:
-        raise TypeError(
-            f"These settings cannot be kept in a checkpoint: {settings}. Numbers, texts, True, False, None, "
-            "and lists, tuples or dicts of these can; a NumPy number x becomes one with x.item()."
-        ) from None
     path = Path(path)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")  # same folder: a move between disks is a copy
     try:
@@ -276,6 +273,17 @@ def _read(buffer):
     return torch.load(buffer, map_location="cpu", weights_only=True)  # tensors and plain values, never code
 
 
+def _check_plain(settings):
+    try:
+        torch.save(settings, buffer := io.BytesIO())
+        _read(buffer)
+    except Exception:  # the same dozen ways
+        raise TypeError(
+            f"These settings cannot be kept in a checkpoint: {settings}. Numbers, texts, True, False, None, "
+            "and lists, tuples or dicts of these can; a NumPy number x becomes one with x.item()."
+        ) from None
+
+
 def _why(error):
     if isinstance(error, FileNotFoundError):
         return "there is no such file or folder"
@@ -283,6 +291,10 @@ def _why(error):
 
 
 # -- the loop's details --------------------------------------------------------------------------------
+
+
+class _Bar(tqdm):
+    monitor_interval = 0  # no second thread that watches the bar: it is told of every batch
 
 
 class _Progress:
@@ -295,14 +307,8 @@ class _Progress:
 
     def __init__(self, epochs, images, progress):
         self.epochs, self.images = epochs, images
-        self.bar = tqdm(
-            total=epochs * images,
-            unit=" images",
-            unit_scale=True,
-            ncols=110,
-            disable=not progress,
-            file=sys.stdout,
-        )
+        look = {"unit": " images", "unit_scale": True, "miniters": 1, "ncols": 110, "file": sys.stdout}
+        self.bar = _Bar(total=epochs * images, disable=not progress, **look)
 
     def start(self, epoch, device):
         self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}")
@@ -340,17 +346,20 @@ def _mode(model, training):
         yield
     finally:
         for layer, was in before:
-            pass
+            layer.training = was
 
 
 def _random_state_put_back(device):
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
+# Only CUDA has a class for it; the CPU and Apple GPUs raise a RuntimeError.
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
 def _is_out_of_memory(error):
-    # Only CUDA has a class for it; the CPU and Apple GPUs raise a RuntimeError.
     text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate" in text
+    return isinstance(error, torch.OutOfMemoryError) or any(words in text for words in NO_MEMORY)
 
 
 def _explain_memory(device, batch_size):
@@ -455,11 +464,16 @@ def _check_fit(model, train_set, test_set):
             f"{tuple(logits.shape)}."
         )
     for images in (train_set, test_set):
-        if images is not None and (largest := int(images.labels.max())) >= logits.shape[1]:
-            raise ValueError(
-                f"This model gives scores for {logits.shape[1]} classes, but the labels go up to {largest}: "
-                f"it needs {largest + 1} classes, such as SimpleCNN(classes={largest + 1})."
-            )
+        if images is not None:
+            _check_classes(logits, int(images.labels.max()))
+
+
+def _check_classes(logits, largest):
+    if largest >= logits.shape[1]:
+        raise ValueError(
+            f"This model gives scores for {logits.shape[1]} classes, but the labels go up to {largest}: "
+            f"it needs {largest + 1} classes, such as SimpleCNN(classes={largest + 1})."
+        )
 
 
 def _check_optimizer(model, optimizer, lr):
