@@ -84,3 +84,30 @@ def test_keys_in_the_picture_move_its_window_and_leave_the_notebook_where_it_is(
     assert re.match(r"output\[1, 1\] = ", page.locator(".cs-sum").first.text_content())
     assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == active
     assert page.problems == []
+
+
+def test_the_picture_follows_while_the_kernel_is_busy_and_python_hears_of_it_later(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    run_all(page)
+    explorer = page.locator(".cs-explorer").first
+    explorer.scroll_into_view_if_needed()
+    kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    page.evaluate(f"() => void {kernel}.requestExecute({{ code: 'import time; time.sleep(4)' }})")
+    page.wait_for_function(f"() => {kernel}.status === 'busy'")
+    page.locator(".cs-slider", has_text="kernel").locator(".noUi-handle").press("End")
+    page.get_by_text("The kernel (7) is larger than the padded input (6 + 2·0 = 6)").wait_for(timeout=1000)
+    assert page.evaluate(f"() => {kernel}.status") == "busy"
+    page.wait_for_function(f"() => {kernel}.status === 'idle'")
+    heard = page.evaluate(
+        """async () => {
+          const notebook = jupyterapp.shell.currentWidget;
+          const code = "[e for e in globals().values() if isinstance(e, ConvolutionExplorer)][0].kernel_size";
+          const future = notebook.sessionContext.session.kernel.requestExecute({ code });
+          let text = null;
+          future.onIOPub = (message) => (text = message.content.data?.["text/plain"] ?? text);
+          await future.done;
+          return text;
+        }"""
+    )
+    assert heard == "7"
+    assert page.problems == []
