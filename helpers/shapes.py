@@ -14,7 +14,7 @@ CLASSES = ("circle", "ring", "square", "frame", "triangle", "cross", "star", "he
 SIZE = 32  # height and width, pixels
 CHUNK = 100  # pictures drawn at once, a multiple of ten; few enough for the processor's cache
 
-# How hard the pictures are: five epochs teach SimpleCNN about 95 % of them, and one linear layer under 20 %.
+# How hard the pictures are: SimpleCNN gets 95 % of them right after five epochs, one linear layer never 30 %.
 RADIUS = (8.0, 13.0)  # pixels
 SHIFT = 1.75  # the shape's centre lies at most this far from the picture's, in pixels, down and across
 TURN = 0.176  # the tangent of half the largest turn: 20 degrees either way
