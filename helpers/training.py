@@ -1,24 +1,22 @@
-"""Training and testing a network: pick a device, train, evaluate, keep checkpoints.
+"""Training and testing a network: pick a device, train, evaluate. (Keeping it: helpers.checkpoints.)
 
 Works in a notebook and in a plain script, on one CPU or one GPU. The data set lives on the device whole
 (10,000 images of 3×32×32 bytes are 31 MB), so no step waits for a copy.
 """
 
 import contextlib
-import dataclasses
-import io
 import numbers
 import operator
-import os
 import sys
 import time
-import zipfile
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 from tqdm import tqdm
+
+from helpers.checkpoints import History, check_model
+from helpers.checkpoints import load_checkpoint as load_checkpoint  # so that lessons find all of it here
+from helpers.checkpoints import save_checkpoint as save_checkpoint
 
 
 class TrainingError(RuntimeError):
@@ -37,35 +35,6 @@ class BatchTooLargeError(TrainingError):
     """A batch did not fit into the device's memory."""
 
 
-@dataclasses.dataclass(repr=False)
-class History:
-    """What happened in each completed epoch; every list has one entry per epoch.
-
-    loss               mean cross-entropy over the epoch's images, each taken before the step it caused
-    train_accuracy     the part of them that was right, 0 to 1, likewise while the weights were changing
-    test_accuracy      accuracy on the test set after the epoch; empty if there was none
-    seconds            how long the epoch's training took, without the test
-    images_per_second  images trained on per second, likewise
-    interrupted        True if the kernel was interrupted: the epoch under way then is in no list
-    """
-
-    loss: list = dataclasses.field(default_factory=list)
-    train_accuracy: list = dataclasses.field(default_factory=list)
-    test_accuracy: list = dataclasses.field(default_factory=list)
-    seconds: list = dataclasses.field(default_factory=list)
-    images_per_second: list = dataclasses.field(default_factory=list)
-    interrupted: bool = False
-
-    def __repr__(self):
-        # No times: they differ from run to run, and notebooks compare this text.
-        epochs = len(self.loss)
-        parts = [f"{epochs} epoch{'' if epochs == 1 else 's'}"]
-        for name in ("loss", "train_accuracy", "test_accuracy"):
-            if values := getattr(self, name):
-                parts.append(f"{name.replace('_', ' ')} {values[-1]:.3f}")
-        return "History: " + ", ".join(parts) + (", interrupted" if self.interrupted else "")
-
-
 def pick_device():
     """(device, reason): a CUDA GPU if there is one, else an Apple GPU, else the CPU, and why."""
     if torch.cuda.is_available():
@@ -73,11 +42,8 @@ def pick_device():
         return torch.device("cuda"), f"found a CUDA GPU: {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB"
     if torch.backends.mps.is_available():
         return torch.device("mps"), "found no CUDA GPU, but an Apple GPU (MPS)"
-    threads = torch.get_num_threads()
-    return (
-        torch.device("cpu"),
-        f"no CUDA GPU and no Apple GPU found: the CPU, {threads} thread{'' if threads == 1 else 's'}",
-    )
+    threads = f"{(n := torch.get_num_threads())} thread{'' if n == 1 else 's'}"
+    return torch.device("cpu"), f"no CUDA GPU and no Apple GPU found: the CPU, {threads}"
 
 
 def train(
@@ -97,9 +63,9 @@ def train(
     """Train `model` for `epochs` passes over `train_set`; return the History.
 
     The model moves to `device` (default: pick_device's) and stays there; so does a copy of the sets while
-    this runs. `optimizer` is one made from this model's parameters; without one it is a new Adam with
-    learning rate `lr` (an optimizer that is given keeps its own rate, and `lr` is not used). Calling again
-    goes on from the model's weights; give the same optimizer to go on with its averages as well.
+    this runs. `optimizer` is one made from this model's parameters, and keeps its own learning rate; without
+    one it is a new Adam with `lr`. Calling again goes on from the model's weights; give the same optimizer to
+    go on with its averages as well.
 
     `seed` fixes the order of the images and what dropout drops, not the weights, which were made before.
     Epoch e, counted from 0, uses seed + e: two epochs with seed=0 and then two with seed=2, with the same
@@ -114,28 +80,30 @@ def train(
     has learned. Raises DivergedError or BatchTooLargeError, which carry `.history`, and ValueError or
     TypeError for arguments that cannot work.
     """
-    _check_settings(model, epochs, batch_size, lr, seed, precision)
+    check_model(model)
+    epochs, batch_size = _whole("epochs", epochs, least=1), _whole("batch_size", batch_size, least=1)
+    seed = _whole("seed", seed)
+    _check_settings(lr, precision)
     device = _usable(device)
     train_set = _on_device("train_set", train_set, device)
     test_set = None if test_set is None else _on_device("test_set", test_set, device)
     model.to(device)
-    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
     _check_fit(model, train_set, test_set)
     optimizer = _check_optimizer(model, optimizer, lr)
 
     history, problem = History(), None
     steps = _Progress(epochs, len(train_set), progress)
+    gpus = [device] if device.type == "cuda" else []
     try:
-        with steps.bar, _mode(model, training=True), _random_state_put_back(device):
+        with steps.bar, _mode(model, training=True), torch.random.fork_rng(gpus):
             for epoch in range(epochs):
                 torch.manual_seed(seed + epoch)
                 shuffle = torch.Generator().manual_seed(seed + epoch)
                 steps.start(epoch, device)
-                model.train()
                 for images, labels in train_set.batches(batch_size, shuffle=True, generator=shuffle):
                     logits, loss = train_step(model, images, labels, optimizer, precision)
                     steps.count(logits, labels, loss)
-                loss, accuracy, seconds = steps.finish()
+                (loss, accuracy), seconds = steps.read(), steps.seconds()
                 tested = [] if test_set is None else [evaluate(model, test_set, batch_size=batch_size)[1]]
                 history.loss.append(loss)
                 history.train_accuracy.append(accuracy)
@@ -173,7 +141,7 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
     Computed in eval mode and without gradients; the model's mode is put back. Works on the model's own
     device, or on `device`, where the model then stays.
     """
-    _check_model(model)
+    check_model(model)
     if device is not None:
         model.to(_usable(device))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -188,106 +156,6 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
             loss += F.cross_entropy(logits, labels, reduction="sum")
             right += (logits.argmax(1) == labels).sum()
     return loss.item() / len(test_set), right.item() / len(test_set)
-
-
-# -- checkpoints ---------------------------------------------------------------------------------------
-
-
-def save_checkpoint(path, model, optimizer=None, history=None, **settings):
-    """Write weights, the optimizer's state, history and settings to `path`, whole or not at all.
-
-    `settings` are plain values, such as SimpleCNN's arguments. To go on later:
-
-        checkpoint = load_checkpoint(path)
-        model = SimpleCNN(**checkpoint["settings"])
-        model.load_state_dict(checkpoint["weights"])
-        optimizer = torch.optim.Adam(model.parameters())
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        train(model, train_set, optimizer=optimizer, seed=len(checkpoint["history"].loss))
-
-    The new file takes the old one's place in one move, so a crash leaves the old one as it was. Raises
-    OSError if the file cannot be written, TypeError for settings that are not plain.
-    """
-    _check_model(model)
-    _check_plain(settings)
-    content = {
-        "format": FORMAT,
-        "weights": model.state_dict(),
-        "optimizer": optimizer.state_dict() if optimizer else None,
-        "history": dataclasses.asdict(history) if history else None,
-        "settings": settings,
-    }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # same folder: a move between disks is a copy
-    try:
-        with open(part, "wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise OSError(f"Cannot write the checkpoint {path}: {_why(error)}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def load_checkpoint(path):
-    """Read what save_checkpoint wrote, onto the CPU: a dict with weights, optimizer, history, settings.
-
-    "history" is a History or None; "optimizer" a state dict or None. Only tensors and plain values are
-    read, never code (weights_only=True). Raises OSError if there is no such file to read, ValueError if it
-    is damaged or something else.
-    """
-    try:
-        buffer = io.BytesIO(Path(path).read_bytes())
-    except OSError as error:
-        raise OSError(f"Cannot read the checkpoint {path}: {_why(error)}.") from None
-    try:
-        content = _read(buffer)
-    except Exception:  # whatever the bytes may be, and torch.load has a dozen ways of not reading them
-        raise ValueError(
-            f"{path} is damaged or was not written by save_checkpoint. Save it again, or take an older one."
-        ) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(
-            f"{path} is a torch file, but not one that save_checkpoint wrote. If it holds only weights: "
-            "model.load_state_dict(torch.load(path, weights_only=True))."
-        )
-    del content["format"]
-    if content["history"]:
-        content["history"] = History(**content["history"])
-    return content
-
-
-FORMAT = "helpers.training checkpoint, version 1"
-
-
-def _read(buffer):
-    buffer.seek(0)
-    if zipfile.ZipFile(buffer).testzip():  # torch.load itself does not compare the checksums
-        raise ValueError
-    buffer.seek(0)
-    return torch.load(buffer, map_location="cpu", weights_only=True)  # tensors and plain values, never code
-
-
-def _check_plain(settings):
-    try:
-        torch.save(settings, buffer := io.BytesIO())
-        _read(buffer)
-    except Exception:  # the same dozen ways
-        raise TypeError(
-            f"These settings cannot be kept in a checkpoint: {settings}. Numbers, texts, True, False, None, "
-            "and lists, tuples or dicts of these can; a NumPy number x becomes one with x.item()."
-        ) from None
-
-
-def _why(error):
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file or folder"
-    return (error.strerror or str(error)).lower()
 
 
 # -- the loop's details --------------------------------------------------------------------------------
@@ -306,7 +174,7 @@ class _Progress:
     EVERY = 0.25  # seconds
 
     def __init__(self, epochs, images, progress):
-        self.epochs, self.images = epochs, images
+        self.epochs = epochs
         look = {"unit": " images", "unit_scale": True, "miniters": 1, "ncols": 110, "file": sys.stdout}
         self.bar = _Bar(total=epochs * images, disable=not progress, **look)
 
@@ -325,16 +193,15 @@ class _Progress:
             self.read()
             self.shown = time.perf_counter()
 
-    def finish(self):
-        loss, accuracy = self.read()
-        return loss, accuracy, max(time.perf_counter() - self.began, 1e-9)
-
     def read(self):
         loss, accuracy = self.loss.item() / self.seen, self.right.item() / self.seen
         self.bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}")
         if not torch.isfinite(self.loss):
-            raise FloatingPointError("loss")
+            raise FloatingPointError
         return loss, accuracy
+
+    def seconds(self):
+        return max(time.perf_counter() - self.began, 1e-9)
 
 
 @contextlib.contextmanager
@@ -349,17 +216,10 @@ def _mode(model, training):
             layer.training = was
 
 
-def _random_state_put_back(device):
-    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-
-
-# Only CUDA has a class for it; the CPU and Apple GPUs raise a RuntimeError.
-NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-
-
 def _is_out_of_memory(error):
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(words in text for words in NO_MEMORY)
+    # Only CUDA has a class for it; the CPU and Apple GPUs raise a RuntimeError.
+    told = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in told)
 
 
 def _explain_memory(device, batch_size):
@@ -380,11 +240,7 @@ def _explain_divergence(optimizer, epochs):
 # -- checks: what came, what is wanted -----------------------------------------------------------------
 
 
-def _check_settings(model, epochs, batch_size, lr, seed, precision):
-    _check_model(model)
-    _whole("epochs", epochs, least=1)
-    _whole("batch_size", batch_size, least=1)
-    _whole("seed", seed)
+def _check_settings(lr, precision):
     if isinstance(lr, bool) or not isinstance(lr, numbers.Real):
         raise TypeError(f"lr, the learning rate, wants a number such as 1e-3, but got {lr!r}.")
     if not 0 < lr < float("inf"):
@@ -399,21 +255,15 @@ def _check_settings(model, epochs, batch_size, lr, seed, precision):
 
 
 def _whole(name, value, least=None):
-    wants = "a whole number" + ("" if least is None else f" of at least {least}")
+    """The int, if it is one and large enough."""
+    wants = f"{name} wants a whole number" + ("" if least is None else f" of at least {least}")
     try:
-        number = None if isinstance(value, bool) else operator.index(value)
+        number = operator.index(None if isinstance(value, bool) else value)
     except TypeError:
-        number = None
-    if number is None:
-        raise TypeError(f"{name} wants {wants}, but got {value!r}.")
+        raise TypeError(f"{wants}, but got {value!r}.") from None
     if least is not None and number < least:
-        raise ValueError(f"{name} wants {wants}, but got {number}.")
-
-
-def _check_model(model):
-    if not isinstance(model, nn.Module):
-        hint = " (the class; SimpleCNN() makes one)" if isinstance(model, type) else ""
-        raise TypeError(f"model wants a torch module such as SimpleCNN(), but got {model!r}{hint}.")
+        raise ValueError(f"{wants}, but got {number}.")
+    return number
 
 
 def _usable(device):
@@ -424,13 +274,11 @@ def _usable(device):
         device = torch.device(device)
     except (RuntimeError, TypeError):
         raise ValueError(f'device wants "cpu", "cuda", "mps" or None, but got {device!r}.') from None
-    there = True
+    there = device.type != "meta"
     if device.type == "cuda":
         there = torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
     elif device.type == "mps":
         there = torch.backends.mps.is_available()
-    elif device.type == "meta":
-        there = False
     if not there:
         found, reason = pick_device()
         raise ValueError(f'device="{device}" is not there; pick_device() gives "{found}" ({reason}).')
@@ -459,10 +307,8 @@ def _check_fit(model, train_set, test_set):
     if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
         raise ValueError("This model's weights are infinite or NaN already: make the model again.")
     if logits.ndim != 2 or len(logits) != len(images):
-        raise ValueError(
-            f"Training wants scores (N, classes) from the model, but {len(images)} images gave "
-            f"{tuple(logits.shape)}."
-        )
+        gave = f"{len(images)} images gave {tuple(logits.shape)}"
+        raise ValueError(f"Training wants scores (N, classes) from the model, but {gave}.")
     for images in (train_set, test_set):
         if images is not None:
             _check_classes(logits, int(images.labels.max()))
@@ -480,16 +326,14 @@ def _check_optimizer(model, optimizer, lr):
     """An optimizer of this model's parameters, whose own tensors are where the model is."""
     if optimizer is None:
         return torch.optim.Adam(model.parameters(), lr=lr)
+    such = "torch.optim.Adam(model.parameters(), lr=1e-3)"
     if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(
-            "optimizer wants one such as torch.optim.Adam(model.parameters(), lr=1e-3), "
-            f"but got {optimizer!r}."
-        )
+        raise TypeError(f"optimizer wants one such as {such}, but got {optimizer!r}.")
     ours = {id(parameter) for parameter in model.parameters()}
     if not all(id(parameter) in ours for group in optimizer.param_groups for parameter in group["params"]):
         raise ValueError(
             "This optimizer holds parameters that are not this model's: it would train another model, or "
-            "layers that were replaced. Make it again, with torch.optim.Adam(model.parameters(), lr=1e-3)."
+            f"layers that were replaced. Make it again, with {such}."
         )
     optimizer.load_state_dict(optimizer.state_dict())  # moves its averages to where the model has moved
     return optimizer

@@ -1,8 +1,5 @@
 import copy
 import dataclasses
-import errno
-import os
-import pickle
 import threading
 import types
 
@@ -18,7 +15,6 @@ from helpers.model import SimpleCNN
 from helpers.training import (
     BatchTooLargeError,
     DivergedError,
-    History,
     TrainingError,
     evaluate,
     load_checkpoint,
@@ -224,14 +220,6 @@ def test_without_a_test_set_there_are_no_test_accuracies():
     history = quietly(Watched(), TinySet(), epochs=2)
     assert history.test_accuracy == []
     assert len(history.loss) == 2
-
-
-def test_the_history_says_what_was_reached_and_no_times():
-    history = History([2.0, 1.23456], [0.1, 0.5], [0.2, 0.25], [1.0, 9.0], [3.0, 4.0])
-    assert repr(history) == "History: 2 epochs, loss 1.235, train accuracy 0.500, test accuracy 0.250"
-    history = History([1.0], [0.5], interrupted=True)
-    assert str(history) == "History: 1 epoch, loss 1.000, train accuracy 0.500, interrupted"
-    assert repr(History()) == "History: 0 epochs"
 
 
 def test_a_step_is_the_five_lines():
@@ -564,137 +552,3 @@ def test_a_batch_larger_than_the_set_is_the_whole_set():
     model = Watched()
     assert len(quietly(model, TinySet(), epochs=2, batch_size=1000).loss) == 2
     assert model.steps == 2
-
-
-# -- checkpoints ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """A checkpoint's path, and the model in it."""
-    model = SimpleCNN(image_size=8, conv_channels=4, classes=3)
-    save_checkpoint(tmp_path / "model.pt", model, image_size=8, conv_channels=4, classes=3)
-    return tmp_path / "model.pt", model
-
-
-def test_a_checkpoint_holds_all_that_is_needed_to_make_the_model_again(saved):
-    path, model = saved
-    checkpoint = load_checkpoint(str(path))
-    assert checkpoint["settings"] == {"image_size": 8, "conv_channels": 4, "classes": 3}
-    assert checkpoint["optimizer"] is None
-    assert checkpoint["history"] is None
-    again = SimpleCNN(**checkpoint["settings"])
-    again.load_state_dict(checkpoint["weights"])
-    assert torch.equal(weights(again), weights(model))
-
-
-def test_a_checkpoint_keeps_the_history_and_the_optimizers_state(tmp_path):
-    model = Watched()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.25)
-    history = quietly(model, TinySet(), TinySet(), epochs=2, optimizer=optimizer)
-    save_checkpoint(
-        tmp_path / "a", model, optimizer, history, size=(8, 8), note="first", deep={"x": [1, None]}
-    )
-    checkpoint = load_checkpoint(tmp_path / "a")
-    assert checkpoint["history"] == history
-    assert checkpoint["settings"] == {"size": (8, 8), "note": "first", "deep": {"x": [1, None]}}
-    assert checkpoint["optimizer"]["param_groups"][0]["lr"] == 0.25
-    assert len(checkpoint["optimizer"]["state"]) == 2
-
-
-def test_a_checkpoint_may_hold_an_optimizer_without_a_history(tmp_path):
-    model = Watched()
-    save_checkpoint(tmp_path / "a", model, torch.optim.SGD(model.parameters(), lr=0.5))
-    checkpoint = load_checkpoint(tmp_path / "a")
-    assert checkpoint["optimizer"]["param_groups"][0]["lr"] == 0.5
-    assert checkpoint["history"] is None
-
-
-def test_settings_that_could_not_be_read_again_are_not_written(saved):
-    path, model = saved
-    before = path.read_bytes()
-    for setting in (F.cross_entropy, lambda x: x, model, np.float64(0.1)):
-        with pytest.raises(TypeError, match=r"cannot be kept in a checkpoint: \{'this': "):
-            save_checkpoint(path, model, this=setting)
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize("broken", ["fsync", "replace"])
-def test_when_writing_fails_the_old_checkpoint_is_still_whole(saved, monkeypatch, broken):
-    path, model = saved
-    before = path.read_bytes()
-    monkeypatch.setattr(
-        os, broken, lambda *args: fail(OSError(errno.ENOSPC, "No space left on device"))(None)
-    )
-    with pytest.raises(
-        OSError, match=r"Cannot write the checkpoint .*model\.pt: no space left on device\."
-    ) as error:
-        save_checkpoint(path, model)
-    assert "\n" not in str(error.value)
-    assert path.read_bytes() == before
-    assert os.listdir(path.parent) == ["model.pt"]
-
-
-def test_an_interrupt_while_writing_leaves_the_old_checkpoint_and_nothing_else(saved, monkeypatch):
-    path, model = saved
-    before = path.read_bytes()
-    monkeypatch.setattr(os, "fsync", lambda *args: fail(KeyboardInterrupt)(None))
-    with pytest.raises(KeyboardInterrupt):
-        save_checkpoint(path, model)
-    assert path.read_bytes() == before
-    assert os.listdir(path.parent) == ["model.pt"]
-
-
-@pytest.mark.parametrize("where", ["nowhere/model.pt", "file/model.pt", "folder"])
-def test_a_path_that_cannot_be_written_is_named(tmp_path, where):
-    (tmp_path / "file").touch()
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match=f"Cannot write the checkpoint .*{where}: ") as error:
-        save_checkpoint(tmp_path / where, Watched())
-    assert error.value.__suppress_context__
-    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
-
-
-@pytest.mark.parametrize(("where", "why"), [("none.pt", "there is no such file"), (".", "directory")])
-def test_a_path_that_cannot_be_read_is_named(tmp_path, where, why):
-    with pytest.raises(OSError, match=f"Cannot read the checkpoint .*: .*{why}"):
-        load_checkpoint(tmp_path / where)
-
-
-@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99, 0.9999])
-def test_half_a_checkpoint_is_called_damaged(saved, part):
-    path, _ = saved
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * part)])
-    with pytest.raises(ValueError, match="is damaged or was not written by save_checkpoint"):
-        load_checkpoint(path)
-
-
-def test_one_changed_byte_in_the_weights_is_called_damage(saved):
-    path, model = saved
-    content = bytearray(path.read_bytes())
-    content[content.index(model.fc1.weight.detach().numpy().tobytes()) + 100] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match="is damaged"):
-        load_checkpoint(path)
-
-
-def test_code_in_a_file_is_not_run(tmp_path, saved):
-    class Code:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "ran"),)
-
-    (tmp_path / "pickle").write_bytes(pickle.dumps(Code()))
-    torch.save({"format": training.FORMAT, "weights": Code()}, tmp_path / "torch")
-    for name in ("pickle", "torch"):
-        with pytest.raises(ValueError, match="was not written by save_checkpoint"):
-            load_checkpoint(tmp_path / name)
-    assert not (tmp_path / "ran").exists()
-
-
-def test_another_torch_file_is_told_from_a_damaged_one(tmp_path):
-    torch.save(Watched().state_dict(), tmp_path / "weights.pt")
-    with pytest.raises(
-        ValueError, match=r"not one that save_checkpoint wrote.*torch\.load\(path, weights_only=True\)"
-    ):
-        load_checkpoint(tmp_path / "weights.pt")

@@ -1,0 +1,143 @@
+"""What is kept of a training run: its History, and checkpoints on disk, written whole and read without running code."""
+
+import contextlib
+import dataclasses
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+FORMAT = "helpers.training checkpoint, version 1"  # stands in every file
+
+
+@dataclasses.dataclass(repr=False)
+class History:
+    """What happened in each completed epoch; every list has one entry per epoch.
+
+    loss               mean cross-entropy over the epoch's images, each taken before the step it caused
+    train_accuracy     the part of them that was right, 0 to 1, likewise while the weights were changing
+    test_accuracy      accuracy on the test set after the epoch; empty if there was none
+    seconds            how long the epoch's training took, without the test
+    images_per_second  images trained on per second, likewise
+    interrupted        True if the kernel was interrupted: the epoch under way then is in no list
+    """
+
+    loss: list = dataclasses.field(default_factory=list)
+    train_accuracy: list = dataclasses.field(default_factory=list)
+    test_accuracy: list = dataclasses.field(default_factory=list)
+    seconds: list = dataclasses.field(default_factory=list)
+    images_per_second: list = dataclasses.field(default_factory=list)
+    interrupted: bool = False
+
+    def __repr__(self):
+        # No times: they differ from run to run, and notebooks compare this text.
+        epochs = len(self.loss)
+        parts = [f"{epochs} epoch{'' if epochs == 1 else 's'}"]
+        for name in ("loss", "train_accuracy", "test_accuracy"):
+            if values := getattr(self, name):
+                parts.append(f"{name.replace('_', ' ')} {values[-1]:.3f}")
+        return "History: " + ", ".join(parts) + (", interrupted" if self.interrupted else "")
+
+
+def save_checkpoint(path, model, optimizer=None, history=None, **settings):
+    """Write weights, the optimizer's state, history and settings to `path`, whole or not at all.
+
+    `settings` are plain values, such as SimpleCNN's arguments. To go on later:
+
+        checkpoint = load_checkpoint(path)
+        model = SimpleCNN(**checkpoint["settings"])
+        model.load_state_dict(checkpoint["weights"])
+        optimizer = torch.optim.Adam(model.parameters())
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        train(model, train_set, optimizer=optimizer, seed=len(checkpoint["history"].loss))
+
+    The new file takes the old one's place in one move, so a crash leaves the old one as it was. Raises
+    OSError if the file cannot be written, TypeError for settings that are not plain.
+    """
+    check_model(model)
+    _check_plain(settings)
+    content = {
+        "format": FORMAT,
+        "weights": model.state_dict(),
+        "optimizer": optimizer.state_dict() if optimizer else None,
+        "history": dataclasses.asdict(history) if history else None,
+        "settings": settings,
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    path = Path(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # same folder: a move between disks is a copy
+    try:
+        with open(part, "wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(f"Cannot write the checkpoint {path}: {_why(error)}.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def load_checkpoint(path):
+    """Read what save_checkpoint wrote, onto the CPU: a dict with weights, optimizer, history, settings.
+
+    "history" is a History or None; "optimizer" a state dict or None. Only tensors and plain values are
+    read, never code (weights_only=True). Raises OSError if there is no such file to read, ValueError if it
+    is damaged or something else.
+    """
+    try:
+        buffer = io.BytesIO(Path(path).read_bytes())
+    except OSError as error:
+        raise OSError(f"Cannot read the checkpoint {path}: {_why(error)}.") from None
+    try:
+        content = _read(buffer)
+    except Exception:  # whatever the bytes may be, and torch.load has a dozen ways of not reading them
+        raise ValueError(
+            f"{path} is damaged or was not written by save_checkpoint. Save it again, or take an older one."
+        ) from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} is a torch file, but not one that save_checkpoint wrote. If it holds only weights: "
+            "model.load_state_dict(torch.load(path, weights_only=True))."
+        )
+    del content["format"]
+    if content["history"]:
+        content["history"] = History(**content["history"])
+    return content
+
+
+def check_model(model):
+    """Refuse what is no model; a class, and arguments in the wrong order, are common."""
+    if not isinstance(model, nn.Module):
+        hint = " (the class; SimpleCNN() makes one)" if isinstance(model, type) else ""
+        raise TypeError(f"model wants a torch module such as SimpleCNN(), but got {model!r}{hint}.")
+
+
+def _read(buffer):
+    buffer.seek(0)
+    if zipfile.ZipFile(buffer).testzip():  # torch.load itself does not compare the checksums
+        raise ValueError
+    buffer.seek(0)
+    return torch.load(buffer, map_location="cpu", weights_only=True)  # tensors and plain values, never code
+
+
+def _check_plain(settings):
+    try:
+        torch.save(settings, buffer := io.BytesIO())
+        _read(buffer)
+    except Exception:  # the same dozen ways
+        raise TypeError(
+            f"These settings cannot be kept in a checkpoint: {settings}. Numbers, texts, True, False, None, "
+            "and lists, tuples or dicts of these can; a NumPy number x becomes one with x.item()."
+        ) from None
+
+
+def _why(error):
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file or folder"
+    return (error.strerror or str(error)).lower()
