@@ -174,7 +174,7 @@ def test_a_weight_typed_into_the_kernel_changes_the_picture_and_the_shared_state
     explorer.weight = [[1, 0, -7], [2, 0, -2], [1, 0, -1]]
     assert page.evaluate("() => window.view.get('weights')") == explorer.view.weights
     hold_against_torch(page, explorer, [{name: getattr(explorer, name) for name in CONVOLUTION}])
-    page.get_by_label("Kernel preset").select_option("sum")
+    page.get_by_label("Preset weights").select_option("sum")
     explorer.weight = [[1] * 3] * 3
     hold_against_torch(page, explorer, [{name: getattr(explorer, name) for name in CONVOLUTION}])
 
@@ -257,6 +257,27 @@ def test_playing_visits_every_output_in_turn_and_stops_at_a_key(stand):
     assert page.get_by_role("button", name="Play").is_visible()
     page.locator(".cs-figure").press("Space")
     assert page.get_by_role("button", name="Pause").is_visible()
+
+
+def test_without_an_output_there_is_nothing_to_play(stand):
+    page = stand(ConvolutionExplorer())
+    page.get_by_role("button", name="Play").click()
+    page.evaluate("() => { sliders.size.set('value', 3); sliders.kernel_size.set('value', 7); }")
+    assert page.get_by_role("button", name="Play").is_disabled()
+    page.evaluate("() => sliders.kernel_size.set('value', 3)")
+    assert page.get_by_role("button", name="Play").is_enabled()
+
+
+@pytest.mark.parametrize("width", [700, 1100])
+def test_pointing_somewhere_else_does_not_move_what_is_below(stand, width):
+    page = stand(
+        ConvolutionExplorer(size=6, kernel_size=7, padding=2), viewport={"width": width, "height": 900}
+    )
+    height = lambda: page.locator(".cs-explorer").bounding_box()["height"]  # noqa: E731
+    before = height()
+    for grid in ("input", "kernel", "output"):
+        cell(page, grid, 2, 2).hover()
+        assert height() == before, grid
 
 
 def test_a_screen_reader_is_told_the_setting_and_its_result(stand):

@@ -86,6 +86,20 @@ def test_keys_in_the_picture_move_its_window_and_leave_the_notebook_where_it_is(
     assert page.problems == []
 
 
+def test_enter_accepts_a_weight_typed_in_the_picture(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    run_all(page)
+    page.locator(".cs-explorer").first.scroll_into_view_if_needed()
+    weight = page.get_by_label("weight, row 0, column 0").first
+    weight.fill("-5")
+    weight.press("Enter")
+    explorer = ConvolutionExplorer(size=6)
+    explorer.weight = [[-5, 0, -1], [2, 0, -2], [1, 0, -1]]
+    assert torch.equal(drawn_output(page), explorer.output())
+    assert page.locator(".cs-sum").first.text_content().startswith("output[0, 0] = 1·(−5)")
+    assert page.problems == []
+
+
 def test_the_picture_follows_while_the_kernel_is_busy_and_python_hears_of_it_later(open_lesson):
     page = open_lesson("00_start_here.ipynb")
     run_all(page)

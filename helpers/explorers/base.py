@@ -19,26 +19,22 @@ def browser_code(file_name: str) -> str:
 
 def slider(label: str, low: int, high: int, value: int) -> ipywidgets.IntSlider:
     """A slider as all explorers have it, as wide as its place in the row."""
-    moved = ipywidgets.IntSlider(
-        value=value,
-        min=low,
-        max=high,
-        description=label,
-        style={"description_width": "68px"},
-        layout={"width": "auto", "max_width": "300px", "margin": "2px 0"},
-    )
+    layout = {"width": "auto", "max_width": "300px", "margin": "2px 0"}
+    moved = ipywidgets.IntSlider(value=value, min=low, max=high, description=label, layout=layout)
     moved.add_class("cs-slider")
     return moved
 
 
 def side_by_side(sliders) -> ipywidgets.Box:
-    """As many sliders in a row as the page has room for."""
-    layout = {
-        "display": "grid",
-        "grid_template_columns": "repeat(auto-fit, minmax(172px, 1fr))",
-        "grid_gap": "0 8px",
-    }
-    return ipywidgets.Box(list(sliders), layout=layout)
+    """As many sliders in a row as the page has room for, their labels equally wide."""
+    sliders = list(sliders)
+    label_width = 7 * max(len(moved.description) for moved in sliders)  # pixels
+    for moved in sliders:
+        moved.style.description_width = f"{label_width}px"
+    columns = f"repeat(auto-fit, minmax({label_width + 104}px, 1fr))"
+    return ipywidgets.Box(
+        sliders, layout={"display": "grid", "grid_template_columns": columns, "grid_gap": "0 8px"}
+    )
 
 
 class View(anywidget.AnyWidget):

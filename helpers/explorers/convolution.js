@@ -90,12 +90,12 @@ function takingPart(at, { kernel_size, stride, dilation }, out) {
 }
 
 /** What the pointed-at input cell or weight takes part in, in a sentence; an output's is its sum. */
-function role(at, part, out) {
+function role(at, { padding }, part, out) {
   if (at.grid === "kernel") return `weight[${at.row}, ${at.column}] multiplies ${plural(out * out, "cell")}, one for each output.`;
   if (at.grid === "output") return "";
   const places = Array.from({ length: out * out }, (_, index) => [Math.floor(index / out), index % out]);
   const readers = places.filter(([row, column]) => part.output(row, column)).length;
-  const where = `Row ${at.row}, column ${at.column} of the padded input`;
+  const where = `Row ${at.row}, column ${at.column} of the ${padding ? "padded " : ""}input`;
   return readers ? `${where} is read by ${plural(readers, "output")}.` : `${where} is never read.`;
 }
 
@@ -156,7 +156,7 @@ function makeSum() {
   let shown = 0;
   return {
     root,
-    write(place, factors, sum) {
+    write(place, factors, sum, width) {
       if (shown !== factors.length) {
         shown = factors.length;
         root.replaceChildren(head, ...terms.slice(0, shown).map((term) => term.root), " = ", total);
@@ -167,6 +167,8 @@ function makeSum() {
         setText(terms[index].weight, factor(weight));
       });
       setText(total, written(sum));
+      const characters = factors.reduce((sum, pair) => sum + 3 + written(pair[0]).length + factor(pair[1]).length, 24);
+      keepHeight(root, Math.ceil((characters * 8.5) / width) * 22, width);
     },
   };
 }
@@ -207,13 +209,13 @@ async function render({ model, el }) {
   const code = makeCode();
   const player = makePlayer(step);
   const choice = make("select", "cs-select");
-  choice.setAttribute("aria-label", "Kernel preset");
+  choice.setAttribute("aria-label", "Preset weights");
   for (const name of [...Object.keys(presets), "edited"]) choice.append(make("option", "", name));
   choice.lastChild.disabled = true;
   const message = make("span", "cs-message");
   message.setAttribute("role", "alert");
   const hint = make("span", "cs-hint", "Hover or click a cell · arrow keys move · Space plays · type new weights");
-  const toolbar = make("div", "cs-toolbar", player.root, make("label", "", "kernel ", choice), hint, message);
+  const toolbar = make("div", "cs-toolbar", player.root, make("label", "", "weights ", choice), hint, message);
   const figure = makeFigure();
   const { grids, titles } = figure;
   const unread = make("span", "cs-unread");
@@ -223,9 +225,9 @@ async function render({ model, el }) {
   const problem = make("div", "cs-problem");
   const remedy = make("div", "cs-remedy");
   const torchSays = make("div", "cs-torch");
-  const below = make("div", "cs-below", note, sum.root, problem, remedy, torchSays);
+  const legend = make("div", "cs-below", note, sum.root, problem, remedy, torchSays);
   const speaker = makeSpeaker();
-  const root = make("div", "cs-explorer", formula.root, code.root, toolbar, figure.root, below, speaker.root);
+  const root = make("div", "cs-explorer", formula.root, code.root, toolbar, figure.root, legend, speaker.root);
   el.append(root);
 
   const sliders = await watchSliders(model, draw);
@@ -341,11 +343,15 @@ async function render({ model, el }) {
     setText(figure.outlineName, `${kernel_size} × ${kernel_size} kernel${spread}`);
     setStyle(figure.outlineName, "top", `${span * cell + 4}px`);
     show(figure.nothing, !out);
+    player.enable(out > 0);
     show(grids.output.root, out > 0);
     setStyle(grids.input.root, "margin-bottom", out ? "0" : `${(span - padded) * cell + 28}px`);
-    keepHeight(figure.root, Math.max(padded * cell, out ? out * outputCell : (span + 1) * cell) + 30);
+    const heights = { input: (out ? padded : span + 1) * cell, kernel: 28 * kernel_size, output: out * outputCell };
+    const beside = Math.max(heights.input, heights.output) + 30;
+    const below = heights.kernel + 40;
+    keepHeight(figure.root, [beside + below + heights.output, beside + below, beside][columns - 1], width);
 
-    setText(titles.input, `input ${size} × ${size}` + (padding ? ` + 2·${padding} padding = ${padded} × ${padded}` : ""));
+    setText(titles.input, `input ${size} × ${size}` + (padding ? `, padded ${padded} × ${padded}` : ""));
     setText(titles.kernel, `kernel ${kernel_size} × ${kernel_size}${spread}`);
     setText(titles.output, out ? `output ${out} × ${out}` : "no output");
     setClass(titles.output, out ? "cs-title" : "cs-title cs-wrong");
@@ -366,9 +372,10 @@ async function render({ model, el }) {
     }
     const lost = out ? neverRead(values, shape) : "";
     setText(unread, lost && `${lost} `);
-    setText(pointed, out ? role(at, part, out) : "");
-    show(sum.root, window);
-    if (window) sum.write(at, windowTerms(pixel, kernel, at, values), sums[at.row][at.column]);
+    setText(pointed, out ? role(at, values, part, out) : "");
+    show(sum.root, out > 0);
+    setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
+    if (window) sum.write(at, windowTerms(pixel, kernel, at, values), sums[at.row][at.column], width);
     const chosen = Object.keys(presets).find((name) => sameWeights(presets[name], model.get("weights")));
     if (choice.value !== (chosen ?? "edited")) choice.value = chosen ?? "edited";
 
@@ -382,24 +389,31 @@ async function render({ model, el }) {
   }
 
   function setWeights(all) {
+    setText(message, "");
     model.set("weights", all);
     model.save_changes();
   }
   choice.onchange = () => setWeights(structuredClone(presets[choice.value]));
-  grids.kernel.root.addEventListener("focusin", (event) => {
-    pointing.pin(cellOf(event));
-    event.target.select();
-  });
-  grids.kernel.root.addEventListener("change", ({ target }) => {
+
+  /** Take what was typed into a weight's cell, or say why not and put the weight back. */
+  function acceptWeight({ target }) {
+    const { row, column } = target.dataset;
+    const all = structuredClone(model.get("weights"));
+    const line = all[sliders.values().kernel_size - 1][row];
     const typed = target.value.trim().replace("−", "-");
     const fits = /^[+-]?\d+$/.test(typed) && Math.abs(Number(typed)) <= largestWeight;
-    const all = structuredClone(model.get("weights"));
-    const line = all[sliders.values().kernel_size - 1][target.dataset.row];
-    const wish = `A weight is a whole number from −${largestWeight} to ${largestWeight}; “${typed}” is not.`;
-    setText(message, fits ? "" : wish);
-    if (fits) line[target.dataset.column] = Number(typed);
-    target.value = target.drawnText = written(line[target.dataset.column]);
-    if (fits) setWeights(all);
+    if (fits && Number(typed) !== line[column]) {
+      line[column] = Number(typed);
+      setWeights(all);
+    } else if (!fits) setText(message, `A weight is a whole number from −${largestWeight} to ${largestWeight}; “${typed}” is not.`);
+    target.value = target.drawnText = written(line[column]);
+  }
+  grids.kernel.root.addEventListener("focusin", ({ target }) => target.select());
+  grids.kernel.root.addEventListener("change", acceptWeight);
+  grids.kernel.root.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return; // JupyterLab keeps this key from becoming a change event
+    acceptWeight(event);
+    pointing.hover(null);
   });
 
   draw();

@@ -44,9 +44,12 @@ function show(element, visible) {
   if (element.hidden === visible) element.hidden = !visible;
 }
 
-/** Let an element grow but never shrink, so that the page below it does not jump while sliders move. */
-function keepHeight(element, needed) {
-  if (needed > (element.tallest ?? 0)) setStyle(element, "min-height", `${(element.tallest = needed)}px`);
+/** Let an element grow but not shrink while the page has one width, so that what is below does not jump. */
+function keepHeight(element, needed, width) {
+  if (element.keptFor !== width) element.tallest = 0;
+  element.keptFor = width;
+  element.tallest = Math.max(element.tallest, needed);
+  setStyle(element, "min-height", `${element.tallest}px`);
 }
 
 /** A number as the pictures write it: with a true minus sign. */
@@ -131,14 +134,16 @@ function watchPointing(figure, first, keys, redraw) {
   figure.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrow keys for itself
   figure.onpointerover = (event) => event.pointerType !== "touch" && hover(cellOf(event) ?? hovered);
   figure.onpointerleave = () => hover(null);
-  figure.onclick = (event) => cellOf(event) && pin(cellOf(event));
+  figure.onclick = (event) => event.target.tagName !== "INPUT" && cellOf(event) && pin(cellOf(event));
+  figure.onfocusin = (event) => hover(cellOf(event)); // a cell to type in: shown for as long as it has the focus
+  figure.onfocusout = () => hover(null);
   figure.onkeydown = (event) => {
     if (event.target !== figure || !(event.key in keys)) return; // else a number is being typed
     keys[event.key]();
     event.preventDefault();
     event.stopPropagation();
   };
-  return { at: () => hovered ?? pinned, pinned: () => pinned, pin };
+  return { at: () => hovered ?? pinned, pinned: () => pinned, pin, hover };
 }
 
 /** Buttons to step and play; `step(+1 or -1)` moves the picture. `toggle()` is also the Space key's. */
@@ -158,10 +163,17 @@ function makePlayer(step) {
   };
   play.onclick = () => set(!timer);
   set(false);
+  const root = make("span", "cs-player", button("◀", "Step back", -1), play, button("▶|", "Step forward", 1));
   return {
-    root: make("span", "cs-player", button("◀", "Step back", -1), play, button("▶|", "Step forward", 1)),
-    toggle: () => set(!timer),
+    root,
+    toggle: () => !play.disabled && set(!timer),
     stop: () => set(false),
+    /** Without an output there is nothing to play. */
+    enable(able) {
+      if (play.disabled !== able) return;
+      if (!able) set(false);
+      for (const element of root.children) element.disabled = !able;
+    },
   };
 }
 
