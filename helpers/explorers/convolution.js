@@ -288,7 +288,7 @@ async function render({ model, el }) {
 
     // Sizes on the page: one cell size for input and output, so that a smaller output looks smaller.
     const width = space.width();
-    const columns = width >= 900 ? 3 : width >= 560 ? 2 : 1;
+    const columns = width >= 900 ? 3 : width >= 680 ? 2 : 1;
     setClass(root, columns === 3 ? "cs-explorer" : "cs-explorer cs-narrow");
     setClass(figure.root, `cs-figure cs-columns-${columns}`);
     // The output has more of the width than the input: its numbers have more digits. The style sheet says the same.
