@@ -7,45 +7,46 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
-LAB = $(BIN)/jupyter lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+LAB = $(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
+.NOTPARALLEL:
 .PHONY: lab test notebooks lint format benchmark
 
 lab: .venv/lab-ready
 	$(LAB) $(ARGS)
 
 test: .venv/test-ready
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope -rs $(ARGS)
 
 notebooks: .venv/test-ready
 	$(BIN)/python tools/run_notebooks.py $(ARGS)
 
 lint: .venv/test-ready
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 
 format: .venv/test-ready
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
 
 benchmark: .venv/test-ready
 	$(BIN)/python tests/benchmark_explorer.py $(ARGS)
 
-.venv/bin/pip:
+.venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)' here: install Python 3.10 or newer, or name one: make lab PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$$($(PYTHON) --version 2>&1) is too old: the course needs Python 3.10 or newer. Name another: make lab PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot make virtual environments: install its venv module (on Debian or Ubuntu: apt install python3-venv)."; exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.venv/lab-ready: .venv/bin/pip pyproject.toml constraints.txt
+.venv/lab-ready: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing the course into .venv (once; a few minutes) ..."
 	@$(INSTALL) .
 	@touch $@
 
-.venv/test-ready: .venv/bin/pip pyproject.toml constraints.txt
+.venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing the course and its test tools into .venv (once; a few minutes) ..."
 	@$(INSTALL) ".[test]"
 	@touch $@ .venv/lab-ready

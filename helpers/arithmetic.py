@@ -278,9 +278,9 @@ def _solve(rule, numbers, dimension=None, remark=""):
 
 
 def _nearest_that_works(rule, numbers, name):
-    # No rule needs a change larger than this; and 1000 is far enough to look.
+    # No rule needs a change larger than this; and 10,000 is far enough to look.
     largest = max(abs(value) for value in numbers.values())
-    for distance in range(1, min((1 + largest) ** 2 + 1, 1000) + 1):
+    for distance in range(1, min((1 + largest) ** 2 + 1, 10_000) + 1):
         for value in (numbers[name] - distance, numbers[name] + distance):
             if value == 0 and "padding" not in name:
                 continue  # torch would take 0 channels, but nobody wants them

@@ -67,7 +67,7 @@ class SimpleCNN(nn.Module):
 
 
 def _check_images(model, args):
-    """Refuse what the network was not made for. Two comparisons: cheap, and torch.compile can follow them."""
+    """Refuse what the network was not made for. Only comparisons: cheap, and torch.compile can follow them."""
     if not args or model.image_shape is None:
         return
     x = args[0]
@@ -78,7 +78,7 @@ def _check_images(model, args):
         )
     if x.shape[1:] != model.image_shape:
         raise ShapeError(_explain_shape(model, tuple(x.shape)))
-    if x.dtype != (wanted := next(model.parameters()).dtype) and not _autocast(x):
+    if x.dtype != (wanted := model.conv1.weight.dtype) and not _autocast(x):
         how = ".float() / 255, or a data set's .batches(...)," if x.dtype == torch.uint8 else f".to({wanted})"
         raise ValueError(f"SimpleCNN wants images of {wanted}, but got {x.dtype}: {how} makes them so.")
 

@@ -29,7 +29,10 @@ window.mount = async ({ esm, css, state, sliders }) => {
   view.widget_manager = { get_model: async (name) => window.sliders[name] };
   window.view = view;
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
-  await (await import(url)).default.render({ model: view, el: document.getElementById("here") });
+  window.cleanUp = await (await import(url)).default.render({ model: view, el: document.getElementById("here") });
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  await frame(); // the view is told its width
+  await frame();
 };
 </script>"""
 

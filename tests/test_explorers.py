@@ -40,6 +40,8 @@ READ = """(settings) => {
     for (const [name, value] of Object.entries(setting))
       if (window.sliders[name].get("value") !== value) window.sliders[name].set("value", value);
     return {
+      input: rows("input"),
+      kernel: rows("kernel"),
       output: rows("output"),
       dropped: places(".cs-input .cs-dropped"),
       skipped: places(".cs-input .cs-skipped"),
@@ -85,6 +87,9 @@ def hold_against_torch(page, explorer, settings):
             layer = explorer.layer()
             assert repr(eval(seen["code"].split("#")[0], {"nn": nn})) == repr(layer), setting
             expected, refusal = what_torch_says(layer, explorer.input())
+            padding = (setting["padding"],) * 4
+            assert torch.equal(drawn(seen["input"]), nn.functional.pad(explorer.input(), padding)), setting
+            assert torch.equal(drawn(seen["kernel"]), layer.weight.detach()[0]), setting
             if refusal:
                 assert seen["output"] == [], setting
                 assert seen["title"] == "no output"
@@ -98,7 +103,9 @@ def hold_against_torch(page, explorer, settings):
                 assert seen["title"] == f"output {size} × {size}"
                 assert seen["numbers"].endswith(f"⌋ + 1 = {size}")
                 assert seen["problem"] is None
-                assert number(seen["sum"].rsplit(" = ", 1)[1]) == expected[0, 0, 0]
+                place, terms, total = seen["sum"].split(" = ")
+                assert place == "output[0, 0]"
+                assert number(total) == eval(terms.replace("·", "*").replace("−", "-")) == expected[0, 0, 0]
                 assert torch.equal(unread(seen, setting), never_read(layer, setting)), setting
 
 
@@ -230,6 +237,50 @@ def test_hovering_an_output_lights_what_it_reads_and_an_input_what_reads_it(stan
         assert lit(page, "input") == {(2 * r + 2 * row, 2 * c + 2 * column) for r, c in reads}
 
 
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_the_window_lies_on_the_cells_an_output_reads_and_each_is_noted_with_its_weight(stand, dilation):
+    explorer = ConvolutionExplorer(size=9, kernel_size=3, stride=2, dilation=dilation)
+    explorer.weight = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    page = stand(explorer)
+    cell(page, "output", 0, 1).click()
+    read = {(row * dilation, 2 + column * dilation): weight for row, line in enumerate(explorer.weight)
+            for column, weight in enumerate(line)}  # fmt: skip
+    notes = page.locator(".cs-input .cs-noted").evaluate_all(
+        "(cells) => cells.map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column), cell.dataset.note])"
+    )
+    assert {(row, column): note for row, column, note in notes} == {
+        place: f"×{w}" for place, w in read.items()
+    }
+    window = page.locator(".cs-window").bounding_box()
+    corners = [cell(page, "input", *place).bounding_box() for place in (min(read), max(read))]
+    assert window["x"] == pytest.approx(corners[0]["x"], abs=2)
+    assert window["y"] == pytest.approx(corners[0]["y"], abs=2)
+    assert window["x"] + window["width"] == pytest.approx(corners[1]["x"] + corners[1]["width"], abs=2)
+    assert window["y"] + window["height"] == pytest.approx(corners[1]["y"] + corners[1]["height"], abs=2)
+    terms = page.locator(".cs-sum").text_content().split(" = ")[1].split(" + ")
+    pixels = explorer.input()[0].int()
+    assert terms == [f"{pixels[place]}·{weight}" for place, weight in read.items()]
+
+
+def test_a_view_taken_off_the_page_stops_listening(stand):
+    page = stand(ConvolutionExplorer())
+    page.get_by_role("button", name="Play").click()
+    page.evaluate("() => window.cleanUp()")
+    before = page.locator(".cs-explorer").inner_html()
+    page.evaluate("() => { sliders.size.set('value', 9); view.set('weights', view.get('presets').sum); }")
+    page.set_viewport_size({"width": 500, "height": 900})
+    page.wait_for_timeout(700)  # longer than a step of the player
+    assert page.locator(".cs-explorer").inner_html() == before
+
+
+def test_after_the_output_has_shrunk_the_keys_go_on_from_its_border(stand):
+    page = stand(ConvolutionExplorer(size=12))
+    cell(page, "output", 9, 9).click()
+    page.evaluate("() => sliders.size.set('value', 6)")
+    page.locator(".cs-figure").press("ArrowLeft")
+    assert page.locator(".cs-sum").text_content().startswith("output[3, 2]")
+
+
 def test_a_click_pins_a_cell_and_escape_lets_go(stand):
     page = stand(ConvolutionExplorer())
     sum_of = lambda: page.locator(".cs-sum").text_content().split(" = ")[0]  # noqa: E731
@@ -299,7 +350,9 @@ def test_nothing_is_cut_off_or_smaller_than_12_pixels_at_the_ends_of_the_sliders
             """() => {
               const seen = [...document.querySelectorAll(".cs-explorer *")].filter((e) => e.checkVisibility());
               const wide = seen.filter((e) => e.getBoundingClientRect().right > innerWidth && !e.closest(".cs-spoken"));
-              const small = seen.filter((e) => e.textContent && parseFloat(getComputedStyle(e).fontSize) < 12);
+              const size = (e, part) => parseFloat(getComputedStyle(e, part).fontSize);
+              const told = seen.filter((e) => e.textContent || e.value);
+              const small = told.filter((e) => size(e) < 12 || size(e, "::after") < 12);
               return [wide.map((e) => e.className), small.map((e) => e.className)];
             }"""
         )
@@ -320,8 +373,10 @@ def test_a_slider_is_an_attribute_and_moves_the_slider():
     [
         ("kernel_size", 9, ValueError, "kernel_size is a whole number from 1 to 7; got 9. The nearest is 7."),
         ("stride", 0, ValueError, "stride is a whole number from 1 to 4; got 0. The nearest is 1."),
-        ("padding", 1.0, TypeError, "padding is a whole number from 0 to 3; got 1.0."),
-        ("size", "7", TypeError, "size is a whole number from 3 to 12; got '7'."),
+        ("padding", 1.0, TypeError, "padding is a whole number from 0 to 3; got 1.0. Try padding=1."),
+        ("padding", True, TypeError, "padding is a whole number from 0 to 3; got True. Try padding=1."),
+        ("size", "7", TypeError, "size is a whole number from 3 to 12; got '7'. Try size=7."),
+        ("size", None, TypeError, "size is a whole number from 3 to 12; got None. Try size=3."),
     ],
 )
 def test_a_value_outside_the_slider_is_refused_and_nothing_moves(name, value, error, sentence):
@@ -337,7 +392,19 @@ def test_a_value_outside_the_slider_is_refused_and_nothing_moves(name, value, er
 
 @pytest.mark.parametrize(
     "weight",
-    [[[1, 2], [3, 4]], [[1, 2, 3]], 5, [[0.5] * 3] * 3, [[10] * 3] * 3, torch.zeros(3, 2), [["1"] * 3] * 3],
+    [
+        [[1, 2], [3, 4]],
+        [[1, 2, 3]],
+        5,
+        [[0.5] * 3] * 3,
+        [[10] * 3] * 3,
+        torch.zeros(3, 2),
+        [["1"] * 3] * 3,
+        [[float("inf")] * 3] * 3,
+        [[float("nan")] * 3] * 3,
+        [[True] * 3] * 3,
+        [[None] * 3] * 3,
+    ],
 )
 def test_weights_of_a_wrong_shape_or_size_are_refused_and_the_kernel_stays(weight):
     explorer = ConvolutionExplorer()
@@ -375,6 +442,27 @@ def test_live_text_follows_its_sliders_and_shows_a_shape_error_as_a_sentence():
     assert text.text.value == "<b>2</b>"
     text.set(size=2)
     assert repr(text).startswith("LiveText: ✗ The kernel (3) is larger than the padded input")
+
+
+@pytest.mark.parametrize("limits", [3, (1, 2), (5, 1, 3), (1, 5, 9), (1, 5, 2.5), "137"])
+def test_live_text_says_what_limits_it_takes(limits):
+    with pytest.raises(ValueError, match=r"size takes \(lowest, highest, start\).* got"):
+        LiveText(str, size=limits)
+
+
+def test_live_text_moves_no_slider_if_one_of_them_cannot_be():
+    text = LiveText(lambda a, b: f"{a} {b}", a=(1, 5, 2), b=(1, 5, 3))
+    for values in ({"a": 3, "b": 9}, {"a": 3, "c": 1}):
+        with pytest.raises(ValueError, match=r"b takes|no slider 'c'; there are a, b"):
+            text.set(**values)
+        assert repr(text) == "LiveText: 2 3"
+
+
+def test_an_explorer_can_be_made_into_another():
+    class Small(ConvolutionExplorer):
+        pass
+
+    assert Small(size=5).size == 5
 
 
 def test_the_pictures_and_the_figures_use_the_same_colours():

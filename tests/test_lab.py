@@ -28,10 +28,16 @@ def open_lesson(lab, chromium):
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_every_lesson_opens_and_runs_without_an_error(open_lesson, lesson):
     page = open_lesson(lesson.name)
-    cells = [cell for cell in run_all(page) if cell["cell_type"] == "code"]
+    all_cells = run_all(page)
+    cells = [cell for cell in all_cells if cell["cell_type"] == "code"]
     assert all(cell["execution_count"] for cell in cells)
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert [output for output in outputs if output["output_type"] == "error"] == []
+    for cell in cells:
+        if "ConvolutionExplorer(" in cell["source"] and cell["outputs"]:
+            place = next(n for n, other in enumerate(all_cells) if other["id"] == cell["id"])
+            page.evaluate("(n) => jupyterapp.shell.currentWidget.content.scrollToItem(n)", place)
+            page.locator(f".jp-Cell[data-windowed-list-index='{place}'] .cs-explorer").wait_for()
     assert page.problems == []
 
 
@@ -83,6 +89,46 @@ def test_keys_in_the_picture_move_its_window_and_leave_the_notebook_where_it_is(
         picture.press(key)
     assert re.match(r"output\[1, 1\] = ", page.locator(".cs-sum").first.text_content())
     assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == active
+    assert page.problems == []
+
+
+def test_the_rest_of_the_keys_stay_jupyterlabs(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    run_all(page)
+    picture = page.locator(".cs-figure").first
+    picture.scroll_into_view_if_needed()
+    active = "() => jupyterapp.shell.currentWidget.content.activeCellIndex"
+    picture.locator("[data-grid=output]").nth(5).click()
+    before = page.evaluate(active)
+    page.get_by_role("button", name="Play").first.click()
+    page.keyboard.press("ArrowDown")  # from the button: moves the window, not the notebook
+    page.get_by_label("Preset weights").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.get_by_label("Preset weights").first.input_value() == "horizontal edges"
+    assert page.evaluate(active) == before
+    picture.focus()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function(f"(before) => ({active})() === before + 1", arg=before)
+    assert page.problems == []
+
+
+def test_a_slider_moved_in_the_cell_that_shows_the_explorer_is_drawn(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    source = "ConvolutionExplorer(size=6, kernel_size=3)"
+    page.evaluate(
+        """(source) => {
+          const cells = jupyterapp.shell.currentWidget.content.model.sharedModel.cells;
+          const cell = cells.find((cell) => cell.getSource() === source);
+          cell.setSource("f = ConvolutionExplorer(); display(f); f.size = 12; f.weight = [[1] * 3] * 3; f.stride = 2");
+        }""",
+        source,
+    )
+    run_all(page)
+    page.locator(".cs-explorer").first.scroll_into_view_if_needed()
+    page.get_by_text("output 5 × 5", exact=True).wait_for()
+    explorer = ConvolutionExplorer(size=12, stride=2)
+    explorer.weight = [[1] * 3] * 3
+    assert torch.equal(drawn_output(page), explorer.output())
     assert page.problems == []
 
 

@@ -72,9 +72,10 @@ def test_what_runs_without_a_notebook_does_not_import_ipywidgets():
 
 
 def test_every_file_of_the_package_is_installed_with_it():
-    packages = {
-        path.parent.relative_to(ROOT).as_posix().replace("/", ".")
-        for path in (ROOT / "helpers").rglob("*.py")
-    }
-    text = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert packages == set(text["tool"]["setuptools"]["packages"])
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    files = {path for path in (ROOT / "helpers").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    packages = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in files}
+    assert packages == set(settings["packages"])
+    patterns = settings["package-data"]["helpers.explorers"]
+    data = {path for pattern in patterns for path in (ROOT / "helpers" / "explorers").glob(pattern)}
+    assert {path for path in files if path.suffix != ".py"} == data

@@ -61,22 +61,26 @@ class Slider:
 
     def checked(self, value) -> int:
         """`value` as an int; a TypeError or ValueError says which values the slider has."""
-        accepted = f"{self.name} is a whole number from {self.low} to {self.high}"
+        accepted = f"{self.name} is a whole number from {self.low} to {self.high}; got {value!r}."
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise TypeError(f"{accepted} Try {self.name}={self.nearest(value)}.")
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{accepted} The nearest is {self.nearest(value)}.")
+        return operator.index(value)
+
+    def nearest(self, value) -> int:
+        """The slider's value nearest to what was given; its lowest where that is no number."""
         try:
-            number = operator.index(value)
-        except TypeError:
-            raise TypeError(f"{accepted}; got {value!r}.") from None
-        if not self.low <= number <= self.high:
-            nearest = min(max(number, self.low), self.high)
-            raise ValueError(f"{accepted}; got {number}. The nearest is {nearest}.")
-        return number
+            return min(max(round(float(value)), self.low), self.high)
+        except (TypeError, ValueError, OverflowError):
+            return self.low
 
 
 class Explorer(ipywidgets.VBox):
     """Sliders in a row that wraps, and a view below that follows them. The sliders are the only state."""
 
     def __init__(self, view: View, **values):
-        declared = {name: item for name, item in vars(type(self)).items() if isinstance(item, Slider)}
+        declared = {name: getattr(type(self), name) for name in values}
         self.sliders = {
             name: slider(
                 declared[name].label, declared[name].low, declared[name].high, declared[name].checked(value)

@@ -230,9 +230,10 @@ async function render({ model, el }) {
   const root = make("div", "cs-explorer", formula.root, code.root, toolbar, figure.root, legend, speaker.root);
   el.append(root);
 
-  const sliders = await watchSliders(model, draw);
+  const sliders = await findSliders(model);
   const space = watchWidth(root, draw);
   const pointing = watchPointing(
+    root,
     figure.root,
     first,
     {
@@ -245,19 +246,19 @@ async function render({ model, el }) {
     },
     draw,
   );
-  model.on("change:weights", draw);
 
-  /** The output the keys and the player move from: the pinned one, or the one before the first. */
-  function pinnedOutput(otherwise) {
-    return pointing.pinned().grid === "output" ? pointing.pinned() : { ...first, column: otherwise };
+  /** The output that keys and player move from: the pinned one, pulled back if the output has shrunk, or the first. */
+  function pinnedOutput(out) {
+    const { grid, row, column } = pointing.pinned();
+    return grid === "output" ? { grid, row: Math.min(row, out - 1), column: Math.min(column, out - 1) } : first;
   }
 
   /** To the next output or the one before, on through all rows. */
   function step(delta) {
     const { out } = geometry(sliders.values());
     if (!out) return;
-    const { row, column } = pinnedOutput(-1);
-    const index = (Math.min(row, out - 1) * out + Math.min(column, out - 1) + delta + out * out) % (out * out);
+    const { row, column } = pinnedOutput(out);
+    const index = (row * out + column + delta + out * out) % (out * out);
     pointing.pin({ grid: "output", row: Math.floor(index / out), column: index % out });
   }
 
@@ -265,7 +266,7 @@ async function render({ model, el }) {
   function walk(axis, delta) {
     player.stop();
     const { out } = geometry(sliders.values());
-    const from = pinnedOutput(0);
+    const from = pinnedOutput(out);
     if (out) pointing.pin({ ...from, [axis]: Math.max(0, Math.min(from[axis] + delta, out - 1)) });
   }
 
@@ -379,6 +380,7 @@ async function render({ model, el }) {
     const chosen = Object.keys(presets).find((name) => sameWeights(presets[name], model.get("weights")));
     if (choice.value !== (chosen ?? "edited")) choice.value = chosen ?? "edited";
 
+    if (player.playing()) return; // a screen reader would be given sentence after sentence
     const setting = `Input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, padding ${padding}, dilation ${dilation}`;
     const here = window ? `Output row ${at.row}, column ${at.column} is ${sums[at.row][at.column]}.` : "";
     speaker.say(
@@ -416,6 +418,8 @@ async function render({ model, el }) {
     pointing.hover(null);
   });
 
+  sliders.watch(draw);
+  model.on("change:weights", draw);
   draw();
   return () => {
     sliders.stop();

@@ -62,11 +62,15 @@ def _checked_weight(rows, size: int) -> list[list[int]]:
         raise ValueError(
             f"weight must be {size} rows of {size} numbers, as kernel_size is {size}; got {rows!r}."
         )
-    for number in (number for line in lines for number in line):
-        if not isinstance(number, int | float) or number != round(number) or abs(number) > LARGEST_WEIGHT:
-            limits = f"from -{LARGEST_WEIGHT} to {LARGEST_WEIGHT}"
-            raise ValueError(f"A weight is a whole number {limits}, to check by hand; got {number!r}.")
-    return [[int(number) for number in line] for line in lines]
+    return [[_checked_number(number) for number in line] for line in lines]
+
+
+def _checked_number(number) -> int:
+    limits = range(-LARGEST_WEIGHT, LARGEST_WEIGHT + 1)
+    if isinstance(number, bool | str) or number not in limits:
+        accepted = f"A weight is a whole number from {limits[0]} to {limits[-1]}, to check by hand"
+        raise ValueError(f"{accepted}; got {number!r}.")
+    return int(number)
 
 
 class ConvolutionView(View):

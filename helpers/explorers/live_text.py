@@ -20,7 +20,7 @@ class LiveText(ipywidgets.VBox):
 
     def __init__(self, write, **sliders):
         self.write = write
-        self.sliders = {name: slider(name, *limits) for name, limits in sliders.items()}
+        self.sliders = {name: slider(name, *_checked(name, limits)) for name, limits in sliders.items()}
         self.text = ipywidgets.HTML()
         for moved in self.sliders.values():
             moved.observe(self._follow, names="value")
@@ -28,7 +28,12 @@ class LiveText(ipywidgets.VBox):
         super().__init__([side_by_side(self.sliders.values()), self.text])
 
     def set(self, **values):
-        """Move sliders; an unknown name raises KeyError, a value outside its slider's range ends at its border."""
+        """Move sliders. A value outside a slider's range, or an unknown name, raises ValueError, and none moves."""
+        for name, value in values.items():
+            if name not in self.sliders:
+                raise ValueError(f"There is no slider {name!r}; there are {', '.join(self.sliders)}.")
+            moved = self.sliders[name]
+            _checked(name, (moved.min, moved.max, value))
         for name, value in values.items():
             self.sliders[name].value = value
 
@@ -41,3 +46,13 @@ class LiveText(ipywidgets.VBox):
 
     def __repr__(self):
         return "LiveText: " + " ".join(html.unescape(re.sub("<[^>]+>", " ", self.text.value)).split())
+
+
+def _checked(name, limits):
+    whole = isinstance(limits, tuple) and all(isinstance(n, int) and not isinstance(n, bool) for n in limits)
+    if not whole or len(limits) != 3 or not limits[0] <= limits[2] <= limits[1]:
+        raise ValueError(
+            f"{name} takes (lowest, highest, start), whole numbers with the start between the others, "
+            f"such as (1, 7, 3); got {limits!r}."
+        )
+    return limits

@@ -1,20 +1,23 @@
 // What the explorers share in the browser: watching sliders, cells drawn in place, playing, copying, speaking.
 // The explorer's own file is joined behind this one.
 
-/** Watch the sliders' models: `values()` reads them all, `redraw` is called when one moves, `stop()` ends it. */
-async function watchSliders(model, redraw) {
-  const sliders = {};
-  for (const [name, reference] of Object.entries(model.get("sliders"))) {
-    sliders[name] = await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length));
-    sliders[name].on("change:value", redraw);
-  }
-  const read = (trait) =>
-    Object.fromEntries(Object.entries(sliders).map(([name, slider]) => [name, slider.get(trait)]));
+/** The sliders' models: `values()` reads them all, `watch(redraw)` calls it when one moves, until `stop()`. */
+async function findSliders(model) {
+  const find = async ([name, reference]) => [
+    name,
+    await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length)),
+  ];
+  const sliders = await Promise.all(Object.entries(model.get("sliders")).map(find));
+  const read = (trait) => Object.fromEntries(sliders.map(([name, slider]) => [name, slider.get(trait)]));
+  let stop = () => {};
   return {
     values: () => read("value"),
-    lowest: read("min"),
     highest: read("max"),
-    stop: () => Object.values(sliders).forEach((slider) => slider.off("change:value", redraw)),
+    watch(redraw) {
+      for (const [, slider] of sliders) slider.on("change:value", redraw);
+      stop = () => sliders.forEach(([, slider]) => slider.off("change:value", redraw));
+    },
+    stop: () => stop(),
   };
 }
 
@@ -114,9 +117,9 @@ function cellOf(event) {
 
 /**
  * What the learner points at in a figure of grids: hovering shows a cell, a click or a key pins one, leaving goes back
- * to the pinned cell. `keys` names what each key does; they work while the figure itself has the focus.
+ * to the pinned cell. `keys` names what each key does, anywhere in `root` but where something is typed or chosen.
  */
-function watchPointing(figure, first, keys, redraw) {
+function watchPointing(root, figure, first, keys, redraw) {
   let pinned = first;
   let hovered = null;
   const pin = (cell) => {
@@ -130,18 +133,20 @@ function watchPointing(figure, first, keys, redraw) {
     redraw();
   };
   figure.tabIndex = 0;
-  figure.setAttribute("role", "group");
-  figure.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrow keys for itself
+  figure.setAttribute("role", "application"); // so that screen readers hand the arrow keys on
   figure.onpointerover = (event) => event.pointerType !== "touch" && hover(cellOf(event) ?? hovered);
   figure.onpointerleave = () => hover(null);
   figure.onclick = (event) => event.target.tagName !== "INPUT" && cellOf(event) && pin(cellOf(event));
-  figure.onfocusin = (event) => hover(cellOf(event)); // a cell to type in: shown for as long as it has the focus
+  figure.onfocusin = (event) => hover(cellOf(event)); // a cell to type in is shown while one does
   figure.onfocusout = () => hover(null);
-  figure.onkeydown = (event) => {
-    if (event.target !== figure || !(event.key in keys)) return; // else a number is being typed
-    keys[event.key]();
-    event.preventDefault();
-    event.stopPropagation();
+  root.onkeydown = (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return; // JupyterLab's and the browser's own
+    if (["INPUT", "SELECT"].includes(event.target.tagName)) event.stopPropagation(); // JupyterLab would move on
+    else if (event.key in keys && !(event.key === " " && event.target.tagName === "BUTTON")) {
+      keys[event.key]();
+      event.preventDefault();
+      event.stopPropagation(); // JupyterLab would take the arrow keys for itself
+    }
   };
   return { at: () => hovered ?? pinned, pinned: () => pinned, pin, hover };
 }
@@ -167,6 +172,7 @@ function makePlayer(step) {
   return {
     root,
     toggle: () => !play.disabled && set(!timer),
+    playing: () => Boolean(timer),
     stop: () => set(false),
     /** Without an output there is nothing to play. */
     enable(able) {
@@ -218,6 +224,9 @@ function makeSpeaker() {
 
 /** Call `redraw` when the element gets another width; `width()` is the last one, or a guess before the first. */
 function watchWidth(element, redraw) {
+  // A line without height is watched, not the element itself: redrawing changes the element's height while it is told.
+  const line = make("div");
+  element.prepend(line);
   let width = 1000;
   const observer = new ResizeObserver(([entry]) => {
     const now = Math.floor(entry.contentRect.width);
@@ -226,7 +235,7 @@ function watchWidth(element, redraw) {
       redraw();
     }
   });
-  observer.observe(element);
+  observer.observe(line);
   return { width: () => width, stop: () => observer.disconnect() };
 }
 
