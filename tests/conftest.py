@@ -75,8 +75,3 @@ def stand(chromium):
     yield show
     for page in pages:
         page.close()
-
-
-def pytest_make_parametrize_id(val):
-    """A function is called by its name: its address would differ between the processes that share the tests."""
-    return val.__name__ if callable(val) and hasattr(val, "__name__") else None

@@ -550,6 +550,12 @@ def closed_port():
         return probe.getsockname()[1]
 
 
+def fault_name(fault):
+    return getattr(
+        fault, "__name__", str(fault)
+    )  # a function's address differs between the processes of xdist
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -563,7 +569,7 @@ def closed_port():
         "tampered",
         "no such host",
     ],
-    ids=str,
+    ids=fault_name,
 )
 def test_a_host_that_does_not_deliver_is_passed_over(hosts, small, tmp_path, monkeypatch, fault):
     monkeypatch.setattr(cifar10, "TIMEOUT", 0.3)
@@ -641,7 +647,7 @@ def test_a_damaged_archive_in_the_cache_is_never_used_and_is_replaced(hosts, sma
     assert (tmp_path / BINARY).read_bytes() == small.archives[BINARY]
 
 
-@pytest.mark.parametrize("fault", [404, truncated, b"tampered"], ids=str)
+@pytest.mark.parametrize("fault", [404, truncated, b"tampered"], ids=fault_name)
 def test_a_failed_download_leaves_the_files_of_the_folder_alone(hosts, small, tmp_path, fault):
     mine = {BINARY: b"another release, with another checksum", "notes.txt": b"mine"}
     for name, content in mine.items():
