@@ -31,7 +31,7 @@ def side_by_side(sliders) -> ipywidgets.Box:
     label_width = 7 * max(len(moved.description) for moved in sliders)  # pixels
     for moved in sliders:
         moved.style.description_width = f"{label_width}px"
-    columns = f"repeat(auto-fit, minmax({label_width + 104}px, 1fr))"
+    columns = f"repeat(auto-fit, minmax({label_width + 150}px, 1fr))"
     return ipywidgets.Box(
         sliders, layout={"display": "grid", "grid_template_columns": columns, "grid_gap": "0 8px"}
     )
