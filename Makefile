@@ -16,10 +16,11 @@ LAB = $(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/
 lab: .venv/lab-ready
 	$(LAB) $(ARGS)
 
+# One thread for each process: torch is several times slower where processes compete for cores with more.
 test: .venv/test-ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope -rs $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder -rs $(ARGS)
 
 notebooks: .venv/test-ready
 	$(BIN)/python tools/run_notebooks.py $(ARGS)
