@@ -31,7 +31,10 @@ function make(tag, className = "", ...children) {
 
 /** Write an element's text, class or style only where it differs from what was drawn last: reading the page is slow. */
 function setText(element, text) {
-  if (element.drawnText !== text) element.textContent = element.drawnText = text;
+  if (element.drawnText === text) return;
+  if (element.drawnText) element.firstChild.data = text; // in place: a new text node costs more
+  else element.textContent = text;
+  element.drawnText = text;
 }
 function setClass(element, name) {
   if (element.drawnClass !== name) element.className = element.drawnClass = name;
