@@ -20,6 +20,12 @@ const model = (state) => {
     off: (event, call) => (listeners[event] = (listeners[event] ?? []).filter((other) => other !== call)),
   };
 };
+window.move = (name, value) => {
+  const slider = window.sliders[name];
+  const labels = slider.get("_options_labels");
+  const [trait, wanted] = labels ? ["index", labels.indexOf(String(value))] : ["value", value];
+  if (slider.get(trait) !== wanted) slider.set(trait, wanted);
+};
 window.mount = async ({ esm, css, state, sliders }) => {
   const style = document.createElement("style");
   style.textContent = css;
@@ -35,6 +41,15 @@ window.mount = async ({ esm, css, state, sliders }) => {
   await frame();
 };
 </script>"""
+
+
+SYNCED = (
+    "value",
+    "min",
+    "max",
+    "index",
+    "_options_labels",
+)  # what the view reads of a slider, a choice, a switch
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +80,7 @@ def stand(chromium):
             "css": view._css,
             "state": {name: getattr(view, name) for name in names},
             "sliders": {
-                name: {"value": slider.value, "min": slider.min, "max": slider.max}
+                name: {trait: getattr(slider, trait) for trait in SYNCED if slider.has_trait(trait)}
                 for name, slider in explorer.sliders.items()
             },
         }

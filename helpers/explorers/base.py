@@ -12,17 +12,26 @@ import traitlets
 FOLDER = Path(__file__).parent
 
 
-def browser_code(file_name: str) -> str:
+def browser_code(*file_names: str) -> str:
     """The JavaScript of one explorer as one module: anywidget takes one text, so what all share is joined in front."""
-    return (FOLDER / "shared.js").read_text("utf-8") + (FOLDER / file_name).read_text("utf-8")
+    return "".join((FOLDER / name).read_text("utf-8") for name in ("shared.js", *file_names))
+
+
+def style(*file_names: str) -> str:
+    """The style sheet of one explorer: what all share, and what is its own."""
+    return "".join((FOLDER / name).read_text("utf-8") for name in ("shared.css", *file_names))
 
 
 def slider(label: str, low: int, high: int, value: int) -> ipywidgets.IntSlider:
-    """A slider as all explorers have it, as wide as its place in the row."""
-    layout = {"width": "auto", "max_width": "300px", "margin": "2px 0"}
-    moved = ipywidgets.IntSlider(value=value, min=low, max=high, description=label, layout=layout)
-    moved.add_class("cs-slider")
-    return moved
+    """A slider as all explorers have it."""
+    return _placed(ipywidgets.IntSlider(value=value, min=low, max=high, description=label))
+
+
+def _placed(control):
+    """As wide as its place in the row."""
+    control.layout = {"width": "auto", "max_width": "300px", "margin": "2px 0"}
+    control.add_class("cs-slider")
+    return control
 
 
 def side_by_side(sliders) -> ipywidgets.Box:
@@ -40,15 +49,16 @@ def side_by_side(sliders) -> ipywidgets.Box:
 class View(anywidget.AnyWidget):
     """A picture that watches the sliders' models in the browser: it follows while the kernel is busy, or gone."""
 
-    _css = (FOLDER / "shared.css").read_text("utf-8")
+    _css = style()
     sliders = traitlets.Dict().tag(sync=True, **ipywidgets.widget_serialization)
 
 
-class Slider:
-    """An explorer's attribute that *is* a slider's value: reading it reads the slider, setting it moves the slider."""
+class Control:
+    """An explorer's attribute that *is* a widget's value: reading it reads the widget, setting it moves the widget.
 
-    def __init__(self, label: str, low: int, high: int):
-        self.label, self.low, self.high = label, low, high
+    `make(value)` gives the widget; `checked(value)` the value it can hold, or a TypeError or ValueError that says
+    which ones those are.
+    """
 
     def __set_name__(self, owner, name):
         self.name = name
@@ -59,8 +69,17 @@ class Slider:
     def __set__(self, explorer, value):
         explorer.sliders[self.name].value = self.checked(value)
 
+
+class Slider(Control):
+    """A whole number from `low` to `high`."""
+
+    def __init__(self, label: str, low: int, high: int):
+        self.label, self.low, self.high = label, low, high
+
+    def make(self, value):
+        return slider(self.label, self.low, self.high, self.checked(value))
+
     def checked(self, value) -> int:
-        """`value` as an int; a TypeError or ValueError says which values the slider has."""
         accepted = f"{self.name} is a whole number from {self.low} to {self.high}; got {value!r}."
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             raise TypeError(f"{accepted} Try {self.name}={self.nearest(value)}.")
@@ -76,17 +95,50 @@ class Slider:
             return self.low
 
 
+class Choice(Control):
+    """One of a few values, in a list to open or, with `widget=ipywidgets.SelectionSlider`, on a slider."""
+
+    def __init__(self, label: str, options: list, widget=ipywidgets.Dropdown):
+        self.label, self.options, self.widget = label, options, widget
+
+    def make(self, value):
+        names = [(f"{option}", option) for option in self.options]
+        return _placed(self.widget(options=names, value=self.checked(value), description=self.label))
+
+    def checked(self, value):
+        for option in self.options:
+            if type(value) in (type(option), int) and not isinstance(value, bool) and value == option:
+                return option
+        accepted = ", ".join(map(repr, self.options))
+        raise ValueError(f"{self.name} is one of {accepted}; got {value!r}.")
+
+
+class Switch(Control):
+    """True or False."""
+
+    def __init__(self, label: str):
+        self.label = label
+
+    def make(self, value):
+        return _placed(ipywidgets.Checkbox(value=self.checked(value), description=self.label))
+
+    def checked(self, value) -> bool:
+        if not isinstance(value, bool):
+            raise TypeError(f"{self.name} is True or False; got {value!r}. Try {self.name}={bool(value)}.")
+        return value
+
+
 class Explorer(ipywidgets.VBox):
     """Sliders in a row that wraps, and a view below that follows them. The sliders are the only state."""
 
     def __init__(self, view: View, **values):
-        declared = {name: getattr(type(self), name) for name in values}
-        self.sliders = {
-            name: slider(
-                declared[name].label, declared[name].low, declared[name].high, declared[name].checked(value)
-            )
-            for name, value in values.items()
-        }
+        controls = {name: getattr(type(self), name) for name in values}
+        self.sliders = {name: controls[name].make(value) for name, value in values.items()}
         self.view = view
         view.sliders = self.sliders
         super().__init__([side_by_side(self.sliders.values()), view])
+
+    @property
+    def settings(self) -> dict:
+        """What the sliders say: {name: value}."""
+        return {name: moved.value for name, moved in self.sliders.items()}

@@ -76,7 +76,7 @@ def _checked_number(number) -> int:
 class ConvolutionView(View):
     """The picture. `weights` holds one kernel for each size, so that no edit is lost when the kernel slider moves."""
 
-    _esm = browser_code("convolution.js")
+    _esm = browser_code("windows.js", "convolution.js")
     picture = traitlets.List(PICTURE).tag(sync=True)
     presets = traitlets.Dict({name: _for_every_size(preset) for name, preset in PRESETS.items()}).tag(
         sync=True

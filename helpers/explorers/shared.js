@@ -8,14 +8,17 @@ async function findSliders(model) {
     await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length)),
   ];
   const sliders = await Promise.all(Object.entries(model.get("sliders")).map(find));
-  const read = (trait) => Object.fromEntries(sliders.map(([name, slider]) => [name, slider.get(trait)]));
+  const each = (read) => Object.fromEntries(sliders.map(([name, slider]) => [name, read(slider)]));
+  // A choice among texts keeps the place of the chosen one; numbers and switches keep their value.
+  const valueOf = (slider) => slider.get("_options_labels")?.[slider.get("index")] ?? slider.get("value");
   let stop = () => {};
   return {
-    values: () => read("value"),
-    highest: read("max"),
+    values: () => each(valueOf),
+    highest: each((slider) => slider.get("max")),
     watch(redraw) {
-      for (const [, slider] of sliders) slider.on("change:value", redraw);
-      stop = () => sliders.forEach(([, slider]) => slider.off("change:value", redraw));
+      const events = ["change:value", "change:index"];
+      for (const [, slider] of sliders) for (const event of events) slider.on(event, redraw);
+      stop = () => sliders.forEach(([, slider]) => events.forEach((event) => slider.off(event, redraw)));
     },
     stop: () => stop(),
   };
@@ -68,36 +71,38 @@ const tint = (value, largest) =>
   `cs-tint-${largest ? Math.round((10 * Math.abs(value)) / largest) : 0}${value < 0 ? " cs-negative" : ""}`;
 
 /**
- * A square grid of cells that is drawn in place. `root` is its element; rows and cells are made when first shown by
+ * A grid of cells that is drawn in place. `root` is its element; rows and cells are made when first shown by
  * `makeCell(row, column)` and keep their place, so that drawing writes only what changed. No cell has a style of its
- * own: cells of one class then share one, which makes the browser several times faster.
+ * own: cells of one class then share one, which makes the browser several times faster. `kind` gives the colour
+ * ("input", "kernel", "output"); `name` tells grids of one kind apart, and is what pointing calls this one.
  */
-function makeGrid(name, makeCell = () => make("div")) {
-  const root = make("div", `cs-grid cs-${name}`);
-  const rows = [];
+function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {}) {
+  const root = make("div", `cs-grid cs-${kind}`);
+  const lines = [];
   const addCell = (row) => {
-    const element = makeCell(row, rows[row].cells.length);
-    Object.assign(element.dataset, { grid: name, row, column: rows[row].cells.length });
-    rows[row].cells.push(element);
-    rows[row].root.append(element);
+    const element = makeCell(row, lines[row].cells.length);
+    Object.assign(element.dataset, { grid: name, row, column: lines[row].cells.length });
+    lines[row].cells.push(element);
+    lines[row].root.append(element);
   };
   return {
     root,
-    /** `write(element, row, column)` fills a cell and returns its classes. */
-    draw(size, cellSize, write) {
+    /** `write(element, row, column)` fills a cell and returns its classes, or null to leave the place empty. */
+    draw(rows, columns, cellSize, write) {
       setStyle(root, "--cell", `${cellSize}px`);
-      setClass(root, `cs-grid cs-${name}${cellSize < ROOMY ? " cs-dense" : ""}`);
-      while (rows.length < size) {
-        rows.push({ root: make("div", "cs-row"), cells: [] });
-        root.append(rows.at(-1).root);
+      setClass(root, `cs-grid cs-${kind}${cellSize < ROOMY ? " cs-dense" : ""}`);
+      while (lines.length < rows) {
+        lines.push({ root: make("div", "cs-row"), cells: [] });
+        root.append(lines.at(-1).root);
       }
-      rows.forEach((line, row) => {
-        show(line.root, row < size);
-        if (row >= size) return;
-        while (line.cells.length < size) addCell(row);
+      lines.forEach((line, row) => {
+        show(line.root, row < rows);
+        if (row >= rows) return;
+        while (line.cells.length < columns) addCell(row);
         line.cells.forEach((element, column) => {
-          show(element, column < size);
-          if (column < size) setClass(element, `cs-cell ${write(element, row, column)}`);
+          const name = column < columns ? write(element, row, column) : null;
+          show(element, name !== null);
+          if (name !== null) setClass(element, `cs-cell ${name}`);
         });
       });
     },
@@ -208,6 +213,29 @@ function makeCode() {
   };
   const write = (text, remark) => (setText(call, text), setText(comment, remark));
   return { root: make("div", "cs-code", code, button), write };
+}
+
+/**
+ * Why a setting is impossible, below the picture: `write({ problem, remedy, torch })`, or `write(null)` where it is not.
+ * `remedy` is the list of smallest changes that work, `torch` the error as Python would print its last line.
+ */
+function makeRefusal() {
+  const problem = make("div", "cs-problem");
+  const remedy = make("div", "cs-remedy");
+  const torch = make("div", "cs-torch");
+  const parts = [problem, remedy, torch];
+  return {
+    parts,
+    write(reasons) {
+      for (const element of parts) show(element, Boolean(reasons));
+      if (!reasons) return;
+      setText(problem, reasons.problem);
+      setText(remedy, `Smallest change that works: ${reasons.remedy.join(" · or ")}`);
+      setText(torch, `PyTorch says: ${reasons.torch}`);
+    },
+    /** The same for a screen reader. */
+    spoken: () => `${problem.textContent} ${remedy.textContent}.`,
+  };
 }
 
 /** A sentence for screen readers, spoken once the picture has been still for a moment. */

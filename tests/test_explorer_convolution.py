@@ -1,95 +1,49 @@
-"""The explorers: their Python, and what their JavaScript draws, held against torch at every slider setting."""
+"""ConvolutionExplorer: its Python, and what its JavaScript draws, held against torch at every slider setting."""
 
 import itertools
-import json
 
 import pytest
 import torch
+from pages import cell, in_parts, lit, number, read, sliders_of, tensor, what_torch_says
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
-from helpers.explorers import ConvolutionExplorer, LiveText
-from helpers.explorers.base import Slider
-from helpers.plots import COLOURS
+from helpers.explorers import ConvolutionExplorer
 
-CONVOLUTION = {name: item for name, item in vars(ConvolutionExplorer).items() if isinstance(item, Slider)}
+CONVOLUTION = sliders_of(ConvolutionExplorer)
 SETTINGS = [
     dict(zip(CONVOLUTION, values, strict=True))
     for values in itertools.product(*(range(slider.low, slider.high + 1) for slider in CONVOLUTION.values()))
 ]
 
-# Sets the sliders, then reads what the page shows. The reading is by class and text alone, as a reader would.
-READ = """(settings) => {
-  const visible = (cell) => !cell.closest("[hidden]");
-  const rows = (name) => {
-    const cells = [...document.querySelectorAll(`.cs-${name} .cs-cell`)].filter(visible);
-    const lines = [];
-    for (const cell of cells)
-      (lines[cell.dataset.row] ??= [])[cell.dataset.column] = cell.value ?? cell.textContent;
-    return lines;
-  };
-  const places = (selector) =>
-    [...document.querySelectorAll(selector)]
-      .filter(visible)
-      .map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column)]);
-  const text = (selector) => {
-    const found = document.querySelector(selector);
-    return found && !found.hidden ? found.textContent : null;
-  };
-  const seen = settings.map((setting) => {
-    for (const [name, value] of Object.entries(setting))
-      if (window.sliders[name].get("value") !== value) window.sliders[name].set("value", value);
-    return {
-      input: rows("input"),
-      kernel: rows("kernel"),
-      output: rows("output"),
-      dropped: places(".cs-input .cs-dropped"),
-      skipped: places(".cs-input .cs-skipped"),
-      code: text(".cs-code code"),
-      numbers: text(".cs-numbers"),
-      sum: text(".cs-sum"),
-      problem: text(".cs-problem"),
-      remedy: text(".cs-remedy"),
-      torch: text(".cs-torch"),
-      title: text(".cs-panel-output .cs-title"),
-    };
-  });
-  return JSON.stringify(seen); // one string crosses to Python far faster than many lists
-}"""
-
-
-def number(text):
-    return int(text.replace("−", "-"))
-
-
-def drawn(rows):
-    return torch.tensor([[[number(text) for text in row] for row in rows]], dtype=torch.float32)
-
-
-def in_parts(settings, size=280):
-    return [settings[start : start + size] for start in range(0, len(settings), size)]
-
-
-def what_torch_says(layer, pixels):
-    """The layer's output and None, or None and its refusal."""
-    try:
-        return layer(pixels), None
-    except RuntimeError as error:
-        return None, str(error)
+SEEN = """({
+  input: rows("input"),
+  kernel: rows("kernel"),
+  output: rows("output"),
+  dropped: places(".cs-input .cs-dropped"),
+  skipped: places(".cs-input .cs-skipped"),
+  code: text(".cs-code code"),
+  numbers: text(".cs-numbers"),
+  sum: text(".cs-sum"),
+  problem: text(".cs-problem"),
+  remedy: text(".cs-remedy"),
+  torch: text(".cs-torch"),
+  title: text(".cs-panel-output .cs-title"),
+})"""
 
 
 def hold_against_torch(page, explorer, settings):
     """Draw every setting, and compare each number and sentence on the page with torch."""
     for part in in_parts(settings):
-        for setting, seen in zip(part, json.loads(page.evaluate(READ, part)), strict=True):
+        for setting, seen in zip(part, read(page, part, SEEN), strict=True):
             for name, value in setting.items():
                 setattr(explorer, name, value)
             layer = explorer.layer()
             assert repr(eval(seen["code"].split("#")[0], {"nn": nn})) == repr(layer), setting
             expected, refusal = what_torch_says(layer, explorer.input())
             padding = (setting["padding"],) * 4
-            assert torch.equal(drawn(seen["input"]), nn.functional.pad(explorer.input(), padding)), setting
-            assert torch.equal(drawn(seen["kernel"]), layer.weight.detach()[0]), setting
+            assert torch.equal(tensor(seen["input"]), nn.functional.pad(explorer.input(), padding)), setting
+            assert torch.equal(tensor(seen["kernel"]), layer.weight.detach()[0]), setting
             if refusal:
                 assert seen["output"] == [], setting
                 assert seen["title"] == "no output"
@@ -99,7 +53,7 @@ def hold_against_torch(page, explorer, settings):
                 hold_against_shape_error(seen, setting)
             else:
                 size = expected.shape[-1]
-                assert torch.equal(drawn(seen["output"]), expected), setting
+                assert torch.equal(tensor(seen["output"]), expected), setting
                 assert seen["title"] == f"output {size} × {size}"
                 assert seen["numbers"].endswith(f"⌋ + 1 = {size}")
                 assert seen["problem"] is None
@@ -197,17 +151,6 @@ def test_a_weight_that_is_no_small_whole_number_is_refused_with_a_sentence(stand
         == f"A weight is a whole number from −9 to 9; “{typed}” is not."
     )
     assert weight.input_value() == "1"
-
-
-def lit(page, grid):
-    cells = page.locator(f".cs-{grid} .cs-lit:visible").evaluate_all(
-        "(cells) => cells.map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column)])"
-    )
-    return {tuple(place) for place in cells}
-
-
-def cell(page, grid, row, column):
-    return page.locator(f'[data-grid="{grid}"][data-row="{row}"][data-column="{column}"]')
 
 
 def test_hovering_an_output_lights_what_it_reads_and_an_input_what_reads_it(stand):
@@ -359,37 +302,6 @@ def test_nothing_is_cut_off_or_smaller_than_12_pixels_at_the_ends_of_the_sliders
         assert (overflow, small) == ([], []), dict(zip(CONVOLUTION, values, strict=True))
 
 
-def test_a_slider_is_an_attribute_and_moves_the_slider():
-    explorer = ConvolutionExplorer(kernel_size=5)
-    assert explorer.kernel_size == explorer.sliders["kernel_size"].value == 5
-    explorer.kernel_size = 2
-    assert explorer.sliders["kernel_size"].value == 2
-    explorer.sliders["stride"].value = 4
-    assert explorer.stride == 4
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "error", "sentence"),
-    [
-        ("kernel_size", 9, ValueError, "kernel_size is a whole number from 1 to 7; got 9. The nearest is 7."),
-        ("stride", 0, ValueError, "stride is a whole number from 1 to 4; got 0. The nearest is 1."),
-        ("padding", 1.0, TypeError, "padding is a whole number from 0 to 3; got 1.0. Try padding=1."),
-        ("padding", True, TypeError, "padding is a whole number from 0 to 3; got True. Try padding=1."),
-        ("size", "7", TypeError, "size is a whole number from 3 to 12; got '7'. Try size=7."),
-        ("size", None, TypeError, "size is a whole number from 3 to 12; got None. Try size=3."),
-    ],
-)
-def test_a_value_outside_the_slider_is_refused_and_nothing_moves(name, value, error, sentence):
-    explorer = ConvolutionExplorer()
-    before = repr(explorer)
-    with pytest.raises(error) as caught:
-        setattr(explorer, name, value)
-    assert str(caught.value) == sentence
-    assert repr(explorer) == before
-    with pytest.raises(error):
-        ConvolutionExplorer(**{name: value})
-
-
 @pytest.mark.parametrize(
     "weight",
     [
@@ -433,39 +345,3 @@ def test_the_text_form_gives_the_shapes():
     assert (
         max(len(repr(ConvolutionExplorer(**setting))) for setting in SETTINGS[::31]) <= 110
     )  # ipywidgets cuts there
-
-
-def test_live_text_follows_its_sliders_and_shows_a_shape_error_as_a_sentence():
-    text = LiveText(lambda size: f"<b>{conv_output_size(size, 3)}</b>", size=(1, 9, 7))
-    assert repr(text) == "LiveText: 5"
-    text.set(size=4)
-    assert text.text.value == "<b>2</b>"
-    text.set(size=2)
-    assert repr(text).startswith("LiveText: ✗ The kernel (3) is larger than the padded input")
-
-
-@pytest.mark.parametrize("limits", [3, (1, 2), (5, 1, 3), (1, 5, 9), (1, 5, 2.5), "137"])
-def test_live_text_says_what_limits_it_takes(limits):
-    with pytest.raises(ValueError, match=r"size takes \(lowest, highest, start\).* got"):
-        LiveText(str, size=limits)
-
-
-def test_live_text_moves_no_slider_if_one_of_them_cannot_be():
-    text = LiveText(lambda a, b: f"{a} {b}", a=(1, 5, 2), b=(1, 5, 3))
-    for values in ({"a": 3, "b": 9}, {"a": 3, "c": 1}):
-        with pytest.raises(ValueError, match=r"b takes|no slider 'c'; there are a, b"):
-            text.set(**values)
-        assert repr(text) == "LiveText: 2 3"
-
-
-def test_an_explorer_can_be_made_into_another():
-    class Small(ConvolutionExplorer):
-        pass
-
-    assert Small(size=5).size == 5
-
-
-def test_the_pictures_and_the_figures_use_the_same_colours():
-    css = ConvolutionExplorer().view._css
-    for name in ("input", "kernel", "output", "padding", "negative"):
-        assert f"--{name}: {COLOURS[name].lower()};" in css

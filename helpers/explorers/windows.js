@@ -1,0 +1,239 @@
+// Windows that slide over a plane: where they lie, what they read, and the formula for how many there are.
+
+/** Where everything lies along one side: integers only, from the formula in torch's documentation of Conv2d. */
+function geometry({ size, kernel_size, stride, padding, dilation = 1 }) {
+  const padded = size + 2 * padding;
+  const span = dilation * (kernel_size - 1) + 1;
+  const room = padded - span; // how far the kernel can move
+  const out = room < 0 ? 0 : Math.floor(room / stride) + 1;
+  return { padded, span, room, out, ...reading(out, padded, { kernel_size, stride, dilation }) };
+}
+
+/** Which rows (or columns) of the padded input some output reads, and how many lie behind the last window. */
+function reading(out, padded, { kernel_size, stride, dilation = 1 }) {
+  const read = new Set();
+  for (let place = 0; place < out; place++)
+    for (let k = 0; k < kernel_size; k++) read.add(place * stride + k * dilation);
+  return { read, dropped: out ? Math.max(0, padded - 1 - Math.max(...read)) : 0 };
+}
+
+/** The factors of one output number, [pixel, weight] in reading order. */
+function windowTerms(pixel, weights, { row, column }, { stride, dilation = 1 }) {
+  return weights.flatMap((line, i) =>
+    line.map((weight, j) => [pixel(row * stride + i * dilation, column * stride + j * dilation), weight]),
+  );
+}
+
+/** One output number: the sum of weight times pixel. */
+function windowSum(pixel, weights, { row, column }, { stride, dilation = 1 }) {
+  let sum = 0;
+  for (let i = 0; i < weights.length; i++)
+    for (let j = 0; j < weights.length; j++)
+      sum += weights[i][j] * pixel(row * stride + i * dilation, column * stride + j * dilation);
+  return sum;
+}
+
+/** Why a setting has no output: the sentence, the smallest changes within the sliders' reach, and torch's message. */
+function explain({ size, kernel_size, padding, dilation = 1 }, { padded, span }, highest) {
+  const named = dilation > 1 ? `, spread over ${dilation}·(${kernel_size} − 1) + 1 = ${span} by dilation ${dilation}` : "";
+  const morePadding = Math.ceil((span - size) / 2);
+  const smallerKernel = Math.floor((padded - 1) / dilation) + 1;
+  const smallerDilation = Math.floor((padded - 1) / (kernel_size - 1));
+  const largerInput = span - 2 * padding;
+  const changes = [
+    morePadding <= highest.padding && `padding ${morePadding}`,
+    `kernel ${smallerKernel}`,
+    smallerDilation >= 1 && dilation > 1 && `dilation ${smallerDilation}`,
+    largerInput <= highest.size && `input size ${largerInput}`,
+  ].filter(Boolean);
+  return {
+    problem:
+      `The kernel (${kernel_size}${named}) is larger than the padded input (${size} + 2·${padding} = ${padded}): ` +
+      "there is no place to put it.",
+    remedy: changes,
+    torch:
+      `RuntimeError: Calculated padded input size per channel: (${padded} x ${padded}). ` +
+      `Kernel size: (${span} x ${span}). Kernel size can't be greater than actual input size`,
+  };
+}
+
+/**
+ * Which cells take part in the one pointed at, as a test for each grid: an output's window, an input cell's readers,
+ * a weight's factors. `tap(place, index)` is which row (or column) of the kernel an output lays on an input index.
+ */
+function takingPart(at, { kernel_size, stride, dilation }, out) {
+  const tap = (place, index) => {
+    const k = (index - place * stride) / dilation;
+    return Number.isInteger(k) && k >= 0 && k < kernel_size ? k : -1;
+  };
+  const same = (row, column) => row === at.row && column === at.column;
+  const reads = (place, index) => tap(place, index) >= 0;
+  const multiplied = (index, k) => {
+    const place = (index - k * dilation) / stride;
+    return Number.isInteger(place) && place >= 0 && place < out;
+  };
+  const never = () => false;
+  const tests = {
+    input: { input: same, kernel: never, output: (row, column) => reads(row, at.row) && reads(column, at.column) },
+    kernel: {
+      input: (row, column) => multiplied(row, at.row) && multiplied(column, at.column),
+      kernel: same,
+      output: never,
+    },
+    output: {
+      input: (row, column) => reads(at.row, row) && reads(at.column, column),
+      kernel: never,
+      output: same,
+    },
+  };
+  return { ...tests[at.grid], tap };
+}
+
+/** What the pointed-at input cell or weight takes part in, in a sentence; an output's is its sum. */
+function role(at, { padding }, part, out) {
+  if (at.grid === "kernel") return `weight[${at.row}, ${at.column}] multiplies ${plural(out * out, "cell")}, one for each output.`;
+  if (at.grid === "output") return "";
+  const places = Array.from({ length: out * out }, (_, index) => [Math.floor(index / out), index % out]);
+  const readers = places.filter(([row, column]) => part.output(row, column)).length;
+  const where = `Row ${at.row}, column ${at.column} of the ${padding ? "padded " : ""}input`;
+  return readers ? `${where} is read by ${plural(readers, "output")}.` : `${where} is never read.`;
+}
+
+/** Which rows and columns no output reads, and why, in a sentence or two. */
+function neverRead({ padding }, { padded, read, dropped }) {
+  const last = dropped > 1 ? `last ${dropped} rows and columns` : "last row and column";
+  const between = padded - dropped - read.size;
+  return [
+    dropped && `The ${last} ${dropped > padding ? "" : "of padding "}are never read: the floor drops them.`,
+    between && `${plural(between, "row")} and ${plural(between, "column")} are stepped over.`,
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+/** The size formula, in words and with a setting's numbers; `write(values, geometry)` fills the numbers in. */
+function makeFormula() {
+  const words = make("div", "cs-words", "out = ⌊(", make("span", "cs-input-ink", "in"), " + 2·");
+  words.append(make("span", "cs-padding-ink", "padding"), " − dilation·(", make("span", "cs-kernel-ink", "kernel"));
+  words.append(" − 1) − 1) / stride⌋ + 1");
+  const parts = {
+    size: make("b", "cs-input-ink"),
+    padding: make("b", "cs-padding-ink"),
+    dilation: make("b"),
+    kernel_size: make("b", "cs-kernel-ink"),
+    stride: make("b"),
+    result: make("span"),
+    out: make("b", "cs-output-ink"),
+    mark: make("span"),
+  };
+  const { size, padding, dilation, kernel_size, stride, result, out, mark } = parts;
+  const numbers = make("div", "cs-numbers", "= ⌊(", size, " + 2·", padding, " − ", dilation, "·(", kernel_size);
+  numbers.append(" − 1) − 1) / ", stride, "⌋ + 1 = ", result, out, mark);
+  return {
+    root: make("div", "cs-formula", words, numbers),
+    write(values, { room, out: size }) {
+      for (const name of ["size", "padding", "dilation", "kernel_size", "stride"]) setText(parts[name], values[name]);
+      const quotient = room / values.stride;
+      const shown = Number.isInteger(quotient) ? quotient : Math.round(quotient * 100) / 100;
+      setText(result, `⌊${written(shown)}⌋ + 1 = `);
+      setText(out, written(Math.floor(quotient) + 1));
+      setText(mark, size ? "" : " ✗");
+      setClass(numbers, size ? "cs-numbers" : "cs-numbers cs-wrong");
+    },
+  };
+}
+
+/** `output[0, 0] = 1·1 + …`: its terms are kept and filled in place. */
+function makeSum() {
+  const head = make("span");
+  const total = make("b", "cs-output-ink");
+  const root = make("div", "cs-sum");
+  const terms = [];
+  const addTerm = () => {
+    const value = make("span", "cs-input-ink");
+    const weight = make("span", "cs-kernel-ink");
+    const term = make("span", "cs-term", value, "·", weight);
+    terms.push({ value, weight, root: make("span", "", terms.length ? " + " : "", term) });
+  };
+  let shown = 0;
+  return {
+    root,
+    /** `name` is the output's, `factors` its [pixel, weight] pairs; `width` is the page's, in pixels. */
+    write(name, factors, sum, width) {
+      while (terms.length < factors.length) addTerm();
+      if (shown !== factors.length) {
+        shown = factors.length;
+        root.replaceChildren(head, ...terms.slice(0, shown).map((term) => term.root), " = ", total);
+      }
+      setText(head, `${name} = `);
+      factors.forEach(([value, weight], index) => {
+        setText(terms[index].value, written(value));
+        setText(terms[index].weight, factor(weight));
+      });
+      setText(total, written(sum));
+      const characters = factors.reduce((sum, pair) => sum + 3 + written(pair[0]).length + factor(pair[1]).length, 24);
+      keepHeight(root, Math.ceil((characters * 8.5) / width) * 22, width);
+    },
+  };
+}
+
+/**
+ * A window that goes from output to output: with arrow keys, by playing or stepping through all of them, by a click.
+ * `outputs()` gives how many there are, { rows, columns, grids }, 0 rows where there are none; `grids` names the grids
+ * they are drawn in, if not "output" alone. Playing goes through all cells of one grid and on to the next.
+ */
+function makeWalker(outputs) {
+  const player = makePlayer(step);
+  const first = { grid: outputs().grids?.[0] ?? "output", row: 0, column: 0 };
+  let pointing = null;
+
+  /** The output that keys and player move from: the pinned one, pulled back if the output has shrunk, or the first. */
+  function pinnedOutput({ rows, columns, grids = ["output"] }) {
+    const { grid, row, column } = pointing.pinned();
+    if (!grids.includes(grid)) return first;
+    return { grid, row: Math.min(row, rows - 1), column: Math.min(column, columns - 1) };
+  }
+
+  /** To the next output or the one before, on through all rows. */
+  function step(delta) {
+    const all = outputs();
+    const { rows, columns, grids = ["output"] } = all;
+    if (!rows) return;
+    const { grid, row, column } = pinnedOutput(all);
+    const count = grids.length * rows * columns;
+    const index = ((grids.indexOf(grid) * rows + row) * columns + column + delta + count) % count;
+    const cell = index % (rows * columns);
+    pointing.pin({
+      grid: grids[Math.floor(index / (rows * columns))],
+      row: Math.floor(cell / columns),
+      column: cell % columns,
+    });
+  }
+
+  /** One output along a row or a column, up to the border. */
+  function walk(axis, delta) {
+    player.stop();
+    const all = outputs();
+    const from = pinnedOutput(all);
+    const last = (axis === "row" ? all.rows : all.columns) - 1;
+    if (all.rows) pointing.pin({ ...from, [axis]: Math.max(0, Math.min(from[axis] + delta, last)) });
+  }
+
+  return {
+    player,
+    /** From now on `redraw` is called when something else is pointed at; returns what watchPointing does. */
+    watch(root, figure, redraw) {
+      const keys = {
+        ArrowRight: () => walk("column", 1),
+        ArrowLeft: () => walk("column", -1),
+        ArrowDown: () => walk("row", 1),
+        ArrowUp: () => walk("row", -1),
+        " ": player.toggle,
+        Escape: () => (player.stop(), pointing.pin(first)),
+      };
+      pointing = watchPointing(root, figure, first, keys, redraw);
+      return pointing;
+    },
+  };
+}
+

@@ -1,0 +1,74 @@
+"""Reading an explorer's picture as a reader would, by class and text alone, for the tests."""
+
+import json
+
+import torch
+
+from helpers.explorers.base import Slider
+
+# Sets the sliders of each setting, then reads what the page shows. SEEN is the explorer's own: what to read.
+READ = """(settings) => {
+  const visible = (cell) => !cell.closest("[hidden]");
+  const rows = (grid) => {
+    const lines = [];
+    for (const cell of document.querySelectorAll(`[data-grid="${grid}"]`))
+      if (visible(cell)) (lines[cell.dataset.row] ??= [])[cell.dataset.column] = cell.value ?? cell.textContent;
+    return lines;
+  };
+  const places = (selector) =>
+    [...document.querySelectorAll(selector)]
+      .filter(visible)
+      .map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column)]);
+  const text = (selector) => {
+    const found = document.querySelector(selector);
+    return found && visible(found) ? found.textContent : null;
+  };
+  const seen = settings.map((setting) => {
+    for (const [name, value] of Object.entries(setting)) window.move(name, value);
+    return SEEN;
+  });
+  return JSON.stringify(seen); // one string crosses to Python far faster than many lists
+}"""
+
+
+def read(page, settings, seen):
+    """What the page shows at each setting; `seen` is a JavaScript object written with rows(), places() and text()."""
+    return json.loads(page.evaluate(READ.replace("SEEN", seen), settings))
+
+
+def sliders_of(explorer_class):
+    """{name: Slider} in the order of the class."""
+    return {name: item for name, item in vars(explorer_class).items() if isinstance(item, Slider)}
+
+
+def in_parts(settings, size=280):
+    return [settings[start : start + size] for start in range(0, len(settings), size)]
+
+
+def number(text):
+    return float(text.replace("−", "-"))
+
+
+def tensor(rows):
+    """The rows of one drawn plane, as torch would have them: (1, H, W)."""
+    return torch.tensor([[[number(text) for text in row] for row in rows]])
+
+
+def what_torch_says(layer, pixels):
+    """The layer's output and None, or None and its refusal."""
+    try:
+        return layer(pixels), None
+    except RuntimeError as error:
+        return None, str(error)
+
+
+def lit(page, grid):
+    """The places, (row, column), of a grid's cells that are lit."""
+    cells = page.locator(f'[data-grid="{grid}"].cs-lit:visible').evaluate_all(
+        "(cells) => cells.map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column)])"
+    )
+    return {tuple(place) for place in cells}
+
+
+def cell(page, grid, row, column):
+    return page.locator(f'[data-grid="{grid}"][data-row="{row}"][data-column="{column}"]')
