@@ -1,10 +1,11 @@
 """Reading an explorer's picture as a reader would, by class and text alone, for the tests."""
 
+import itertools
 import json
 
 import torch
 
-from helpers.explorers.base import Slider
+from helpers.explorers.base import Control, Slider
 
 # Sets the sliders of each setting, then reads what the page shows. SEEN is the explorer's own: what to read.
 READ = """(settings) => {
@@ -34,6 +35,22 @@ READ = """(settings) => {
 def read(page, settings, seen):
     """What the page shows at each setting; `seen` is a JavaScript object written with rows(), places() and text()."""
     return json.loads(page.evaluate(READ.replace("SEEN", seen), settings))
+
+
+def ends(explorer_class):
+    """The settings with every control at one of its ends, {name: value}; at most 64 of them, spread over all."""
+    controls = {name: item for name, item in vars(explorer_class).items() if isinstance(item, Control)}
+    limits = [
+        (control.low, control.high)
+        if isinstance(control, Slider)
+        else (options[0], options[-1])
+        if (options := getattr(control, "options", None))
+        else (False, True)
+        for control in controls.values()
+    ]
+    corners = list(itertools.product(*limits))
+    step = -(-len(corners) // 64) | 1  # odd, so that no control stays at one end
+    return [dict(zip(controls, corner, strict=True)) for corner in corners[::step]]
 
 
 def sliders_of(explorer_class):

@@ -1,10 +1,140 @@
-"""What the explorers share: sliders that are attributes, and the rules every picture keeps."""
+"""What every explorer keeps to: its sliders are attributes, and its picture fits, holds still and lets go."""
+
+import subprocess
+import sys
 
 import pytest
+from pages import ends
 
+from helpers import explorers
 from helpers.arithmetic import conv_output_size
+from helpers.data import load_shapes
 from helpers.explorers import ConvolutionExplorer, LiveText
+from helpers.explorers.base import Slider
 from helpers.plots import COLOURS
+
+
+def made(name, **values):
+    """An explorer by its name; the one for training with pictures to train on."""
+    sets = load_shapes(train=40, test=20) if name == "TrainingExplorer" else ()
+    return getattr(explorers, name)(*sets, **values)
+
+
+EXPLORERS = [name for name in explorers.__all__ if name.endswith("Explorer")]
+every_explorer = pytest.mark.parametrize("name", EXPLORERS)
+DRAWS_A_SETTING = [name for name in EXPLORERS if name != "TrainingExplorer"]
+
+# What is wider than the page, and what is written smaller than 12 pixels.
+MISFITS = """() => {
+  const seen = [...document.querySelectorAll(".cs-explorer *")].filter((e) => e.checkVisibility());
+  const wide = seen.filter((e) => e.getBoundingClientRect().right > innerWidth && !e.closest(".cs-spoken"));
+  const size = (e, part) => parseFloat(getComputedStyle(e, part).fontSize);
+  const told = seen.filter((e) => e.textContent || e.value);
+  const small = told.filter((e) => size(e) < 12 || size(e, "::after") < 12);
+  return JSON.stringify([wide.map((e) => e.outerHTML), small.map((e) => e.outerHTML)].map((all) => all.slice(0, 3)));
+}"""
+
+
+@every_explorer
+@pytest.mark.parametrize("width", [360, 700, 1100])
+def test_nothing_is_cut_off_or_smaller_than_12_pixels_at_the_ends_of_the_sliders(stand, name, width):
+    page = stand(made(name), viewport={"width": width, "height": 900})
+    for setting in ends(getattr(explorers, name)):
+        page.evaluate(
+            "(s) => Object.entries(s).forEach(([name, value]) => window.move(name, value))", setting
+        )
+        assert page.evaluate(MISFITS) == "[[],[]]", setting
+    assert page.problems == []
+
+
+@every_explorer
+@pytest.mark.parametrize("width", [700, 1100])
+def test_pointing_somewhere_else_does_not_move_what_is_below(stand, name, width):
+    page = stand(made(name), viewport={"width": width, "height": 900})
+    height = lambda: page.locator(".cs-explorer").bounding_box()["height"]  # noqa: E731
+    before = height()
+    grids = page.locator("[data-grid]").evaluate_all(
+        "(cells) => [...new Set(cells.map((c) => c.dataset.grid))]"
+    )
+    for grid in grids:
+        cells = page.locator(f"[data-grid='{grid}']:visible")
+        for place in {0, cells.count() - 1}:
+            cells.nth(place).hover()
+            assert height() == before, grid
+
+
+@every_explorer
+def test_a_view_taken_off_the_page_stops_listening(stand, name):
+    explorer = made(name)
+    page = stand(explorer)
+    play = page.get_by_role("button", name="Play")
+    if play.count():
+        play.click()
+    page.evaluate("() => window.cleanUp()")
+    before = page.locator(".cs-explorer").inner_html()
+    for control in explorer.sliders:
+        value = other_value(vars(type(explorer))[control], getattr(explorer, control))
+        page.evaluate("([name, value]) => window.move(name, value)", [control, value])
+    page.set_viewport_size({"width": 500, "height": 900})
+    page.wait_for_timeout(700)  # longer than a step of the player
+    assert page.locator(".cs-explorer").inner_html() == before
+    assert page.problems == []
+
+
+def other_value(control, value):
+    """Another value of a Slider, a Choice or a Switch."""
+    if isinstance(control, Slider):
+        return control.low if value != control.low else control.high
+    return next(other for other in getattr(control, "options", (True, False)) if other != value)
+
+
+@pytest.mark.parametrize("name", DRAWS_A_SETTING)
+def test_a_screen_reader_is_told_of_every_slider_that_moves(stand, name):
+    explorer = made(name)
+    page = stand(explorer)
+    spoken = set()
+    for control in explorer.sliders:
+        value = other_value(vars(type(explorer))[control], getattr(explorer, control))
+        page.evaluate("([name, value]) => window.move(name, value)", [control, value])
+        page.wait_for_timeout(450)  # it speaks once the picture is still
+        spoken.add(page.locator("[aria-live]").first.text_content())
+    assert "" not in spoken
+    assert len(spoken) == len(explorer.sliders)
+
+
+@every_explorer
+def test_every_control_is_an_attribute_and_refuses_what_it_cannot_hold(name):
+    explorer = made(name)
+    before = repr(explorer)
+    for control in explorer.sliders:
+        kind = vars(type(explorer))[control]
+        wrong = [None, "much", 1e9] + (
+            [kind.low - 1, kind.high + 1, True] if isinstance(kind, Slider) else []
+        )
+        for value in wrong:
+            with pytest.raises((TypeError, ValueError), match=f"^{control} is .*; got "):
+                setattr(explorer, control, value)
+            assert repr(explorer) == before
+        value = other_value(kind, getattr(explorer, control))
+        setattr(explorer, control, value)
+        assert explorer.sliders[control].value == explorer.settings[control] == value
+        before = repr(explorer)
+
+
+@every_explorer
+def test_the_text_form_is_short_enough_to_be_shown_whole(name):
+    explorer = made(name)
+    for setting in ends(type(explorer)):
+        for control, value in setting.items():
+            setattr(explorer, control, value)
+        assert repr(explorer).startswith(f"{name}: ")
+        assert len(repr(explorer)) <= 110, repr(explorer)  # ipywidgets cuts there
+
+
+def test_the_explorers_do_not_load_torch_until_asked_for_a_layer():
+    made_all = "".join(f"explorers.{name}()\n" for name in DRAWS_A_SETTING)
+    code = f"import sys\nfrom helpers import explorers\n{made_all}assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_slider_is_an_attribute_and_moves_the_slider():
