@@ -1,18 +1,25 @@
-"""How fast the picture follows a slider in JupyterLab, in headless Chromium: `make benchmark`.
+"""How fast the pictures follow a slider in JupyterLab, in headless Chromium: `make benchmark`.
 
 Keys pressed on a slider's handle are timed inside the page, from the key's event to the changed picture and to the
-second frame after it, at the explorer's largest setting. An element that only writes one number is timed beside it,
-in the same run: what is over that is the explorer's.
+second frame after it, at each explorer's largest setting, with the kernel idle and with a cell running. An element
+that only writes one number is timed beside it, in the same run: what is over that is the explorer's.
 """
 
 import statistics
 import tempfile
 from pathlib import Path
 
-from lab import chromium_browser, jupyterlab, opened, run_all
+from ipywidgets import IntSlider
+from lab import chromium_browser, jupyterlab, opened, run_cell
+
+from helpers import explorers
 
 PRESSES = 120
-LARGEST = {"input size": "End", "padding": "End", "kernel": "Home"}  # 18 × 18 cells, and as many outputs
+# Each explorer at its largest setting, and the slider that is moved there and back.
+LARGEST = {
+    "ConvolutionExplorer(size=12, kernel_size=1, padding=3)": "padding",
+    "ConvolutionExplorer(size=12, kernel_size=3, padding=3)": "dilation",
+}
 
 TIME_KEYS = """async ([handle, picture, count, keys]) => {
   const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
@@ -34,6 +41,12 @@ TIME_KEYS = """async ([handle, picture, count, keys]) => {
   }
   return times;
 }"""
+KERNEL = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+BUSY = "import time; end = time.time() + 15\\nwhile time.time() < end: pass"
+KEEP_BUSY = f"""async () => {{
+  {KERNEL}.requestExecute({{ code: "{BUSY}" }});
+  while ({KERNEL}.status !== "busy") await new Promise((resolve) => setTimeout(resolve, 20));
+}}"""
 MAKE_EMPTY = """() => {
   const box = document.createElement("div");
   box.textContent = "0";
@@ -47,9 +60,22 @@ def report(name, times):
     for what, values in zip(("changed", "2nd frame"), zip(*times, strict=True), strict=True):
         ordered = sorted(values)
         print(
-            f"{name:34} {what:10} median {statistics.median(ordered):5.1f} ms, "
-            f"95th percentile {ordered[int(0.95 * len(ordered))]:5.1f} ms, n = {len(ordered)}"
+            f"{name:72} {what:10} median {statistics.median(ordered):5.1f} ms, "
+            f"95th percentile {ordered[int(0.95 * len(ordered))]:5.1f} ms, n = {len(ordered)}",
+            flush=True,
         )
+
+
+def press(page, code, control):
+    """The times of keys that move one slider of the explorer that `code` makes."""
+    explorer = eval(code, vars(explorers))
+    handles = [name for name, widget in explorer.sliders.items() if isinstance(widget, IntSlider)]
+    handle = page.locator(".jp-OutputArea-output .noUi-handle").nth(handles.index(control))
+    at_the_end = getattr(explorer, control) == explorer.sliders[control].max
+    keys = ["ArrowLeft", "ArrowRight"] if at_the_end else ["ArrowRight", "ArrowLeft"]
+    # The picture is drawn in one go, so its line of code tells when; to watch every cell would cost time of its own.
+    picture = page.locator(".cs-explorer .cs-code code").first.element_handle()
+    return page.evaluate(TIME_KEYS, [handle.element_handle(), picture, PRESSES, keys])
 
 
 def main():
@@ -57,28 +83,15 @@ def main():
         tempfile.TemporaryDirectory() as home,
         jupyterlab(Path(home)) as url,
         chromium_browser() as browser,
-        opened(browser, url, "01_convolution_arithmetic.ipynb") as page,
+        opened(browser, url, "one_cell.ipynb") as page,
     ):
-        run_all(page)
-        explorer = page.locator(".jp-OutputArea-output", has=page.locator(".cs-explorer")).first
-        explorer.scroll_into_view_if_needed()
-
-        def handle(label):
-            return explorer.locator(".cs-slider", has_text=label).locator(".noUi-handle")
-
-        for label, key in LARGEST.items():
-            handle(label).press(key)
-        # The picture is drawn in one go, so its formula tells when; to watch every cell would cost time of its own.
-        picture = explorer.locator(".cs-numbers").element_handle()
-
-        def press(label, *keys):
-            return page.evaluate(TIME_KEYS, [handle(label).element_handle(), picture, PRESSES, keys])
-
-        report("padding 3, 2, 3, … at kernel 1", press("padding", "ArrowLeft", "ArrowRight"))
-        report("kernel 1, 2, 1, …", press("kernel", "ArrowRight", "ArrowLeft"))
-        handle("kernel").press("ArrowRight")
-        handle("kernel").press("ArrowRight")
-        report("dilation 1, 2, 1, … at kernel 3", press("dilation", "ArrowRight", "ArrowLeft"))
+        for code, control in LARGEST.items():
+            run_cell(page, f"from helpers.explorers import *\n{code}")
+            page.locator(".cs-explorer").wait_for()
+            report(f"{code} {control}", press(page, code, control))
+            page.evaluate(KEEP_BUSY)
+            report(f"{code} {control}, busy", press(page, code, control))
+            page.wait_for_function(f"() => {KERNEL}.status === 'idle'", timeout=60_000)
         empty = page.evaluate_handle(MAKE_EMPTY)
         report("an element with one number", page.evaluate(TIME_KEYS, [empty, empty, PRESSES, ["a", "a"]]))
 

@@ -11,8 +11,13 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
 ROOT = Path(__file__).parent.parent
 TOKEN = "a-test"
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+ONE_CELL = new_notebook(cells=[new_code_cell()], metadata={"kernelspec": KERNEL})
 QUIET = {"fetchNews": "false", "checkForUpdates": False}  # a first visitor's question, and a network
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -35,6 +40,7 @@ def jupyterlab(home):
         ROOT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
     )
     (home / "helpers").symlink_to(ROOT / "helpers")
+    nbformat.write(ONE_CELL, home / "notebooks" / "one_cell.ipynb")
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
@@ -97,6 +103,18 @@ def watched(page):
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
     return page
+
+
+def run_cell(page, code):
+    """Run `code` in the first cell of the notebook, and wait until the kernel is idle again."""
+    page.evaluate(
+        """async (code) => {
+          const notebook = jupyterapp.shell.currentWidget;
+          notebook.content.model.sharedModel.cells[0].setSource(code);
+          await jupyterapp.commands.execute("notebook:run-all-cells");
+        }""",
+        f"import sys\nsys.path.insert(0, '..')\n{code}",
+    )
 
 
 def run_all(page):
