@@ -100,11 +100,11 @@ function role(at, { padding }, part, out) {
 }
 
 /** Which rows and columns no output reads, and why, in a sentence or two. */
-function neverRead({ padding }, { padded, read, dropped }) {
+function neverRead({ padding }, { padded, read, dropped }, why = "the floor drops them") {
   const last = dropped > 1 ? `last ${dropped} rows and columns` : "last row and column";
   const between = padded - dropped - read.size;
   return [
-    dropped && `The ${last} ${dropped > padding ? "" : "of padding "}are never read: the floor drops them.`,
+    dropped && `The ${last} ${dropped > padding ? "" : "of padding "}are never read: ${why}.`,
     between && `${plural(between, "row")} and ${plural(between, "column")} are stepped over.`,
   ]
     .filter(Boolean)
@@ -113,9 +113,10 @@ function neverRead({ padding }, { padded, read, dropped }) {
 
 /** The size formula, in words and with a setting's numbers; `write(values, geometry)` fills the numbers in. */
 function makeFormula() {
-  const words = make("div", "cs-words", "out = ⌊(", make("span", "cs-input-ink", "in"), " + 2·");
+  const [opening, closing] = [0, 1].map(() => [make("span"), make("span")]); // in the words and in the numbers
+  const words = make("div", "cs-words", "out = ", opening[0], "(", make("span", "cs-input-ink", "in"), " + 2·");
   words.append(make("span", "cs-padding-ink", "padding"), " − dilation·(", make("span", "cs-kernel-ink", "kernel"));
-  words.append(" − 1) − 1) / stride⌋ + 1");
+  words.append(" − 1) − 1) / stride", closing[0], " + 1");
   const parts = {
     size: make("b", "cs-input-ink"),
     padding: make("b", "cs-padding-ink"),
@@ -127,16 +128,19 @@ function makeFormula() {
     mark: make("span"),
   };
   const { size, padding, dilation, kernel_size, stride, result, out, mark } = parts;
-  const numbers = make("div", "cs-numbers", "= ⌊(", size, " + 2·", padding, " − ", dilation, "·(", kernel_size);
-  numbers.append(" − 1) − 1) / ", stride, "⌋ + 1 = ", result, out, mark);
+  const numbers = make("div", "cs-numbers", "= ", opening[1], "(", size, " + 2·", padding, " − ", dilation, "·(");
+  numbers.append(kernel_size, " − 1) − 1) / ", stride, closing[1], " + 1 = ", result, out, mark);
   return {
     root: make("div", "cs-formula", words, numbers),
     write(values, { room, out: size }) {
       for (const name of ["size", "padding", "dilation", "kernel_size", "stride"]) setText(parts[name], values[name]);
+      const [open, close, round] = values.ceil_mode ? ["⌈", "⌉", Math.ceil] : ["⌊", "⌋", Math.floor];
+      for (const element of opening) setText(element, open);
+      for (const element of closing) setText(element, close);
       const quotient = room / values.stride;
       const shown = Number.isInteger(quotient) ? quotient : Math.round(quotient * 100) / 100;
-      setText(result, `⌊${written(shown)}⌋ + 1 = `);
-      setText(out, written(Math.floor(quotient) + 1));
+      setText(result, `${open}${written(shown)}${close} + 1 = `);
+      setText(out, written(round(quotient) + 1));
       setText(mark, size ? "" : " ✗");
       setClass(numbers, size ? "cs-numbers" : "cs-numbers cs-wrong");
     },

@@ -1,0 +1,418 @@
+// PoolingExplorer: windows over one plane, the largest or the mean of each, and where the gradient goes on its way back.
+
+const NAMES = { padding: "padding", kernel_size: "kernel", dilation: "dilation", size: "input size" };
+const LEAST = { padding: 0, kernel_size: 1, dilation: 1, size: 1 };
+
+/** How many windows there are along one side, were nothing else in the way; `skipped` ones would start too late. */
+function countWindows({ size, kernel_size, stride, padding, dilation, ceil_mode }) {
+  const padded = size + 2 * padding;
+  const span = dilation * (kernel_size - 1) + 1;
+  const room = padded - span;
+  const counted = (ceil_mode ? Math.ceil : Math.floor)(room / stride) + 1;
+  const skipped = ceil_mode && counted > 1 && (counted - 1) * stride >= size + padding ? 1 : 0;
+  return { padded, span, room, counted, skipped };
+}
+
+/** Why torch refuses a setting, in the order in which it looks, or null where it does not. */
+function misfit(values) {
+  const { kernel_size, padding, dilation, mode } = values;
+  const { counted, skipped } = countWindows(values);
+  if (mode === "avg" && dilation > 1) return "dilation";
+  if (padding > Math.floor(kernel_size / 2)) return "padding";
+  return counted - skipped < 1 ? "too large" : null;
+}
+
+/** Where everything lies along one side, as `geometry` gives it for a convolution; `out` is 0 where torch refuses. */
+function poolGeometry(values) {
+  const places = countWindows(values);
+  const { padded, span, counted, skipped } = places;
+  const kind = misfit(values);
+  const out = kind ? 0 : counted - skipped;
+  const { read, dropped } = reading(out, padded, values);
+  const overhang = out ? Math.max(0, (out - 1) * values.stride + span - padded) : 0;
+  return { ...places, out, kind, overhang, dropped, read: new Set([...read].filter((index) => index < padded)) };
+}
+
+/** The value nearest to this setting's that works, the lower of two, or null: changing it alone is enough. */
+function nearest(values, name, highest) {
+  for (let distance = 1; distance <= highest[name]; distance++)
+    for (const value of [values[name] - distance, values[name] + distance])
+      if (value >= LEAST[name] && value <= highest[name] && !misfit({ ...values, [name]: value })) return value;
+  return null;
+}
+
+/** The smallest changes within the sliders' reach, one argument each, or two where none is enough alone. */
+function changes(values, highest) {
+  const worth = { padding: ["padding", "kernel_size"], "too large": ["padding", "kernel_size", "dilation", "size"] };
+  const kind = misfit(values);
+  const single = worth[kind]
+    .filter((name) => name !== "dilation" || values.dilation > 1)
+    .map((name) => [name, nearest(values, name, highest)])
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${NAMES[name]} ${value}`);
+  if (single.length || kind !== "padding") return single;
+  const padding = Math.floor(values.kernel_size / 2); // as much as is taken, and then the window is too large
+  return changes({ ...values, padding }, highest).map((change) => `padding ${padding} and ${change}`);
+}
+
+/** Why a setting has no output, as `explain` says it for a convolution. */
+function explainPooling(values, { kind, padded, span, room, counted, skipped }, highest) {
+  const { size, kernel_size, stride, padding, dilation, mode, ceil_mode } = values;
+  if (kind === "dilation") {
+    const plain = { ...values, dilation: 1 };
+    const alone = [!misfit(plain) && "dilation 1", !misfit({ ...values, mode: "max" }) && "mode max"].filter(Boolean);
+    return {
+      problem: "Average pooling has no dilation: nn.AvgPool2d has no such argument.",
+      remedy: alone.length ? alone : changes(plain, highest).map((change) => `dilation 1 and ${change}`),
+      torch: "TypeError: AvgPool2d.__init__() got an unexpected keyword argument 'dilation'",
+    };
+  }
+  const remedy = changes(values, highest);
+  if (kind === "padding") {
+    const half = Math.floor(kernel_size / 2);
+    const message =
+      padding > Math.floor(span / 2)
+        ? "pad should be at most half of effective kernel size, but got " +
+          `pad=${padding}, kernel_size=${kernel_size} and dilation=${dilation}`
+        : "pad should be smaller than or equal to half of kernel size, but got " +
+          `padW = ${padding}, padH = ${padding}, kW = ${kernel_size}, kH = ${kernel_size}`;
+    return {
+      problem:
+        `The padding (${padding}) is more than half the kernel (${kernel_size} // 2 = ${half}), ` +
+        `the most that ${mode === "max" ? "max" : "average"} pooling takes` +
+        `${dilation > 1 ? ", which dilation does not change" : ""}.`,
+      remedy,
+      torch: `RuntimeError: ${message}`,
+    };
+  }
+  const spread = dilation > 1 ? `, spread over ${dilation}·(${kernel_size} − 1) + 1 = ${span} by dilation ${dilation}` : "";
+  const extra = ceil_mode && stride > 1 ? `, even with the stride − 1 = ${stride - 1} that ceil_mode adds` : "";
+  const none = counted - skipped;
+  return {
+    problem:
+      `The kernel (${kernel_size}${spread}) is larger than the padded input (${size} + 2·${padding} = ${padded})` +
+      `${extra}: there is no place to put it.`,
+    remedy,
+    torch:
+      `RuntimeError: Given input size: (1x${size}x${size}). Calculated output size: (1x${none}x${none}). ` +
+      "Output size is too small",
+  };
+}
+
+/** What one window reads: its cells in the padded input in reading order, its winner or its divisor, its number. */
+function readWindow(pixel, { row, column }, { kernel_size, stride, dilation, mode }, padded) {
+  const cells = [];
+  for (let i = 0; i < kernel_size; i++)
+    for (let j = 0; j < kernel_size; j++) {
+      const cell = { row: row * stride + i * dilation, column: column * stride + j * dilation };
+      if (cell.row < padded && cell.column < padded) cells.push({ ...cell, value: pixel(cell.row, cell.column) });
+    }
+  if (mode === "avg") {
+    const sum = cells.reduce((total, { value }) => total + value, 0);
+    return { cells, divisor: cells.length, number: sum / cells.length };
+  }
+  const number = Math.max(...cells.map(({ value }) => value));
+  const largest = cells.filter(({ value }) => value === number);
+  return { cells, winner: largest[0], ties: largest.length, number };
+}
+
+/** A number with two decimals at most, away from zero at a half. */
+const rounded = (number) => (Math.sign(number) * Math.round(Math.abs(number) * 100)) / 100;
+const decimal = (number) => written(rounded(number)).replace("Infinity", "∞");
+const equals = (number) => (Math.abs(rounded(number) - number) < 1e-9 ? " = " : " ≈ "); // nine ninths are 1
+
+/** One line of reckoning: its parts, [text, class], are kept and filled in place. */
+function makeReckoning() {
+  const root = make("div", "cs-sum");
+  const spans = [];
+  let shown = 0;
+  return {
+    root,
+    write(parts) {
+      while (spans.length < parts.length) spans.push(make("span"));
+      if (shown !== parts.length) root.replaceChildren(...spans.slice(0, (shown = parts.length)));
+      parts.forEach(([text, name], index) => (setText(spans[index], text), setClass(spans[index], name ?? "")));
+    },
+  };
+}
+
+/** `output[0, 0] = max(1, 3, 2, 4) = 4`, or the sum over the divisor. */
+function forwardParts({ row, column }, { cells, winner, divisor, number }, inside) {
+  const max = !divisor;
+  const terms = cells.flatMap((cell, index) => {
+    const ink = cell === winner ? "cs-output-ink cs-chosen" : inside(cell.row, cell.column) ? "cs-input-ink" : "cs-padding-ink";
+    return [[index ? (max ? ", " : " + ") : ""], [max ? decimal(cell.value) : factor(cell.value), `cs-term ${ink}`]];
+  });
+  return [
+    [`output[${row}, ${column}] = ${max ? "max" : ""}(`],
+    ...terms,
+    [max ? ") = " : `) / ${divisor}${equals(number)}`],
+    [decimal(number), "cs-output-ink cs-chosen"],
+  ];
+}
+
+/** `gradient[1, 2] = 1/4 + 1/4 = 0.5`: what comes back to one input cell, from each window that sends it some. */
+function backwardParts(row, column, divisors) {
+  const total = divisors.reduce((sum, divisor) => sum + 1 / divisor, 0);
+  const name = `gradient[${row}, ${column}]`;
+  const share = (divisor) => [divisor === 1 ? "1" : `1/${divisor}`, "cs-term cs-output-ink"];
+  const terms = divisors.flatMap((divisor, index) => [[index ? " + " : " = "], share(divisor)]);
+  const told = divisors.length > 1 || divisors[0] > 1 ? terms : [];
+  return [[name], ...told, [told.length ? equals(total) : " = "], [decimal(total), "cs-input-ink cs-chosen"]];
+}
+
+/** What the pointed-at cell has to do with the windows, in a sentence or two. */
+function poolRole(at, values, { out, overhang }, windows, backward) {
+  const { padding, kernel_size, size, mode } = values;
+  const max = mode === "max";
+  const isInside = ({ row, column }) => Math.min(row, column) >= padding && Math.max(row, column) < padding + size;
+  const named = ({ row, column }) => `input[${row - padding}, ${column - padding}]`;
+  const isHere = ({ row, column }) => row === at.row && column === at.column;
+
+  if (at.grid === "output") {
+    const { cells, winner, ties, divisor } = windows[at.row][at.column];
+    const name = `output[${at.row}, ${at.column}]`;
+    const outside = kernel_size ** 2 - cells.length;
+    const padded = cells.filter((cell) => !isInside(cell)).length;
+    const arePadding = `${padded} ${padded === 1 ? "is" : "are"} padding`;
+    if (backward && max) return `${name} sends its 1 back to its winner, ${named(winner)}${ties > 1 ? `, the first of ${ties} equals` : ""}.`;
+    if (backward) {
+      const lost = padded ? `; ${arePadding}: there it is lost` : "";
+      return `${name} sends ${divisor > 1 ? `1/${divisor} to each of its ${divisor} cells` : "its 1 to its one cell"}${lost}.`;
+    }
+    const many = max ? plural(outside, "cell") : `${outside} more`;
+    const beyond = outside && `${many} ${outside === 1 ? "hangs" : "hang"} over the border.`;
+    const first = ties > 1 ? `, the first of ${ties} equals` : "";
+    const averaged = `The mean of ${plural(cells.length, "cell")}${padded ? `; ${arePadding}, counted as 0` : ""}.`;
+    return [max ? `The winner is ${named(winner)}${first}.` : averaged, beyond].filter(Boolean).join(" ");
+  }
+
+  const readers = windows.flat().filter(({ cells }) => cells.some(isHere));
+  const name = isInside(at) ? named(at) : max ? "This padding, −∞," : "This padding, 0,";
+  if (!readers.length) return `${name} is never read${backward ? ": gradient 0" : ""}.`;
+  if (max) {
+    const won = readers.filter(({ winner }) => isHere(winner)).length;
+    if (backward && isInside(at)) return `${name} wins ${won ? plural(won, "window") : "no window"}: gradient ${won}.`;
+    if (backward) return `${name} never wins: no gradient comes here.`;
+    const wins = won === readers.length ? (won === 1 ? "it" : "all of them") : won ? `${won} of them` : "none";
+    return `${name} is in ${plural(readers.length, "window")} and wins ${wins}.`;
+  }
+  if (backward && !isInside(at)) return `${name} keeps no gradient: its share is lost.`;
+  const total = readers.reduce((sum, { divisor }) => sum + 1 / divisor, 0);
+  return `${name} is in ${plural(readers.length, "window")}${backward ? `: gradient ${decimal(total)}` : ", as one of the terms"}.`;
+}
+
+/** The two panels' elements, empty. */
+function makePoolFigure() {
+  const grids = { input: makeGrid("input"), output: makeGrid("output") };
+  const outline = make("div", "cs-window");
+  const outlineName = make("div", "cs-window-name");
+  const nothing = make("div", "cs-nothing", "∅");
+  const titles = {};
+  const root = make("div", "cs-figure");
+  for (const name of ["input", "output"]) {
+    titles[name] = make("div", "cs-title");
+    root.append(make("div", `cs-panel cs-panel-${name}`, titles[name], grids[name].root));
+  }
+  grids.input.root.append(outline, outlineName);
+  root.lastChild.append(nothing);
+  root.setAttribute("aria-label", "The pooling. Arrow keys move the window, Space plays, Escape goes back.");
+  return { root, grids, titles, outline, outlineName, nothing };
+}
+
+/** Two buttons of which one is on: the numbers on their way forward, or the gradient on its way back. */
+function makeDirection(redraw) {
+  const buttons = ["Forward", "Backward"].map((text) => make("button", "", text));
+  const root = make("span", "cs-direction", ...buttons);
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "What the picture shows");
+  let chosen = 0;
+  const choose = (index) => {
+    chosen = index;
+    buttons.forEach((button, place) => {
+      setClass(button, `cs-button cs-${button.textContent.toLowerCase()}${place === chosen ? " cs-on" : ""}`);
+      button.setAttribute("aria-pressed", place === chosen);
+    });
+  };
+  buttons.forEach((button, index) => (button.onclick = () => (choose(index), redraw())));
+  choose(0);
+  return { root, backward: () => chosen === 1 };
+}
+
+async function render({ model, el }) {
+  const picture = model.get("picture");
+  const sliders = await findSliders(model);
+
+  const formula = makeFormula();
+  const remark = make("span");
+  formula.root.lastChild.append(remark);
+  const code = makeCode();
+  const walker = makeWalker(() => {
+    const { out } = poolGeometry(sliders.values());
+    return { rows: out, columns: out };
+  });
+  const { player } = walker;
+  const direction = makeDirection(draw);
+  const hint = make("span", "cs-hint");
+  const toolbar = make("div", "cs-toolbar", player.root, direction.root, hint);
+  const figure = makePoolFigure();
+  const { grids, titles } = figure;
+  const unread = make("div", "cs-unread");
+  const pointed = make("div");
+  const note = make("div", "cs-note", unread, pointed);
+  const line = makeReckoning();
+  const refusal = makeRefusal();
+  const legend = make("div", "cs-below", note, line.root, ...refusal.parts);
+  const speaker = makeSpeaker();
+  const root = make("div", "", formula.root, code.root, toolbar, figure.root, legend, speaker.root);
+  el.append(root);
+
+  const space = watchWidth(root, draw);
+  const pointing = walker.watch(root, figure.root, draw);
+
+  function draw() {
+    const values = sliders.values();
+    const { size, kernel_size, stride, padding, dilation, mode, ceil_mode } = values;
+    const max = mode === "max";
+    const shape = poolGeometry(values);
+    const { padded, span, out, overhang, read, dropped } = shape;
+    const backward = out > 0 && direction.backward();
+    const inside = (row, column) => Math.min(row, column) >= padding && Math.max(row, column) < padding + size;
+    const pixel = (row, column) => (inside(row, column) ? picture[row - padding][column - padding] : max ? -Infinity : 0);
+    const windows = Array.from({ length: out }, (_, row) =>
+      Array.from({ length: out }, (_, column) => readWindow(pixel, { row, column }, values, padded)),
+    );
+
+    // Which windows send a gradient to each cell, as their divisors: a winner's is 1.
+    const arriving = Array.from({ length: padded }, () => Array.from({ length: padded }, () => []));
+    for (const { cells, winner, divisor } of windows.flat())
+      for (const { row, column } of winner ? [winner] : cells) arriving[row][column].push(divisor ?? 1);
+    const gradient = (row, column) => arriving[row][column].reduce((sum, divisor) => sum + 1 / divisor, 0);
+
+    // What is pointed at, pulled back into the picture when a slider has made it smaller.
+    const most = { input: padded, output: out };
+    let at = pointing.at();
+    if (at.row >= most[at.grid] || at.column >= most[at.grid])
+      at = { grid: "output", row: Math.min(at.row, out - 1), column: Math.min(at.column, out - 1) };
+    const part = takingPart(at, values, out);
+    const onOutput = out > 0 && at.grid === "output";
+    const chosen = onOutput ? windows[at.row][at.column].winner : null;
+    const isWinner = (winner, row, column) => winner?.row === row && winner.column === column;
+
+    // Sizes on the page: one cell size for both planes, so that a smaller output looks smaller.
+    const width = space.width();
+    const columns = width >= 600 ? 2 : 1;
+    setClass(root, `cs-explorer cs-pooling${width >= 900 ? "" : " cs-narrow"}`);
+    setClass(figure.root, `cs-figure cs-columns-${columns}`);
+    const room = columns === 2 ? (width - 24) / 2 : width - 4;
+    const side = out ? padded + overhang : Math.max(padded, span);
+    const cell = Math.max(14, Math.min(36, Math.floor(Math.min(room / side, out ? room / out : Infinity))));
+
+    const peak = Math.max(1, ...arriving.flatMap((line, row) => line.map((_, column) => gradient(row, column))));
+    const text = (row, column) => {
+      if (!backward) return decimal(pixel(row, column));
+      return inside(row, column) ? decimal(gradient(row, column)).replace("0.", ".") : ""; // no room for the zero
+    };
+    let longest = 1;
+    grids.input.draw(padded, padded, cell, (element, row, column) => {
+      const told = text(row, column);
+      longest = Math.max(longest, told.length);
+      setText(element, told);
+      let name = "cs-pad";
+      if (inside(row, column)) name = backward ? tint(gradient(row, column), peak) : tint(pixel(row, column), 9);
+      if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
+      else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
+      if (out && part.input(row, column) && !(onOutput && dilation === 1)) name += " cs-lit"; // there the outline says it
+      if (max && arriving[row][column].length) name += " cs-won";
+      return isWinner(chosen, row, column) ? `${name} cs-winner` : name;
+    });
+    squeeze(grids.input, cell, longest);
+
+    const numbers = windows.map((line) => line.map(({ number }) => (backward ? "1" : decimal(number))));
+    const mostDigits = Math.max(1, ...numbers.flat().map((told) => told.length));
+    const largest = Math.max(0, ...windows.flat().map(({ number }) => Math.abs(number)));
+    const outputCell = Math.max(cell, Math.min(44, Math.floor(room / out), widthOf(mostDigits)));
+    squeeze(grids.output, outputCell, mostDigits);
+    grids.output.draw(out, out, outputCell, (element, row, column) => {
+      setText(element, numbers[row][column]);
+      const { winner, number } = windows[row][column];
+      let name = backward ? "cs-tint-3" : tint(number, largest);
+      if (part.output(row, column)) name += " cs-lit";
+      return at.grid === "input" && isWinner(winner, at.row, at.column) ? `${name} cs-winner` : name;
+    });
+
+    // The window: around what one output reads, even over the border, or in red where it is refused.
+    show(figure.outline, !out || onOutput);
+    setClass(figure.outline, `cs-window${out ? (dilation > 1 ? " cs-spread" : "") : " cs-too-big"}`);
+    setStyle(figure.outline, "left", `${out ? at.column * stride * cell : 0}px`);
+    setStyle(figure.outline, "top", `${out ? at.row * stride * cell : 0}px`);
+    setStyle(figure.outline, "width", `${span * cell}px`);
+    setStyle(figure.outline, "height", `${span * cell}px`);
+    show(figure.outlineName, !out);
+    setText(figure.outlineName, `${kernel_size} × ${kernel_size} window${dilation > 1 ? `, spans ${span}` : ""}`);
+    setStyle(figure.outlineName, "top", `${side * cell + 4}px`);
+    setStyle(grids.input.root, "margin-bottom", `${(side - padded) * cell + (out ? 0 : 28)}px`);
+    show(figure.nothing, !out);
+    show(grids.output.root, out > 0);
+    player.enable(out > 0);
+    const [above, below] = [side * cell + (out ? 0 : 28), out ? out * outputCell : 120];
+    keepHeight(figure.root, columns === 2 ? Math.max(above, below) + 30 : above + below + 64, width);
+
+    const around = padding ? `, padded with ${max ? "−∞" : "0"} to ${padded} × ${padded}` : "";
+    setText(titles.input, backward ? `gradient of the input ${size} × ${size}` : `input ${size} × ${size}${around}`);
+    setText(titles.output, out ? `${backward ? "gradient of the output" : "output"} ${out} × ${out}` : "no output");
+    setClass(titles.output, out ? "cs-title" : "cs-title cs-wrong");
+    setText(hint, [
+      "Hover or click a cell · arrow keys move · Space plays",
+      backward ? "each output sends back 1" : max ? "a green ring marks a winner" : "every cell counts the same",
+    ].join(" · "));
+    formula.write(values, shape);
+    const where = padding ? "in the right padding" : "past the input";
+    setText(remark, out && shape.skipped ? ` − 1 = ${out}: the last window would start ${where}, so torch drops it` : "");
+    const options = `${dilation > 1 ? `, dilation=${dilation}` : ""}${ceil_mode ? ", ceil_mode=True" : ""}`;
+    const reasons = out ? null : explainPooling(values, shape, sliders.highest);
+    code.write(
+      `nn.${max ? "Max" : "Avg"}Pool2d(kernel_size=${kernel_size}, stride=${stride}, padding=${padding}${options})`,
+      `  # (1, ${size}, ${size}) → ${out ? `(1, ${out}, ${out})` : reasons.torch.split(":")[0]}`,
+    );
+
+    // Below the picture: what the pointed-at cell does, or why there is no output. The places are kept.
+    refusal.write(reasons);
+    const lost = out ? neverRead(values, shape, ceil_mode ? `the next window would start ${where}` : undefined) : "";
+    setText(unread, lost);
+    setText(pointed, out ? poolRole(at, values, shape, windows, backward) : "");
+    show(note, out > 0);
+    show(line.root, out > 0);
+    const lines = (characters) => Math.ceil((characters * 7.7) / (width - 30)); // a line ends where a word does
+    keepHeight(note, 21 * (lines(lost.length) + lines(82)), width);
+    keepHeight(line.root, 23 * lines(28 + kernel_size ** 2 * (max ? 4.5 : 7.7)), width);
+    const told = onOutput !== backward && (onOutput || (backward && inside(at.row, at.column)));
+    setStyle(line.root, "visibility", told ? "visible" : "hidden");
+    if (told && backward) line.write(backwardParts(at.row - padding, at.column - padding, arriving[at.row][at.column]));
+    else if (told) line.write(forwardParts(at, windows[at.row][at.column], inside));
+
+    if (player.playing()) return; // a screen reader would be given sentence after sentence
+    const setting =
+      `${max ? "Max" : "Average"} pooling, input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, ` +
+      `padding ${padding}, dilation ${dilation}${ceil_mode ? ", rounded up" : ""}`;
+    const here =
+      onOutput && !backward ? `Output row ${at.row}, column ${at.column} is ${numbers[at.row][at.column]}.` : "";
+    const result = `${backward ? "the gradient of " : ""}output ${out} by ${out}`;
+    speaker.say(
+      reasons
+        ? `${setting}: no output. ${refusal.spoken()}`
+        : `${setting}: ${result}. ${lost} ${here} ${pointed.textContent}`.replace(/ +/g, " ").trim(),
+    );
+  }
+
+  sliders.watch(draw);
+  draw();
+  return () => {
+    sliders.stop();
+    space.stop();
+    player.stop();
+    speaker.stop();
+  };
+}
+
+export default { render };

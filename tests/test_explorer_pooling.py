@@ -1,0 +1,460 @@
+"""PoolingExplorer: its Python, and what its JavaScript draws, held against torch at every setting, there and back."""
+
+import itertools
+import re
+from fractions import Fraction
+from functools import cache
+
+import pytest
+import torch
+from pages import cell, in_parts, lit, read, sliders_of
+from torch import nn
+
+from helpers.arithmetic import ShapeError, pool_output_size
+from helpers.explorers import PoolingExplorer
+
+SLIDERS = sliders_of(PoolingExplorer)
+NAMES = [*SLIDERS, "mode", "ceil_mode"]
+SETTINGS = [
+    dict(zip(NAMES, values, strict=True))
+    for values in itertools.product(
+        *(range(slider.low, slider.high + 1) for slider in SLIDERS.values()), ("max", "avg"), (False, True)
+    )
+]
+
+# The gradient is read from the backward view; then the picture is left as it was.
+SEEN = """({
+  input: rows("input"),
+  output: rows("output"),
+  won: places(".cs-input .cs-won"),
+  winner: places(".cs-input .cs-winner"),
+  dropped: places(".cs-input .cs-dropped"),
+  skipped: places(".cs-input .cs-skipped"),
+  code: text(".cs-code code"),
+  numbers: text(".cs-numbers"),
+  reckoning: text(".cs-sum"),
+  problem: text(".cs-problem"),
+  remedy: text(".cs-remedy"),
+  torch: text(".cs-torch"),
+  title: text(".cs-panel-output .cs-title"),
+  gradient: (document.querySelector(".cs-backward").click(), rows("input")),
+  turned: document.querySelector(".cs-forward").click(),
+})"""
+
+
+def hold(seen, explorer):
+    """Everything read from the page equals what torch says about the explorer's setting."""
+    hold_input(seen, explorer)
+    try:
+        output = explorer.output()[0]
+    except (RuntimeError, TypeError) as error:
+        hold_refusal(seen, explorer.settings, f"{type(error).__name__}: {error}")
+    else:
+        hold_output(seen, explorer, output)
+
+
+def hold_output(seen, explorer, output):
+    setting, size = explorer.settings, output.shape[-1]
+    call, comment = seen["code"].split("  # ")
+    assert repr(eval(call, {"nn": nn})) == repr(explorer.layer()), setting
+    assert comment == f"(1, {setting['size']}, {setting['size']}) → (1, {size}, {size})"
+    assert seen["title"] == f"output {size} × {size}"
+    assert (seen["problem"], seen["remedy"], seen["torch"]) == (None, None, None)
+    hold_formula(seen["numbers"], setting, size)
+    hold_drawn(seen["output"], output, setting)
+    hold_reckoning(seen["reckoning"], setting, output[0, 0])
+    padding = setting["padding"]
+    gradient = explorer.gradient()[0]
+    inside = slice(padding, padding + setting["size"])
+    hold_drawn([line[inside] for line in seen["gradient"][inside]], gradient, setting)
+    assert set(itertools.chain(*seen["gradient"][:padding])) <= {""}
+    won = (gradient.nonzero() + padding).tolist() if setting["mode"] == "max" else []
+    assert sorted(seen["won"]) == won, setting
+    if setting["mode"] == "max":
+        pixels = explorer.input().requires_grad_()
+        explorer.layer()(pixels)[0, 0, 0].backward()
+        assert seen["winner"] == (pixels.grad[0].nonzero() + padding).tolist(), setting
+    hold_unread(seen, setting, size)
+
+
+def hold_input(seen, explorer):
+    around = {"max": "-inf", "avg": "0"}[explorer.mode]
+    pixels = torch.tensor([[number(told) for told in line] for line in seen["input"]])
+    padded = nn.functional.pad(explorer.input()[0], (explorer.padding,) * 4, value=float(around))
+    assert torch.equal(pixels, padded), explorer
+
+
+def number(told):
+    """`−∞`, `−0.44`, `.44` → a float."""
+    return float(told.replace("−", "-").replace("∞", "inf"))
+
+
+def hold_drawn(rows, expected, setting):
+    """Equal where a number has two decimals at most; else the nearest number that has."""
+    drawn = torch.tensor([[number(told) for told in line] for line in rows])
+    assert drawn.shape == expected.shape, setting
+    assert ((drawn - expected).abs() <= 0.00501).all(), setting
+    short = (expected * 100).round() == expected * 100
+    assert torch.equal(drawn[short], expected[short]), setting
+
+
+def hold_formula(told, setting, size):
+    """The formula with the numbers put in gives torch's size, rounded as it says, less what it says torch drops."""
+    numbers, remark = re.fullmatch(r"(.*?)( − 1 = \d: the last window would start .*)?", told).groups()
+    left, quotient, result = numbers.removeprefix("= ").split(" = ")
+    opening, closing = "⌈⌉" if setting["ceil_mode"] else "⌊⌋"
+    exact = eval(left.removesuffix(f"{closing} + 1").replace(opening, "", 1).translate(OPERATORS))
+    shown = number(quotient.removeprefix(opening).removesuffix(f"{closing} + 1"))
+    assert abs(exact - shown) <= 0.005
+    rounded = (-(-exact // 1) if setting["ceil_mode"] else exact // 1) + 1
+    assert rounded == int(result) == size + bool(remark), setting
+    if remark:
+        assert f"− 1 = {size}:" in remark
+        assert ("in the right padding" in remark) == (setting["padding"] > 0)
+
+
+OPERATORS = str.maketrans({"·": "*", "−": "-"})
+
+
+def hold_reckoning(told, setting, expected):
+    place, terms, result = re.fullmatch(r"(.*?) = (.*) ([=≈] .*)", told).groups()
+    assert place == "output[0, 0]"
+    if setting["mode"] == "max":
+        values = [number(term) for term in terms.removeprefix("max(").removesuffix(")").split(", ")]
+        assert max(values) == number(result.removeprefix("= ")) == expected, setting
+        assert terms.startswith("max(")
+    else:
+        total, divisor = terms.replace("−", "-").split(" / ")
+        exact = Fraction(eval(total), int(divisor))
+        assert torch.tensor(float(exact)) == expected, setting
+        assert abs(exact - Fraction(result[2:].replace("−", "-"))) <= Fraction(1, 200)
+        assert (result[0] == "=") == (100 % exact.denominator == 0), setting
+
+
+def hold_unread(seen, setting, size):
+    """Hatched or faded are the cells of the padded input that no window covers."""
+    windows = (setting["kernel_size"], setting["stride"], setting["dilation"])
+    covered = is_covered(setting["size"] + 2 * setting["padding"], size, *windows)
+    unread = (~(covered[:, None] & covered)).nonzero().tolist()
+    assert sorted(seen["dropped"] + seen["skipped"]) == unread, setting
+
+
+@cache
+def is_covered(padded, count, kernel_size, stride, dilation):
+    """For each row whether some window reads it, by torch: a transposed convolution of ones lays the windows down."""
+    ones = torch.ones(1, 1, count)
+    laid = nn.functional.conv_transpose1d(
+        ones, torch.ones(1, 1, kernel_size), stride=stride, dilation=dilation
+    )
+    return nn.functional.pad(laid, (0, padded))[0, 0, :padded] > 0
+
+
+def hold_refusal(seen, setting, message):
+    assert seen["output"] == []
+    assert seen["gradient"] == seen["input"]
+    assert seen["title"] == "no output"
+    assert seen["reckoning"] is None
+    assert seen["numbers"].endswith(" ✗")
+    assert seen["code"].endswith(f"→ {message.split(':')[0]}")
+    assert seen["torch"] == f"PyTorch says: {message}", setting
+    offered = [
+        dict(map(as_setting, change.split(" and ")))
+        for change in seen["remedy"].removeprefix("Smallest change that works: ").split(" · or ")
+    ]
+    assert offered
+    for change in offered:
+        assert runs(setting | change), (setting, change)
+    if setting["mode"] == "avg" and setting["dilation"] > 1:
+        assert seen["problem"] == "Average pooling has no dilation: nn.AvgPool2d has no such argument."
+        alone = [change for change in ({"dilation": 1}, {"mode": "max"}) if runs(setting | change)]
+        assert offered == (
+            alone or [{"dilation": 1} | change for change in singly(setting | {"dilation": 1})]
+        )
+    else:
+        with pytest.raises(ShapeError) as caught:
+            pool_output_size(**without(setting, "mode"))
+        kind = {"max": "max pooling", "avg": "average pooling"}[setting["mode"]]
+        assert seen["problem"] == caught.value.problem.replace("max pooling", kind)
+        assert offered == (singly(setting) or with_less_padding(setting)), setting
+
+
+def as_setting(change):
+    """`kernel 3` → ("kernel_size", 3)"""
+    label, value = change.rsplit(" ", 1)
+    name = {"kernel": "kernel_size", "input size": "size"}.get(label, label)
+    return name, value if name == "mode" else int(value)
+
+
+def without(setting, name):
+    return {other: value for other, value in setting.items() if other != name}
+
+
+def singly(setting):
+    """The smallest changes that arithmetic names, within the sliders' reach."""
+    with pytest.raises(ShapeError) as caught:
+        pool_output_size(**without(setting, "mode"))
+    reach = {name: range(slider.low, slider.high + 1) for name, slider in SLIDERS.items()}
+    return [{name: value} for name, value in caught.value.fixes.items() if value in reach[name]]
+
+
+def with_less_padding(setting):
+    """Where no change is enough alone: as much padding as torch takes, and one more change."""
+    eased = {"padding": setting["kernel_size"] // 2}
+    return [eased | change for change in singly(setting | eased)]
+
+
+def runs(setting):
+    return is_accepted(*(setting[name] for name in NAMES))
+
+
+@cache
+def is_accepted(size, kernel_size, stride, padding, dilation, mode, ceil_mode):
+    """Whether torch makes and runs this layer."""
+    spread = {"dilation": dilation} if dilation > 1 else {}
+    layer = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}[mode]
+    try:
+        layer(kernel_size, stride, padding, ceil_mode=ceil_mode, **spread)(torch.zeros(1, size, size))
+    except (RuntimeError, TypeError):
+        return False
+    return True
+
+
+def test_every_setting_draws_what_torch_computes_forward_and_backward(stand):
+    explorer = PoolingExplorer()
+    page = stand(explorer)
+    for part in in_parts(SETTINGS):
+        for setting, seen in zip(part, read(page, part, SEEN), strict=True):
+            for name, value in setting.items():
+                setattr(explorer, name, value)
+            hold(seen, explorer)
+    assert len(SETTINGS) == 7 * 4 * 4 * 3 * 2 * 2 * 2
+    assert page.problems == []
+
+
+def test_the_way_back_is_a_view_of_its_own_and_the_picture_returns_to_what_it_was(stand):
+    explorer = PoolingExplorer(size=4, stride=1)
+    page = stand(explorer)
+    before = read(page, [{}], SEEN)[0]
+    forward, backward = (page.get_by_role("button", name=n, exact=True) for n in ("Forward", "Backward"))
+    pressed = lambda: [button.get_attribute("aria-pressed") for button in (forward, backward)]  # noqa: E731
+    backward.click()
+    assert read(page, [{}], '({sent: rows("output"), title: text(".cs-panel-input .cs-title")})') == [
+        {"sent": [["1"] * 3] * 3, "title": "gradient of the input 4 × 4"}
+    ]
+    assert pressed() == ["false", "true"]
+    forward.click()
+    assert read(page, [{}], SEEN)[0] == before
+    assert pressed() == ["true", "false"]
+
+
+def told(page, grid, row, column):
+    """The note and the reckoning below the picture while a cell is pointed at."""
+    cell(page, grid, row, column).dispatch_event("pointerover")
+    shown = page.locator(".cs-sum").evaluate(
+        "(line) => line.style.visibility !== 'hidden' && line.textContent"
+    )
+    return page.locator(".cs-note").text_content(), shown
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"size": 5, "stride": 1},
+        {"size": 5, "kernel_size": 3, "padding": 1, "ceil_mode": True},
+        {"size": 5, "kernel_size": 2, "padding": 1, "dilation": 2, "stride": 1},
+    ],
+)
+def test_each_input_cell_says_how_many_windows_it_wins_and_what_gradient_it_gets(stand, setting):
+    explorer = PoolingExplorer(**setting)
+    page = stand(explorer)
+    page.locator(".cs-backward").click()
+    gradient = explorer.gradient()[0].int()
+    for row, column in itertools.product(range(5), repeat=2):
+        won = int(gradient[row, column])
+        name = f"[{row}, {column}]"
+        note, line = told(page, "input", row + explorer.padding, column + explorer.padding)
+        windows = {0: "no window", 1: "1 window"}.get(won, f"{won} windows")
+        ones = f" = {' + '.join(['1'] * won)}" if won > 1 else ""
+        if "never read" not in note:
+            assert note.endswith(f"input{name} wins {windows}: gradient {won}.")
+        assert line == f"gradient{name}{ones} = {won}"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"size": 5, "kernel_size": 3, "padding": 1, "stride": 1}, {"size": 5, "kernel_size": 3, "stride": 2}],
+)
+def test_the_shares_of_an_average_add_up_to_torchs_gradient(stand, setting):
+    explorer = PoolingExplorer(mode="avg", ceil_mode=True, **setting)
+    page = stand(explorer)
+    page.locator(".cs-backward").click()
+    gradient = explorer.gradient()[0]
+    for row, column in itertools.product(range(explorer.size), repeat=2):
+        note, line = told(page, "input", row + explorer.padding, column + explorer.padding)
+        name, shares, result = re.fullmatch(r"(.*?) = (.*) ([=≈] .*)", line).groups()
+        exact = sum(map(Fraction, shares.split(" + ")))
+        assert name == f"gradient[{row}, {column}]"
+        assert float(exact) == pytest.approx(float(gradient[row, column]), abs=1e-6)
+        assert abs(exact - Fraction(result[2:])) <= Fraction(1, 200)
+        assert (result[0] == "=") == (100 % exact.denominator == 0)
+        assert note.endswith(f": gradient {result[2:]}.")
+
+
+SENTENCES = [
+    ({}, "forward", ("output", 0, 0), "The winner is input[1, 1]."),
+    ({}, "forward", ("output", 1, 1), "The winner is input[2, 2], the first of 2 equals."),
+    ({"ceil_mode": True, "size": 5}, "forward", ("output", 2, 2), "is input[4, 4]. 3 cells hang over the border."),
+    ({"stride": 1}, "forward", ("input", 1, 1), "input[1, 1] is in 4 windows and wins 3 of them."),
+    ({}, "forward", ("input", 0, 0), "input[0, 0] is in 1 window and wins none."),
+    ({}, "forward", ("input", 1, 1), "input[1, 1] is in 1 window and wins it."),
+    ({"padding": 1}, "forward", ("input", 0, 0), "This padding, −∞, is in 1 window and wins none."),
+    ({"padding": 1}, "backward", ("input", 0, 0), "This padding, −∞, never wins: no gradient comes here."),
+    ({"size": 5}, "forward", ("input", 4, 4), "input[4, 4] is never read."),
+    ({"size": 5}, "backward", ("input", 4, 4), "input[4, 4] is never read: gradient 0."),
+    ({}, "backward", ("output", 1, 1), "sends its 1 back to its winner, input[2, 2], the first of 2 equals."),
+    ({"mode": "avg"}, "forward", ("input", 0, 0), "input[0, 0] is in 1 window, as one of the terms."),
+    ({"mode": "avg", "padding": 1}, "forward", ("output", 0, 0), "The mean of 4 cells; 3 are padding, counted as 0."),
+    (
+        {"mode": "avg", "size": 4, "padding": 1, "kernel_size": 3, "ceil_mode": True},
+        "forward",
+        ("output", 2, 2),
+        "The mean of 4 cells; 3 are padding, counted as 0. 5 more hang over the border.",
+    ),
+    ({"mode": "avg", "padding": 1}, "backward", ("output", 0, 0), "of its 4 cells; 3 are padding: there it is lost."),
+    ({"mode": "avg", "padding": 1}, "backward", ("input", 0, 0), "keeps no gradient: its share is lost."),
+    ({"mode": "avg", "kernel_size": 1}, "backward", ("output", 0, 0), "output[0, 0] sends its 1 to its one cell."),
+]  # fmt: skip
+
+
+def test_the_sentence_below_says_what_a_cell_has_to_do_with_the_windows(stand):
+    page = stand(PoolingExplorer())
+    for setting, direction, place, sentence in SENTENCES:
+        move(page, PoolingExplorer().settings | setting)
+        page.locator(f".cs-{direction}").click()
+        assert told(page, *place)[0].endswith(sentence)
+
+
+def move(page, setting):
+    page.evaluate(
+        "(all) => Object.entries(all).forEach(([name, value]) => window.move(name, value))", setting
+    )
+
+
+def test_hovering_an_input_cell_lights_the_outputs_that_read_it_and_fills_those_it_wins(stand):
+    explorer = PoolingExplorer(size=5, kernel_size=3, stride=1)
+    page = stand(explorer)
+    cell(page, "input", 2, 2).hover()
+    assert lit(page, "output") == set(itertools.product(range(3), repeat=2))
+    pixels = explorer.input().requires_grad_()
+    outputs = explorer.layer()(pixels)[0].flatten()
+    won = [index for index, each in enumerate(outputs) if gradient_of(each, pixels)[2, 2]]
+    drawn = page.locator('[data-grid="output"].cs-winner').evaluate_all(
+        "(cells) => cells.map((cell) => 3 * Number(cell.dataset.row) + Number(cell.dataset.column))"
+    )
+    assert drawn == won
+    assert 0 < len(won) < 9
+
+
+def gradient_of(number, pixels):
+    return torch.autograd.grad(number, pixels, retain_graph=True)[0][0]
+
+
+def test_a_window_over_the_border_is_drawn_over_the_border(stand):
+    page = stand(PoolingExplorer(size=5, kernel_size=3, stride=2, ceil_mode=True, padding=1, mode="avg"))
+    page.evaluate("() => { sliders.size.set('value', 4); }")
+    cell(page, "output", 2, 2).click()
+    window = page.locator(".cs-window").bounding_box()
+    last = cell(page, "input", 5, 5).bounding_box()
+    first = cell(page, "input", 4, 4).bounding_box()
+    size = last["x"] - first["x"]
+    assert window["x"] == pytest.approx(first["x"], abs=2)
+    assert window["x"] + window["width"] == pytest.approx(last["x"] + last["width"] + size, abs=2)
+    assert window["y"] + window["height"] == pytest.approx(last["y"] + last["height"] + size, abs=2)
+    figure = page.locator(".cs-figure").bounding_box()
+    assert figure["y"] + figure["height"] >= window["y"] + window["height"]
+    assert page.locator(".cs-sum").text_content() == "output[2, 2] = (8 + 0 + 0 + 0) / 4 = 2"
+
+
+@pytest.mark.parametrize("width", [360, 700, 1100])
+def test_pointing_somewhere_else_does_not_move_what_is_below_in_either_direction(stand, width):
+    page = stand(PoolingExplorer(), viewport={"width": width, "height": 900})
+    heights = """(grid) => [...document.querySelectorAll(`[data-grid="${grid}"]`)]
+      .filter((cell, index) => index % 11 === 0 && !cell.closest("[hidden]"))
+      .map((cell) => {
+        cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+        return document.querySelector(".cs-explorer").getBoundingClientRect().height;
+      })"""
+    for setting in (
+        {"size": 8, "kernel_size": 4, "stride": 1, "padding": 2},
+        {"size": 7, "kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
+        {"size": 8, "kernel_size": 4, "stride": 4, "padding": 1, "ceil_mode": True},
+    ):
+        for mode, direction in itertools.product(("max", "avg"), ("forward", "backward")):
+            move(page, setting | {"mode": mode})
+            page.locator(f".cs-{direction}").click()
+            seen = {height for grid in ("input", "output") for height in page.evaluate(heights, grid)}
+            assert len(seen) == 1, (setting, mode, direction, seen)
+
+
+def test_a_screen_reader_is_told_the_setting_and_its_result(stand):
+    page = stand(PoolingExplorer(size=5, mode="avg"))
+    page.wait_for_function("() => document.querySelector('.cs-spoken').textContent")
+    assert page.locator("[aria-live]").text_content() == (
+        "Average pooling, input 5 by 5, kernel 2, stride 2, padding 0, dilation 1: output 2 by 2. "
+        "The last row and column are never read: the floor drops them. "
+        "Output row 0, column 0 is 2.5. The mean of 4 cells."
+    )
+
+
+def test_the_gradient_goes_to_the_first_of_equals_and_adds_up_where_windows_overlap():
+    explorer = PoolingExplorer(stride=1)
+    gradient = explorer.gradient()
+    assert gradient.shape == (1, 6, 6)
+    assert gradient.sum() == explorer.output().numel() == 25
+    assert PoolingExplorer(size=6).gradient()[0, 1, 4:].tolist() == [1, 0]  # both are 5
+
+
+def test_an_impossible_setting_raises_what_torch_raises():
+    for method in ("output", "gradient"):
+        with pytest.raises(RuntimeError, match="pad should be at most half of effective kernel size"):
+            getattr(PoolingExplorer(padding=2), method)()
+        with pytest.raises(RuntimeError, match="Output size is too small"):
+            getattr(PoolingExplorer(size=2, kernel_size=3), method)()
+        with pytest.raises(TypeError, match="unexpected keyword argument 'dilation'"):
+            getattr(PoolingExplorer(mode="avg", dilation=2), method)()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "sentence"),
+    [
+        ("mode", "mean", ValueError, "mode is one of 'max', 'avg'; got 'mean'."),
+        ("mode", None, ValueError, "mode is one of 'max', 'avg'; got None."),
+        ("ceil_mode", 1, TypeError, "ceil_mode is True or False; got 1. Try ceil_mode=True."),
+        ("size", 9, ValueError, "size is a whole number from 2 to 8; got 9. The nearest is 8."),
+        ("dilation", 0, ValueError, "dilation is a whole number from 1 to 2; got 0. The nearest is 1."),
+    ],
+)
+def test_what_a_control_cannot_take_is_refused_in_a_sentence_and_nothing_moves(name, value, error, sentence):
+    explorer = PoolingExplorer()
+    with pytest.raises(error) as caught:
+        setattr(explorer, name, value)
+    assert str(caught.value) == sentence
+    assert explorer.settings == PoolingExplorer().settings
+    with pytest.raises(error):
+        PoolingExplorer(**{name: value})
+
+
+def test_the_text_form_gives_the_shapes():
+    form = "PoolingExplorer: (1, 6, 6) → MaxPool2d(kernel_size=2, stride=2) → (1, 3, 3)"
+    assert repr(PoolingExplorer()) == form
+    assert repr(PoolingExplorer(size=5, mode="avg", ceil_mode=True)) == (
+        "PoolingExplorer: (1, 5, 5) → AvgPool2d(kernel_size=2, stride=2, ceil_mode=True) → (1, 3, 3)"
+    )
+    assert repr(PoolingExplorer(mode="avg", dilation=2)).endswith("dilation=2) → no output")
+    explorer = PoolingExplorer()
+    for setting in SETTINGS[::7]:
+        for name, value in setting.items():
+            setattr(explorer, name, value)
+        shape = f"{tuple(explorer.output().shape)}" if runs(setting) else "no output"
+        assert repr(explorer).endswith(f" → {shape}")
+        assert len(repr(explorer)) <= 110  # ipywidgets cuts there
