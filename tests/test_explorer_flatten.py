@@ -1,0 +1,389 @@
+"""FlattenExplorer: its Python, and what its JavaScript draws, held against torch at every setting."""
+
+import itertools
+import re
+
+import pytest
+import torch
+from pages import cell, in_parts, lit, read, what_torch_says
+
+from helpers.explorers import FlattenExplorer
+
+SHAPES = [
+    dict(zip(("channels", "height", "width"), shape, strict=True))
+    for shape in itertools.product(range(1, 4), range(1, 5), range(1, 6))
+]
+SINGLE = [
+    {**shape, "memory": memory, "batch": False} for shape in SHAPES for memory in ("contiguous", "permuted")
+]
+BATCHES = [
+    {**shape, "memory": memory, "batch": True, "k": k}
+    for shape in SHAPES
+    for memory in ("contiguous", "permuted")
+    for k in range(1, 61)
+]
+
+# A cell of a volume or of memory is read as its number; one of a batch as the picture whose colour it has.
+SEEN = """(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)].filter(visible);
+  const cells = (line) => [...line.children].filter((cell) => !cell.hidden);
+  const lines = (name, read) => {
+    const grid = document.querySelector(`[data-grid="${name}"]`)?.closest(".cs-grid");
+    if (!grid || !visible(grid)) return null;
+    return [...grid.children].filter((line) => !line.hidden).map((line) => cells(line).map(read).join(" "));
+  };
+  const hue = (cell) => cell.className["cs-cell cs-hue-".length];
+  const number = (cell) => `${cell.textContent}/${hue(cell)}`;
+  const formula = all(".cs-formula")[0];
+  return {
+    titles: all(".cs-title").map((title) => cells(title).map((part) => part.textContent).join() || title.textContent),
+    planes: [0, 1, 2].map((channel) => lines(`plane-${channel}`, number)),
+    memory: lines("memory", number),
+    output: lines("output", number),
+    pictures: lines("pictures", hue),
+    rows: lines("rows", hue),
+    mixed: all(".cs-panel-rows .cs-mixed").map((line) => line.dataset.note),
+    code: text(".cs-code code"),
+    numbers: formula.querySelector(".cs-numbers").textContent,
+    strides: formula.querySelector(".cs-strides").textContent,
+    back: text(".cs-sum"),
+    notes: all(".cs-note").map((note) => note.textContent),
+    problem: text(".cs-problem"),
+    remedy: text(".cs-remedy"),
+    torch: text(".cs-torch"),
+  };
+})()"""
+
+
+def hold(seen, explorer):
+    """Compare each number and sentence read from the page with torch, at the explorer's setting."""
+    setting, layer, x = explorer.settings, explorer.layer(), explorer.input()
+    expected, refusal = what_torch_says(layer, x)
+    code, shapes = seen["code"].split("  # ")
+    start = x.permute(*((0, 3, 1, 2) if explorer.batch else (2, 0, 1))) if permuted(explorer) else x
+    run, refused = what_torch_says(lambda x: eval(code, {"x": x}), start)
+    assert refused == refusal, setting
+    assert refusal or torch.equal(run, expected), setting
+    read_as = [start.shape] + [x.shape] * permuted(explorer)
+    made = "RuntimeError" if refusal else str(tuple(expected.shape))
+    assert shapes == " → ".join([*(str(tuple(shape)) for shape in read_as), made])
+    if refusal:
+        assert seen["torch"] == f"PyTorch says: RuntimeError: {refusal}", setting
+        hold_remedy(seen, explorer, code)
+    else:
+        assert [seen["problem"], seen["remedy"], seen["torch"]] == [None] * 3, setting
+    result = "no output" if refusal else tuple(expected.shape)
+    assert repr(explorer).endswith(f" → {layer!r} → {result}".replace("View(", "view("))
+    (hold_batch if explorer.batch else hold_volume)(seen, explorer, expected)
+
+
+def permuted(explorer):
+    return explorer.memory == "permuted"
+
+
+def hold_remedy(seen, explorer, code):
+    """What is offered works in torch, and is the smallest change."""
+    x = explorer.input()
+    changes = seen["remedy"].removeprefix("Smallest change that works: ").split(" · or ")
+    if "invalid for input" not in seen["torch"]:
+        assert [change.split(",")[0].split("(")[0] for change in changes] == [".reshape", ".contiguous"]
+        calls = [change.removesuffix(", which copies") for change in changes]
+        made = [eval(f"x{call}", {"x": x}) for call in calls]
+        assert all(torch.equal(row, x.reshape(explorer.layer().shape)) for row in made)
+        return
+    one = explorer.channels * explorer.height * explorer.width
+    assert changes[-1] == f"k {one} = C·H·W, one row for each picture"
+    near = [int(change.removeprefix("k ")) for change in changes[:-1]]
+    works = [k for k in range(1, 61) if x.numel() % k == 0]
+    now = explorer.k
+    least = min(abs(k - now) for k in works)
+    assert near == [k for k in works if abs(k - now) == least and k != one], explorer
+
+
+def hold_volume(seen, explorer, expected):
+    """One volume: planes and rows hold torch's numbers in their channel's colour; the formulas are true in Python."""
+    x = explorer.input()
+    volume = x.permute(2, 0, 1) if permuted(explorer) else x
+    channels, height, width = volume.shape
+    colour = lambda place: place // (height * width)  # noqa: E731
+    drawn = lambda row: " ".join(f"{place}/{colour(place)}" for place in row)  # noqa: E731
+    numbers = volume.int().tolist()
+    assert seen["planes"] == [[drawn(r) for r in plane] for plane in numbers] + [None] * (3 - channels)
+    assert seen["memory"] == [drawn(torch.arange(x.numel()).tolist())]
+    assert [seen["pictures"], seen["rows"]] == [None, None]
+    assert seen["output"] == ([drawn(x.reshape(-1).int().tolist())] if permuted(explorer) else None)
+    count = x.numel()
+    call = "reshape" if expected is None else "view"
+    why = "a copy, in reading order" if expected is None else "the row of memory as it is"
+    assert seen["titles"] == (
+        [
+            f"x.permute(1, 2, 0) (H, W, C) = {tuple(x.shape)}: the same cells, read with the channels last",
+            "memory: nothing has moved",
+            f"x.permute(1, 2, 0).{call}(-1) ({count},): {why}",
+        ]
+        if permuted(explorer)
+        else [f"x (C, H, W) = {tuple(x.shape)}", f"x.view(-1) ({count},): the row of memory"]
+    )
+    c, h, w = (
+        f"{name} {step}" for name, step in zip(("channel", "row", "column"), volume.stride(), strict=True)
+    )
+    ways = [h, w, c] if permuted(explorer) else [c, h, w]
+    assert seen["strides"].endswith(
+        f"stride{'' if permuted(explorer) else '()'} = {x.stride()}: places to the next {', '.join(ways)}"
+    )
+
+    name, place, position = re.match(
+        r"x\[(.*)\] lies at place (\d+) of memory(?: and is number (\d+) in reading order)?\.$",
+        *seen["notes"],
+    ).groups()
+    assert volume[eval(name)] == int(place)
+    position = int(position or place)
+    assert x.reshape(-1)[position] == int(place)
+    formula = seen["numbers"].removeprefix("= ").replace("·", "*")
+    assert len({eval(part) for part in formula.split(" = ")}) == 1
+    assert formula.endswith(f" = {place}")
+    head, *steps = re.split(r": |, ", seen["back"])
+    assert head == f"The way back from {position}"
+    where = {step.split(" = ")[0]: int(step.split(" = ")[2]) for step in steps}
+    assert [eval(step.split(" = ")[1]) for step in steps] == list(where.values())
+    assert tuple(where.values()) == tuple(map(int, torch.unravel_index(torch.tensor(position), x.shape)))
+    assert (where["c"], where["h"], where["w"]) == eval(name)
+
+
+def hold_batch(seen, explorer, expected):
+    """A batch: rows in their pictures' colours, as torch cuts them; the sentences count what torch counts."""
+    x, k = explorer.input(), explorer.k
+    count, one = x.numel(), x.numel() // 4
+    owners = torch.arange(4).reshape(4, 1, 1, 1).expand(x.shape)
+    drawn = lambda rows: [" ".join(map(str, row)) for row in rows]  # noqa: E731
+    assert seen["pictures"] == drawn(owners.flatten(1).tolist())
+    rows = [part.tolist() for part in owners.reshape(-1).split(k)]
+    assert seen["rows"] == drawn(rows), explorer.settings
+    mixed = [row for row, held in enumerate(rows) if len(set(held)) > 1]
+    assert seen["mixed"] == list(map(str, mixed))
+    assert [seen["planes"], seen["memory"], seen["output"]] == [[None] * 3, None, None]
+    x_name = "x.permute(0, 2, 3, 1)" if permuted(explorer) else "x"
+    flat, title = seen["titles"]
+    assert flat == f"{x_name}.flatten(1) {(4, one)}: one row for each picture, whatever its size"
+    *judged, pointed = seen["notes"]
+    if count % k:
+        left = f"{counted(count // k, 'whole row')} and {count % k} left over"
+        assert title == f"{x_name}.view(-1, {k}): no output, {left}"
+        assert judged == []
+        assert seen["numbers"].endswith(f" = {count / k:.2f} ✗") or abs(count / k * 100 % 1 - 0.5) < 1e-6
+    else:
+        call = f"{x_name}.{'reshape' if expected is None else 'view'}(-1, {k}) {(count // k, k)}"
+        assert title == call + (": a copy, as view is refused" if expected is None else "")
+        assert len(judged) == 1
+        said = judged[0].removeprefix("With reshape: ")
+        assert (said != judged[0]) == (expected is None)
+        assert said == judgement(len(rows), len(mixed), k, one)
+        assert seen["numbers"].endswith(f" = {count // k}")
+    formula = seen["numbers"].removeprefix("= ").replace("·", "*").split(" = ")[:-1]
+    assert {eval(part) for part in formula} == {count / k}
+    assert seen["strides"].startswith(
+        f"one picture has {explorer.channels}·{explorer.height}·{explorer.width} = {one} "
+    )
+    row = int(re.match(r"Row (\d+) holds ", pointed).group(1))
+    held = {int(n): int(some) for some, n in re.findall(r"(\d+)(?: numbers?)? of picture (\d)", pointed)}
+    assert held == {picture: rows[row].count(picture) for picture in rows[row]}
+
+
+def counted(count, word):
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def judgement(rows, mixed, k, one):
+    if k == one:
+        return "✓ One row for each picture."
+    if not mixed:
+        return f"✗ {rows} rows for 4 pictures: each picture is cut into {one // k}. No error."
+    if rows == 1:
+        return "✗ 1 row for 4 pictures, and it mixes them all. No error."
+    which = "each mixes" if mixed == rows else f"{mixed} of them {'mixes' if mixed == 1 else 'mix'}"
+    return f"✗ {rows} rows for 4 pictures, and {which} pictures. No error."
+
+
+def hold_all(page, explorer, settings):
+    """Draw every setting and hold it against torch."""
+    for part in in_parts(settings):
+        for setting, seen in zip(part, read(page, part, SEEN), strict=True):
+            for name, value in setting.items():
+                setattr(explorer, name, value)
+            hold(seen, explorer)
+
+
+def test_every_volume_is_drawn_as_torch_lays_it_out(stand):
+    explorer = FlattenExplorer()
+    page = stand(explorer)
+    hold_all(page, explorer, SINGLE)
+    assert page.problems == []
+
+
+def test_every_batch_is_cut_into_rows_as_torch_cuts_it(stand):
+    explorer = FlattenExplorer(batch=True)
+    page = stand(explorer)
+    hold_all(page, explorer, BATCHES)
+    assert len(SINGLE) + len(BATCHES) == 3 * 4 * 5 * 2 * (60 + 1)
+    assert page.problems == []
+
+
+def test_a_cell_lights_its_place_in_memory_and_in_the_new_row_and_they_light_it(stand):
+    explorer = FlattenExplorer(memory="permuted")
+    page = stand(explorer)
+    x = explorer.input()
+    order = x.reshape(-1).int().tolist()
+    for c, h, w in itertools.islice(itertools.product(range(2), range(3), range(4)), 0, None, 5):
+        place = int(x[h, w, c])
+        same = {
+            f"plane-{c}": {(h, w)},
+            f"plane-{1 - c}": set(),
+            "memory": {(0, place)},
+            "output": {(0, order.index(place))},
+        }
+        for grid in (f"plane-{c}", "memory", "output"):
+            cell(page, grid, *next(iter(same[grid]))).hover()
+            assert {name: lit(page, name) for name in same} == same
+            hold(read(page, [{}], SEEN)[0], explorer)
+            assert (
+                f"x[{c}, {h}, {w}] lies at place {place} " in page.locator(".cs-note:visible").text_content()
+            )
+
+
+def test_a_number_of_a_batch_lights_in_both_ways_of_cutting_and_its_row_is_counted(stand):
+    explorer = FlattenExplorer(batch=True, k=16)
+    page = stand(explorer)
+    for number in (0, 15, 16, 23, 24, 47, 48, 95):
+        pictures, rows = divmod(number, 24), divmod(number, 16)
+        for grid, place in (("pictures", pictures), ("rows", rows)):
+            cell(page, grid, *place).hover()
+            assert (lit(page, "pictures"), lit(page, "rows")) == ({pictures}, {rows})
+            hold(read(page, [{}], SEEN)[0], explorer)
+    cell(page, "rows", 1, 8).hover()
+    said = page.locator(".cs-note:visible").all_text_contents()
+    assert said == [
+        "✗ 6 rows for 4 pictures, and 2 of them mix pictures. No error.",
+        "Row 1 holds 8 numbers of picture 0 and 8 of picture 1.",
+    ]
+
+
+def place_of(page):
+    """The number of the cell that is lit in memory."""
+    return int(page.locator('[data-grid="memory"].cs-lit').text_content())
+
+
+@pytest.mark.parametrize(
+    ("memory", "visited"), [("contiguous", [19, 20, 21, 22, 23, 0]), ("permuted", [7, 19, 8, 20, 9, 21])]
+)
+def test_playing_goes_along_memory_or_in_reading_order_and_stops_at_a_key(stand, memory, visited):
+    page = stand(FlattenExplorer(memory=memory))
+    page.clock.install()
+    cell(page, "plane-1", 1, 2).click()
+    page.mouse.move(2, 2)
+    page.get_by_role("button", name="Play").click()
+    seen = []
+    for _ in visited:
+        page.clock.run_for(600)
+        seen.append(place_of(page))
+    assert seen == visited
+    page.locator(".cs-figure").press("ArrowUp")
+    stopped = place_of(page)
+    page.clock.run_for(3000)
+    assert place_of(page) == stopped
+    page.locator(".cs-figure").press("Space")
+    assert page.get_by_role("button", name="Pause").is_visible()
+
+
+def test_the_keys_walk_through_the_planes_as_they_stand_side_by_side(stand):
+    page = stand(FlattenExplorer())
+    visited = []
+    for key in (
+        "ArrowRight",
+        "ArrowRight",
+        "ArrowDown",
+        "ArrowDown",
+        "Escape",
+        *["ArrowLeft"] * 3,
+        "ArrowUp",
+        "ArrowUp",
+    ):
+        page.locator(".cs-figure").press(key)
+        visited.append(place_of(page))
+    assert visited == [19, 19, 23, 23, 18, 17, 16, 7, 3, 3]
+
+
+def test_the_keys_walk_along_and_down_the_rows_of_a_batch(stand):
+    page = stand(FlattenExplorer(batch=True, k=18))
+    visited = []
+    for key in ("ArrowUp", "ArrowUp", "ArrowLeft", "ArrowDown", "Escape"):
+        page.locator(".cs-figure").press(key)
+        visited.append(*lit(page, "rows"))
+    assert visited == [(0, 6), (0, 6), (0, 5), (1, 5), (1, 6)]
+
+
+def test_a_cell_that_was_pinned_stays_in_a_volume_that_becomes_smaller(stand):
+    explorer = FlattenExplorer(channels=3, height=4, width=5)
+    page = stand(explorer)
+    cell(page, "plane-2", 3, 4).click()
+    hold_all(page, explorer, SINGLE[::-7])
+    cell(page, "memory", 0, 0).click()
+    hold_all(page, explorer, SINGLE[::-11])
+
+
+def test_a_row_too_long_for_the_page_breaks_after_whole_channels(stand):
+    page = stand(FlattenExplorer(channels=3, height=4, width=5), viewport={"width": 700, "height": 900})
+    tops = page.locator('[data-grid="memory"]').evaluate_all(
+        "(cells) => cells.map((cell) => cell.getBoundingClientRect().top)"
+    )
+    assert [tops.count(top) for top in sorted(set(tops))] == [20, 20, 20]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {},
+            "2 channels of 3 by 4, contiguous: one row of 24 numbers. x[1, 1, 2] lies at place 18 of memory.",
+        ),
+        (
+            {"batch": True, "k": 16},
+            "2 channels of 3 by 4, contiguous, batch of 4, rows of 16: ✗ 6 rows for 4 pictures, and 2 of them mix "
+            "pictures. No error. Row 1 holds 8 numbers of picture 0 and 8 of picture 1.",
+        ),
+        (
+            {"batch": True, "k": 23},
+            "2 channels of 3 by 4, contiguous, batch of 4, rows of 23: view is refused. 96 numbers do not fill whole "
+            "rows of 23: 96 = 4·23 + 4. Smallest change that works: k 24 = C·H·W, one row for each picture. "
+            "Row 1 holds 1 number of picture 0 and 22 of picture 1.",
+        ),
+    ],
+)
+def test_a_screen_reader_is_told_the_setting_and_its_result(stand, settings, said):
+    page = stand(FlattenExplorer(**settings))
+    page.wait_for_function("() => document.querySelector('.cs-spoken').textContent")
+    assert page.locator("[aria-live]").text_content() == said
+
+
+@pytest.mark.parametrize("memory", ["Permuted", "", 0, None, "channels_last"])
+def test_a_memory_that_is_not_there_is_refused_with_those_that_are(memory):
+    with pytest.raises(ValueError, match="memory is one of 'contiguous', 'permuted'; got "):
+        FlattenExplorer(memory=memory)
+
+
+def test_the_input_shares_memory_with_the_output_where_torch_does_not_refuse():
+    explorer = FlattenExplorer()
+    x = explorer.input()
+    assert explorer.layer()(x).data_ptr() == x.data_ptr()
+    explorer.memory = "permuted"
+    assert explorer.input().stride() == (4, 1, 12)
+    with pytest.raises(RuntimeError, match=r"Use .reshape\(...\) instead"):
+        explorer.output()
+
+
+def test_the_text_form_gives_the_shapes():
+    assert repr(FlattenExplorer()) == "FlattenExplorer: (2, 3, 4) → view(-1) → (24,)"
+    assert repr(FlattenExplorer(batch=True, k=16)) == "FlattenExplorer: (4, 2, 3, 4) → view(-1, 16) → (6, 16)"
+    assert (
+        repr(FlattenExplorer(memory="permuted"))
+        == "FlattenExplorer: (2, 3, 4) → permute(1, 2, 0) → (3, 4, 2) → view(-1) → no output"
+    )
