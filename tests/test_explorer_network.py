@@ -1,0 +1,599 @@
+"""NetworkExplorer: its Python, and every shape, count, sentence and class its JavaScript writes, held against torch."""
+
+import itertools
+import math
+import re
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pages import in_parts, read, sliders_of
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from helpers.arithmetic import ShapeError, conv_parameters, linear_parameters
+from helpers.explorers import NetworkExplorer
+from helpers.model import SimpleCNN
+
+SLIDERS = sliders_of(NetworkExplorer)
+LAYERS = ["input", "conv1 + ReLU", "pool", "flatten", "fc1 + ReLU", "fc2"]
+SPATIAL = ("image_size", "kernel_size", "stride", "padding", "pool_kernel_size", "pool_stride")
+LABELS = {slider.label: name for name, slider in SLIDERS.items()}
+
+SEEN = """({
+  titles: all(".cs-stage-title"),
+  shapes: all(".cs-stage-shape"),
+  state: [...document.querySelectorAll(".cs-stage")].map((stage) => stage.className),
+  drawn: [...document.querySelectorAll(".cs-block")].map((block) => block.getAttribute("visibility")),
+  misfit: all(".cs-misfit").join(),
+  details: [...document.querySelectorAll(".cs-detail")].map((detail) => [
+    detail.firstChild.textContent,
+    ...[...detail.querySelectorAll(".cs-line")].map((line) => line.lastChild.lastChild.textContent),
+  ]),
+  sums: all(".cs-shares .cs-sum"),
+  shares: [...document.querySelectorAll(".cs-share")].filter(visible).map((share) => Number(share.style.flexGrow)),
+  code: text(".cs-code code"),
+  problem: text(".cs-problem"),
+  remedy: text(".cs-remedy"),
+  torch: text(".cs-torch"),
+})""".replace(
+    "all(",
+    "((selector) => [...document.querySelectorAll(selector)].filter(visible).map((e) => e.textContent))(",
+)
+
+
+# The oracle: torch's own layers. Sides come from the "meta" device, which has shapes and no numbers.
+
+
+@cache
+def conv1_of(*settings):
+    return nn.Conv2d(1, 1, *settings, device="meta")
+
+
+@cache
+def side_after_conv1(size, *settings):
+    return side_left(conv1_of(*settings), size)
+
+
+@cache
+def side_after_pool(size, *settings):
+    return side_left(nn.MaxPool2d(*settings), size)
+
+
+def side_left(layer, size):
+    """The side that a layer leaves of a square image, or None where torch refuses."""
+    try:
+        return layer(torch.empty(1, 1, size, size, device="meta")).shape[-1]
+    except RuntimeError:
+        return None
+
+
+def sides_of(image_size, kernel_size, stride, padding, pool_kernel_size, pool_stride):
+    conv = side_after_conv1(image_size, kernel_size, stride, padding)
+    return conv, conv and side_after_pool(conv, pool_kernel_size, pool_stride)
+
+
+def refusal(layer, shape):
+    """What a real layer says to a real tensor."""
+    with pytest.raises(RuntimeError) as caught:
+        layer(torch.empty(shape))
+    return str(caught.value)
+
+
+@cache
+def written_fc1(hidden_features):
+    return nn.utils.skip_init(nn.Linear, 4608, hidden_features)
+
+
+def steps_of_torch(values):
+    """The shapes up to the layer that breaks, and torch's message there (or None)."""
+    size, kernel_size, stride, padding, pool_kernel_size, pool_stride = (values[name] for name in SPATIAL)
+    channels, hidden = values["conv_channels"], values["hidden_features"]
+    shapes = [(4, values["in_channels"], size, size)]
+    conv, pool = sides_of(size, kernel_size, stride, padding, pool_kernel_size, pool_stride)
+    if conv is None:
+        conv1 = nn.Conv2d(values["in_channels"], channels, kernel_size, stride, padding)
+        return shapes, refusal(conv1, shapes[-1])
+    shapes.append((4, channels, conv, conv))
+    if pool is None:
+        return shapes, refusal(nn.MaxPool2d(pool_kernel_size, pool_stride), shapes[-1])
+    shapes += [(4, channels, pool, pool), (4, channels * pool**2)]
+    if shapes[-1][1] != 4608 and not values["compute_fc1"]:
+        return shapes, refusal(written_fc1(hidden), shapes[-1])
+    return [*shapes, (4, hidden), (4, values["classes"])], None
+
+
+def features_of(settings):
+    """How many numbers reach fc1, for (*SPATIAL, channels); None where conv1 or pool have nothing to work on."""
+    pool = sides_of(*settings[:6])[1]
+    return pool and settings[6] * pool**2
+
+
+CHANGEABLE = (*SPATIAL, "conv_channels")
+
+
+def nearest_changes(settings, works):
+    """Slider by slider, the nearest value that alone makes it work, by trying all of them."""
+    found = {}
+    for place, name in enumerate(CHANGEABLE):
+        slider, now = SLIDERS[name], settings[place]
+        before, after = settings[:place], settings[place + 1 :]
+        values = range(slider.low, slider.high + 1)
+        fitting = [n for n in values if works(features_of((*before, n, *after)))]
+        if fitting:
+            found[name] = min(fitting, key=lambda n, now=now: (abs(n - now), n))
+    return found
+
+
+@cache
+def evaluated(text):
+    return eval(text.replace("·", "*").replace("−", "-").replace("⌊", "math.floor(").replace("⌋", ")"))
+
+
+def numbers_of(line):
+    """The sides of `a = b = c`, each as a number."""
+    return [evaluated(part.replace(",", "")) for part in line.split(" = ")]
+
+
+def hold(seen, explorer):
+    """Assert that all that was read from the page is what torch says of the explorer's present setting."""
+    values = explorer.settings
+    shapes, message = steps_of_torch(values)
+    broken = len(shapes) if message else None
+    written = [str(shape) for shape in shapes] + (["no output"] if message else [])
+    assert seen["shapes"] == written + [""] * (6 - len(written))
+    assert seen["titles"] == [
+        f"{name.split()[0]} ✗" if index == broken else name for index, name in enumerate(LAYERS)
+    ]
+    assert ["cs-broken" in state for state in seen["state"]] == [index == broken for index in range(6)]
+    missing = [broken is not None and index > broken for index in range(6)]
+    assert ["cs-missing" in state for state in seen["state"]] == missing
+    assert seen["drawn"] == ["visible"] * len(shapes) + ["hidden"] * (6 - len(shapes))
+    hold_arithmetic(seen["details"], values, shapes, broken)
+    if message:
+        hold_refusal(seen, values, shapes, message)
+    else:
+        assert seen["problem"] is seen["remedy"] is seen["torch"] is None
+        assert seen["misfit"] == ""
+        hold_budget(seen, values, shapes)
+
+
+def parameters_of(values, inputs):
+    """Of conv1, fc1 and fc2, by helpers.arithmetic; real layers are counted further below."""
+    hidden, classes = values["hidden_features"], values["classes"]
+    convolution = conv_parameters(values["in_channels"], values["conv_channels"], values["kernel_size"])
+    return [convolution, linear_parameters(inputs, hidden), linear_parameters(hidden, classes)]
+
+
+def macs_of(values, shapes):
+    """Multiply-adds for one image: one for each weight at each place where it is laid."""
+    conv1 = math.prod(shapes[1][1:]) * values["in_channels"] * values["kernel_size"] ** 2
+    return [conv1, *(shapes[n - 1][1] * shapes[n][1] for n in (4, 5) if n < len(shapes))]
+
+
+def hold_arithmetic(details, values, shapes, broken):
+    """Each layer's three lines: what stands between the equals signs is equal, and ends in torch's number."""
+    for index, (title, size, parameters, macs) in enumerate(details):
+        before = f"{shapes[index - 1]} → " if 0 < index <= len(shapes) else ""
+        after = shapes[index] if index < len(shapes) else "no output"
+        assert title == f"{LAYERS[index]}: {before}{after}"
+        if broken is not None and index > broken:
+            assert size == parameters == macs == ""
+        elif index == broken:
+            assert size.endswith(" ✗")
+            assert macs == ""
+    if broken != 1:
+        sides = numbers_of(details[1][1])
+        assert sides == [shapes[1][2]] * 3
+        assert numbers_of(details[1][3]) == [macs_of(values, shapes)[0]] * 2
+    else:
+        first, second, third = numbers_of(details[1][1].removesuffix(" ✗"))
+        assert first == second == third < 1
+    if len(shapes) > 2:
+        assert numbers_of(details[2][1]) == [shapes[2][2]] * 3
+        assert numbers_of(details[3][1]) == [shapes[3][1]] * 2
+    elif broken == 2:
+        first, second, third = numbers_of(details[2][1].removesuffix(" ✗"))
+        assert first == second == third < 1
+    inputs = shapes[3][1] if len(shapes) > 3 and values["compute_fc1"] else 4608
+    conv1, fc1, fc2 = parameters_of(values, inputs)
+    assert numbers_of(details[1][2]) == [conv1] * 2
+    hidden, classes = values["hidden_features"], values["classes"]
+    if len(shapes) > 3:
+        matrices = f"(4 × {shapes[3][1]}) · ({inputs} × {hidden})"
+        assert details[4][1] == (f"{matrices} ✗" if broken == 4 else f"{matrices} = (4 × {hidden})")
+        assert numbers_of(details[4][2]) == [fc1] * 2
+    if broken is None:
+        assert details[5][1] == f"(4 × {hidden}) · ({hidden} × {classes}) = (4 × {classes})"
+        assert numbers_of(details[5][2]) == [fc2] * 2
+        assert [numbers_of(details[n][3]) for n in (4, 5)] == [[n] * 2 for n in macs_of(values, shapes)[1:]]
+
+
+def hold_budget(seen, values, shapes):
+    counts = [parameters_of(values, shapes[3][1]), macs_of(values, shapes)]
+    wanted = [
+        f"{sum(parts):,} {name} = conv1 {parts[0]:,} + fc1 {parts[1]:,} + fc2 {parts[2]:,}"
+        for parts, name in zip(counts, ("parameters", "multiply-adds per image"), strict=True)
+    ]
+    assert seen["sums"] == wanted
+    shares = [100 * part / sum(parts) for parts in counts for part in parts]
+    assert seen["shares"] == pytest.approx([min(share, 99.9) for share in shares], rel=1e-4)
+
+
+def hold_refusal(seen, values, shapes, message):
+    """Why the chain breaks, torch's message word for word, and every smallest change of one slider that mends it."""
+    assert seen["torch"] == f"PyTorch says: RuntimeError: {message}"
+    assert seen["sums"] == []
+    how, offers = seen["remedy"].split(": ")
+    offers = offers.split(" · or ")
+    hidden, settings = values["hidden_features"], tuple(values[name] for name in CHANGEABLE)
+    features = features_of(settings)
+    if features:
+        assert (
+            seen["problem"] == f"fc1: {features} numbers arrive for each image, and fc1 is written for 4608."
+        )
+        assert seen["misfit"] == f"{features} arrive,\n4608 wanted"
+        assert offers.pop(0) == f"nn.Linear({features}, {hidden})"
+        assert how == "Smallest change that works"
+        works = lambda features: features == 4608  # noqa: E731
+    else:
+        assert how == (
+            "Smallest change that works"
+            if values["compute_fc1"]
+            else "Smallest change that takes it on to fc1"
+        )
+        works = bool
+        assert seen["problem"].split(":")[0] == ("conv1", "pool")[len(shapes) - 1]
+        hold_against_simple_cnn(seen["problem"], dict(map(change, offers)), values)
+    assert dict(map(change, offers)) == nearest_changes(settings, works)
+    assert features or offers
+
+
+def change(offer):
+    label, value = offer.rsplit(" ", 1)
+    return LABELS[label], int(value)
+
+
+def hold_against_simple_cnn(problem, offers, values):
+    """SimpleCNN refuses the same, and what it offers is offered here too, where it is enough for the whole chain."""
+    with pytest.raises(ShapeError) as caught:
+        SimpleCNN(**{name: value for name, value in values.items() if name in SLIDERS})
+    layer, why = caught.value.problem.split(": ", 1)
+    assert problem.startswith(f"{layer}: ")
+    if layer == "conv1":
+        assert problem == f"conv1: {why}"
+    else:
+        left = side_after_conv1(*(values[name] for name in SPATIAL[:4]))
+        assert problem == (
+            f"pool: The window ({values['pool_kernel_size']}) is larger than what conv1 leaves ({left}): "
+            "there is no place to put it."
+        )
+    for name, value in caught.value.fixes.items():
+        slider, changed = SLIDERS[name], values | {name: value}
+        if slider.low <= value <= slider.high and features_of([changed[name] for name in CHANGEABLE]):
+            assert offers[name] == value
+
+
+def moved(explorer, values):
+    for name, value in values.items():
+        if getattr(explorer, name) != value:
+            setattr(explorer, name, value)
+    return explorer
+
+
+@cache
+def all_spatial_settings():
+    """Every image size, kernel, stride and padding, and every side of conv1 with every pool.
+
+    The other sliders go through all their values beside them, one of them at each step.
+    """
+    ranges = {name: range(slider.low, slider.high + 1) for name, slider in SLIDERS.items()}
+    pools = list(itertools.product(*(ranges[name] for name in SPATIAL[4:])))
+    spatial = list(itertools.product(*(ranges[name] for name in SPATIAL[:4])))
+    by_side = {}
+    for values in spatial:
+        by_side.setdefault(side_after_conv1(*values), []).append(values)
+    spatial += [values[-1] for values in by_side.values() for _ in range(len(pools) - len(values))]
+    pools = {side: itertools.cycle(pools) for side in by_side}
+    others = {name: itertools.cycle(values) for name, values in ranges.items() if name not in SPATIAL}
+    others["compute_fc1"] = itertools.cycle([True, True, False])
+    now = {name: next(values) for name, values in others.items()}
+    settings = []
+    for values, name in zip(spatial, itertools.cycle(others)):
+        now[name] = next(others[name])
+        pool = next(pools[side_after_conv1(*values)])
+        settings.append(dict(zip(SPATIAL, (*values, *pool), strict=True)) | now)
+    return settings
+
+
+# Moves the sliders of a setting without a word, and lets the last one call for the drawing: one for each setting.
+DRAW_ONCE = """() => {
+  const values = {};
+  for (const [name, slider] of Object.entries(window.sliders)) {
+    const get = slider.get;
+    slider.get = (trait) => (trait === "value" && name in values ? values[name] : get(trait));
+  }
+  window.move = (name, value) => {
+    values[name] = value;
+    if (name === "compute_fc1") window.sliders[name].set("value", value);
+  };
+}"""
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_every_spatial_setting_is_drawn_as_torch_computes_it(stand, part):
+    sweep = all_spatial_settings()
+    explorer = NetworkExplorer()
+    page = stand(explorer)
+    page.evaluate(DRAW_ONCE)
+    for settings in in_parts(sweep[len(sweep) * part // 4 : len(sweep) * (part + 1) // 4]):
+        for values, seen in zip(settings, read(page, settings, SEEN), strict=True):
+            hold(seen, moved(explorer, values))
+    assert page.problems == []
+
+
+def test_the_sweep_goes_through_every_value_and_every_pool():
+    sweep = all_spatial_settings()
+    for name, slider in SLIDERS.items():
+        assert {values[name] for values in sweep} == set(range(slider.low, slider.high + 1)), name
+    assert len({tuple(values[name] for name in SPATIAL[:4]) for values in sweep}) == 64 * 7 * 4 * 4
+    pools = {
+        (side_after_conv1(*(v[name] for name in SPATIAL[:4])), v["pool_kernel_size"], v["pool_stride"])
+        for v in sweep
+    }
+    assert len(pools) == 71 * 4 * 4  # the sides 1 to 70, and none
+
+
+ANY = st.fixed_dictionaries(
+    {name: st.integers(slider.low, slider.high) for name, slider in SLIDERS.items()}
+    | {"compute_fc1": st.booleans()}
+)
+NEAR_4608 = st.fixed_dictionaries(
+    {"image_size": st.integers(22, 36), "padding": st.integers(0, 3), "kernel_size": st.integers(1, 7)}
+).map(lambda some: NetworkExplorer(compute_fc1=False).settings | some)
+
+
+@given(st.lists(ANY | NEAR_4608, min_size=1, max_size=60))
+@hypothesis_settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+def test_any_setting_is_drawn_as_torch_computes_it(one_page, some):
+    explorer, page = one_page
+    for values, seen in zip(some, read(page, some, SEEN), strict=True):
+        hold(seen, moved(explorer, values))
+
+
+@pytest.fixture
+def one_page(stand):
+    explorer = NetworkExplorer()
+    return explorer, stand(explorer)
+
+
+def some_small():
+    """A few settings of the sweep, with fewer weights, so that real tensors are made in no time."""
+    some = [*all_spatial_settings()[::107], NetworkExplorer(48, compute_fc1=False).settings]
+    return [v | {"conv_channels": min(v["conv_channels"], 6), "hidden_features": 3} for v in some]
+
+
+def test_layer_and_output_are_what_is_drawn_or_raise_torchs_own_message(one_page):
+    explorer, page = one_page
+    kinds = set()
+    some = some_small()
+    for values, seen in zip(some, read(page, some, SEEN), strict=True):
+        moved(explorer, values)
+        if seen["torch"]:
+            with pytest.raises(RuntimeError) as caught:
+                explorer.output()
+            assert seen["torch"] == f"PyTorch says: RuntimeError: {caught.value}"
+            kinds.add(str(caught.value).split()[0])
+            continue
+        layer = explorer.layer()
+        assert isinstance(layer, SimpleCNN)
+        assert tuple(explorer.output().shape) == (4, values["classes"])
+        assert torch.equal(explorer.output(), layer(explorer.input()))
+        counts = [sum(p.numel() for p in part.parameters()) for part in (layer.conv1, layer.fc1, layer.fc2)]
+        assert sum(counts) == sum(p.numel() for p in layer.parameters())
+        assert seen["sums"][0].startswith(f"{sum(counts):,} parameters")
+        with FlopCounterMode(display=False) as counter:
+            layer(explorer.input())
+        macs = counter.get_total_flops() // 2 // 4  # two operations each, four images
+        assert seen["sums"][1].startswith(f"{macs:,} multiply-adds")
+    assert kinds == {"Calculated", "Given", "mat1"}
+
+
+def test_the_class_runs_as_it_stands_and_is_the_same_network(one_page):
+    explorer, page = one_page
+    some = some_small()
+    for values, seen in zip(some, read(page, some, SEEN), strict=True):
+        moved(explorer, values)
+        names = {}
+        exec(seen["code"], names)
+        model = names["SimpleCNN"]()
+        shapes, message = steps_of_torch(values)
+        of_a_batch = [str(("N", *shape[1:])).replace("'", "") for shape in shapes]
+        arrows = [f"# {one} -> {other}" for one, other in itertools.pairwise(of_a_batch)]
+        if message:
+            arrows.append(f"# {of_a_batch[-1]} -> RuntimeError")
+            with pytest.raises(RuntimeError, match=re.escape(message)):
+                model(explorer.input())
+        else:
+            ours = explorer.layer()
+            model.load_state_dict(ours.state_dict())
+            assert torch.equal(model(explorer.input()), ours(explorer.input()))
+        assert re.findall("#.*", seen["code"]) == arrows
+
+
+def test_the_weights_are_those_of_seed_0_and_the_random_state_stays():
+    explorer = NetworkExplorer(image_size=9, kernel_size=2)
+    before = torch.random.get_rng_state()
+    output = explorer.output()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(0)
+    assert torch.equal(SimpleCNN(image_size=9, kernel_size=2)(explorer.input()), output)
+    assert torch.equal(explorer.input(), explorer.input())
+    assert explorer.input().shape == (4, 3, 9, 9)
+
+
+def test_the_arguments_are_simple_cnns_with_its_defaults():
+    import inspect
+
+    ours = inspect.signature(NetworkExplorer).parameters
+    theirs = inspect.signature(SimpleCNN).parameters
+    assert [(p.name, p.default) for p in ours.values()] == [
+        *((p.name, p.default) for p in theirs.values()),
+        ("compute_fc1", True),
+    ]
+    assert NetworkExplorer(compute_fc1=False).layer().fc1.in_features == 4608
+
+
+def test_a_written_fc1_breaks_in_torchs_words_and_the_number_to_write_stands_beside_it():
+    explorer = NetworkExplorer(48, compute_fc1=False)
+    assert explorer.layer().fc1.in_features == 4608
+    with pytest.raises(RuntimeError) as caught:
+        explorer.output()
+    assert str(caught.value) == "mat1 and mat2 shapes cannot be multiplied (4x10368 and 4608x64)"
+
+
+def points(page, column):
+    """The corners of a block's faces, [(x, y), …] of all of them."""
+    texts = (
+        page.locator(".cs-stage")
+        .nth(column)
+        .locator("polygon")
+        .evaluate_all("(faces) => faces.map((face) => face.getAttribute('points'))")
+    )
+    return [tuple(map(float, pair.split(","))) for text in texts if text for pair in text.split()]
+
+
+def test_the_blocks_are_to_scale(stand):
+    page = stand(NetworkExplorer(image_size=16))
+    heights = lambda: [max(y for _, y in points(page, n)) - 1 for n in range(6)]  # noqa: E731
+    before = heights()
+    assert before[0] == before[1] == pytest.approx(2 * before[2], abs=0.2)
+    page.evaluate("() => { window.move('image_size', 48); window.move('conv_channels', 36); }")
+    after = heights()
+    assert [b / a for a, b in zip(before[:3], after[:3], strict=True)] == pytest.approx([3] * 3, abs=0.02)
+    # 18·8·8 → 36·24·24 is 18 times as many; 10 times as many is the height between 10 and 100 hidden features.
+    page.evaluate("() => window.move('hidden_features', 100)")
+    notch = heights()[4] - after[5]
+    assert after[3] - before[3] == pytest.approx(notch * math.log10(18), abs=0.3)
+    front = lambda: max(x for x, _ in points(page, 1)[-4:]) - 1  # noqa: E731
+    wide = front()
+    page.evaluate("() => window.move('conv_channels', 9)")
+    assert wide == pytest.approx(4 * front(), abs=0.3)
+
+
+def shown(page):
+    """The layer that is pointed at: the one column lit, and the one arithmetic visible."""
+    lit = page.locator(".cs-stage.cs-lit .cs-stage-title").all_text_contents()
+    detail = page.locator(".cs-detail:not(.cs-away) .cs-detail-title").all_text_contents()
+    assert len(lit) == len(detail) == 1
+    assert detail[0].startswith(lit[0].split()[0])
+    return lit[0].split()[0]
+
+
+def test_hover_shows_a_layer_click_pins_it_and_escape_lets_go(stand):
+    page = stand(NetworkExplorer())
+    stage = page.locator(".cs-stage")
+    assert shown(page) == "conv1"
+    for column, name in enumerate(("input", "conv1", "pool", "flatten", "fc1", "fc2")):
+        stage.nth(column).hover()
+        assert shown(page) == name
+    page.mouse.move(2, 2)
+    assert shown(page) == "conv1"
+    stage.nth(3).click()
+    page.mouse.move(2, 2)
+    assert shown(page) == "flatten"
+    page.locator(".cs-chain").press("ArrowRight")
+    assert shown(page) == "fc1"
+    page.locator(".cs-chain").press("Escape")
+    assert shown(page) == "conv1"
+    page.locator(".cs-chain").press("ArrowLeft")
+    page.locator(".cs-chain").press("ArrowLeft")
+    assert shown(page) == "fc2"
+
+
+def test_where_nothing_is_pinned_the_layer_that_breaks_is_shown(stand):
+    page = stand(NetworkExplorer(image_size=20, compute_fc1=False))
+    assert shown(page) == "fc1"
+    page.locator(".cs-chain").press("ArrowLeft")
+    assert shown(page) == "flatten"
+    page.evaluate("() => { window.move('image_size', 2); window.move('kernel_size', 7); }")
+    assert shown(page) == "flatten"
+    page.locator(".cs-chain").press("Escape")
+    assert shown(page) == "conv1"
+
+
+def test_playing_goes_through_the_layers(stand):
+    page = stand(NetworkExplorer())
+    page.clock.install()
+    page.get_by_role("button", name="Play").click()
+    visited = []
+    for _ in range(6):
+        page.clock.run_for(600)
+        visited.append(shown(page))
+    assert visited == ["pool", "flatten", "fc1", "fc2", "input", "conv1"]
+    page.locator(".cs-chain").press("ArrowDown")
+    page.clock.run_for(3000)
+    assert shown(page) == "pool"
+
+
+def test_the_class_opens_by_key_and_is_copied(stand):
+    page = stand(NetworkExplorer())
+    code = page.locator(".cs-class code")
+    assert not code.is_visible()
+    page.get_by_text("The class for these values").press("Space")
+    page.wait_for_function("() => document.querySelector('.cs-class').open")
+    assert page.get_by_role("button", name="Play").is_visible()  # Space did not start it
+    assert code.is_visible()
+    assert page.get_by_label("Copy the code").is_visible()
+
+
+def test_a_screen_reader_is_told_every_shape_the_parameters_and_the_layer(stand):
+    page = stand(NetworkExplorer())
+    page.wait_for_function("() => document.querySelector('.cs-spoken').textContent")
+    assert page.locator("[aria-live]").text_content() == (
+        "input (4, 3, 32, 32), conv1 + ReLU (4, 18, 32, 32), pool (4, 18, 16, 16), flatten (4, 4608), "
+        "fc1 + ReLU (4, 64), fc2 (4, 10). 296,130 parameters. Pointed at: conv1 + ReLU. "
+        "size: ⌊(32 + 2·1 − 3) / 1⌋ + 1 = ⌊31⌋ + 1 = 32. parameters: 18·3·3·3 + 18 = 504. "
+        "multiply-adds: 18·32·32·3·3·3 = 497,664."
+    )
+    page = stand(NetworkExplorer(image_size=4, kernel_size=7))
+    page.wait_for_function("() => document.querySelector('.cs-spoken').textContent")
+    assert (
+        "Smallest change that works: padding 2 · or kernel 5 · or image size 6."
+        in page.locator("[aria-live]").text_content()
+    )
+
+
+def test_a_wrong_switch_is_refused():
+    explorer = NetworkExplorer()
+    with pytest.raises(TypeError, match=r"compute_fc1 is True or False; got 1\. Try compute_fc1=True\."):
+        explorer.compute_fc1 = 1
+    assert explorer.compute_fc1 is True
+
+
+def test_the_text_form_gives_every_shape():
+    assert repr(NetworkExplorer()) == (
+        "NetworkExplorer: (4, 3, 32, 32) → (4, 18, 32, 32) → (4, 18, 16, 16) → (4, 4608) → (4, 64) → (4, 10)"
+    )
+    assert repr(NetworkExplorer(4, kernel_size=7)) == "NetworkExplorer: (4, 3, 4, 4) → conv1 does not fit"
+    pooled_away = repr(NetworkExplorer(8, kernel_size=7, padding=0, pool_kernel_size=3))
+    assert pooled_away == "NetworkExplorer: (4, 3, 8, 8) → (4, 18, 2, 2) → pool does not fit"
+    assert repr(NetworkExplorer(48, compute_fc1=False)).endswith("→ (4, 10368) → fc1 wants 4608")
+
+
+def test_the_text_form_is_what_torch_computes_and_short():
+    explorer = NetworkExplorer()
+    for values in all_spatial_settings()[::37]:
+        text = repr(moved(explorer, values))
+        shapes, message = steps_of_torch(values)
+        assert text.startswith(f"NetworkExplorer: {' → '.join(map(str, shapes))}")
+        assert len(text) <= 110  # ipywidgets cuts there
+        assert bool(message) == (not text.endswith(")"))
