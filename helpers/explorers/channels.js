@@ -1,0 +1,363 @@
+// ChannelsExplorer: every filter lays one kernel on each input plane, and adds what they give to one output plane.
+
+const COLOURS = ["red", "green", "blue"];
+const LABEL = 70; // pixels for the filters' names, and for the bias and the total
+const TAIL = 102;
+const GAP = 12;
+const ADDEND = 20;
+
+const planeName = (channel, { in_channels }) => (in_channels === 3 ? COLOURS[channel] : `channel ${channel}`);
+const upTo = (count) => Array.from({ length: count }, (_, index) => index);
+const between = (least, most, value) => Math.max(least, Math.min(most, Math.floor(value)));
+
+/** What the weight's shape and the number of parameters are; `write(values)` fills the numbers in. */
+function makeCount() {
+  const ink = (name, text = "") => make("b", `cs-${name}-ink`, text);
+  const words = make("div", "cs-words", "weight (", ink("output", "filters"), ", ", ink("input", "input planes"), ", ");
+  words.append(ink("kernel", "kernel"), ", ", ink("kernel", "kernel"), ") and one bias a filter");
+  const parts = upTo(4).map((place) => [0, 1].map(() => ink(["output", "input", "kernel", "kernel"][place])));
+  const biases = ink("output");
+  const total = make("span");
+  const numbers = make("div", "cs-numbers cs-count", "weight (");
+  parts.forEach(([part], place) => numbers.append(part, place < 3 ? ", " : "): "));
+  parts.forEach(([, part], place) => numbers.append(part, place < 3 ? "·" : " + "));
+  numbers.append(biases, total);
+  return {
+    root: make("div", "cs-formula", words, numbers),
+    write({ in_channels, out_channels, kernel_size }) {
+      const shape = [out_channels, in_channels, kernel_size, kernel_size];
+      shape.forEach((value, place) => parts[place].forEach((part) => setText(part, value)));
+      setText(biases, out_channels);
+      setText(total, ` = ${plural(out_channels * (in_channels * kernel_size ** 2 + 1), "parameter")}`);
+    },
+  };
+}
+
+/** The panels' elements, empty, for as many planes and filters as the sliders reach. */
+function makeFigure(planes, filters) {
+  const inputs = upTo(planes).map((channel) => {
+    const title = make("div", "cs-title cs-input-ink");
+    const grid = makeGrid("input", { name: `input${channel}` });
+    const outline = make("div", "cs-window");
+    grid.root.append(outline);
+    return { channel, title, grid, outline, root: make("div", "cs-plane", title, grid.root) };
+  });
+  const pairs = upTo(filters).flatMap((filter) =>
+    upTo(planes).map((channel) => {
+      const grid = makeGrid("kernel", { name: `kernel${filter}-${channel}` });
+      const addend = make("div", "cs-addend");
+      return { filter, channel, grid, addend, root: make("div", "cs-pair", grid.root, addend) };
+    }),
+  );
+  const rows = upTo(filters).map((filter) => {
+    const name = make("div", "cs-row-name", make("b", "", `filter ${filter}`), make("span", "cs-small", `weight[${filter}]`));
+    const bias = make("span", "cs-bias");
+    Object.assign(bias.dataset, { grid: "bias", row: filter, column: 0 });
+    const total = make("b", "cs-output-ink");
+    const sum = make("div", "cs-addend", bias, total);
+    const grid = makeGrid("output", { name: `output${filter}` });
+    const out = make("div", "cs-out", make("div", "cs-small", `output[${filter}]`), grid.root);
+    return { filter, name, bias, total, tail: make("div", "cs-tail", make("div", "cs-small", "bias"), sum), grid, out };
+  });
+  const band = make("div", "cs-band");
+  const title = make("div", "cs-title");
+  const nothing = make("div", "cs-nothing", "∅");
+  const outputs = make("div", "cs-outputs", title, ...rows.map((row) => row.out), nothing);
+  const shape = make("b", "cs-input-ink");
+  const inputName = make("div", "cs-row-name", make("b", "cs-input-ink", "input"), shape);
+  const root = make("div", "cs-figure", band, inputName, ...inputs.map((input) => input.root));
+  root.append(...rows.map((row) => row.name), ...pairs.map((pair) => pair.root), ...rows.map((row) => row.tail), outputs);
+  root.setAttribute("aria-label", "The planes and filters. Arrow keys move the window, Space plays, Escape goes back.");
+  return { root, inputs, pairs, rows, band, title, nothing, inputName, shape };
+}
+
+/**
+ * How the panels stand in a page of this width, and how large their cells are: outputs at the rows' ends, or below all
+ * rows, or, on a phone, the planes on top of each other with the kernels of one filter. `longest` is the number of
+ * characters of the outputs' longest number.
+ */
+function layOut(width, { in_channels, out_channels, kernel_size }, { padded, out }, longest) {
+  const most = Math.max(padded, kernel_size); // an impossible kernel is drawn over its plane
+  const room = width - 4 - LABEL - TAIL - GAP * (in_channels + 1);
+  const kernelCell = between(18, 26, Math.min(360 / (out_channels * kernel_size), room / (in_channels * kernel_size)));
+  const line = between(15, 28, 460 / (out_channels * Math.max(out, 1)));
+  const outputCell = Math.max(line, Math.min(widthOf(longest), 30));
+  const outputWidth = Math.max(120, out * outputCell + 76);
+  const kernelHeight = kernel_size * kernelCell + ADDEND;
+  const withOutput = Math.max(kernelHeight, 2 * ADDEND, out * line);
+  const low = between(18, 36, (676 - out_channels * (withOutput + 8)) / most); // the whole picture on one screen
+  const fitting = (pixels, cells) => Math.min(low, Math.floor(pixels / cells));
+  const side = fitting(room - outputWidth - GAP, in_channels * most);
+  const below = fitting(room, in_channels * most);
+  const stacked = fitting(width - 4 - 2 * GAP - 60 - kernel_size * kernelCell, most);
+  const mode = side >= (width >= 900 ? 16 : 24) ? "side" : below >= 13 ? "below-outputs" : "stacked";
+  const inputCell = { side, "below-outputs": below, stacked }[mode];
+  const column = Math.max(most * inputCell, kernel_size * kernelCell, 72);
+  const columns = `${LABEL}px repeat(${in_channels}, ${column}px) ${TAIL}px`;
+  const template = { side: `${columns} ${outputWidth}px`, "below-outputs": columns, stacked: `${most * inputCell}px 1fr` };
+  const rowHeight = mode === "side" ? withOutput : Math.max(kernelHeight, 2 * ADDEND);
+  const planeHeight = most * inputCell + 24;
+  const beside = Math.max(1, Math.floor(width / (out * outputCell + 18)));
+  const outputHeight = 40 + Math.ceil(out_channels / beside) * (out ? out * line + 26 : 120);
+  const height = {
+    side: planeHeight + out_channels * (rowHeight + 8),
+    "below-outputs": planeHeight + out_channels * (rowHeight + 8) + outputHeight,
+    stacked: in_channels * (Math.max(planeHeight, kernelHeight) + 8) + 60 + outputHeight,
+  };
+  return { mode, inputCell, kernelCell, outputCell, line, template: template[mode], height: height[mode], most };
+}
+
+async function render({ model, el }) {
+  const planes = model.get("planes");
+  const biases = model.get("biases");
+  const sliders = await findSliders(model);
+
+  const formula = makeFormula();
+  const count = makeCount();
+  const code = makeCode();
+  const walker = makeWalker(() => {
+    const values = sliders.values();
+    const { out } = geometry(values);
+    return { rows: out, columns: out, grids: upTo(values.out_channels).map((filter) => `output${filter}`) };
+  });
+  const { player } = walker;
+  const hint = make("span", "cs-hint", "Hover or click a cell of any plane · arrow keys move · Space plays through all planes");
+  const figure = makeFigure(planes.length, biases.length);
+  const unread = make("span", "cs-unread");
+  const pointed = make("span");
+  const addition = make("span");
+  const answer = make("b", "cs-output-ink");
+  const equation = make("div", "cs-sum cs-equation", addition, answer);
+  const sums = planes.map(() => makeSum());
+  const arithmetic = make("div", "cs-arithmetic", equation, ...sums.map((sum) => sum.root));
+  const refusal = makeRefusal();
+  const note = make("div", "cs-note", unread, pointed);
+  const legend = make("div", "cs-below", note, arithmetic, ...refusal.parts);
+  const speaker = makeSpeaker();
+  const formulas = make("div", "cs-formulas", formula.root, count.root);
+  const root = make("div", "cs-explorer", formulas, code.root, make("div", "cs-toolbar", player.root, hint));
+  root.append(figure.root, legend, speaker.root);
+  el.append(root);
+
+  const space = watchWidth(root, draw);
+  const pointing = walker.watch(root, figure.root, draw);
+
+  /** What a cell's grid is: its kind, and which filter and plane it belongs to. */
+  function belonging({ grid, row }) {
+    const [, kind, first, second] = /^([a-z]+)(\d*)-?(\d*)$/.exec(grid);
+    if (kind === "bias") return { kind, filter: row };
+    return kind === "input" ? { kind, channel: Number(first) } : { kind, filter: Number(first), channel: Number(second) };
+  }
+
+  /** Pulled back into the picture when a slider has made it smaller: as the walker does it, for the keys go on there. */
+  function inPicture(cell, { in_channels, out_channels, kernel_size }, { padded, out }) {
+    const { kind, filter = 0, channel = 0 } = belonging(cell);
+    const most = { input: padded, kernel: kernel_size, output: out, bias: out_channels }[kind];
+    if (filter >= out_channels || channel >= in_channels) return { grid: "output0", row: 0, column: 0 };
+    if (Math.max(cell.row, cell.column) < most) return cell;
+    if (kind !== "output") return { grid: "output0", row: 0, column: 0 };
+    return { grid: cell.grid, row: Math.min(cell.row, out - 1), column: Math.min(cell.column, out - 1) };
+  }
+
+  function draw() {
+    const values = { dilation: 1, ...sliders.values() };
+    const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
+    const shape = geometry(values);
+    const { padded, out, read, dropped } = shape;
+    const weights = model.get("weights")[kernel_size - 1];
+    const inside = (index) => index >= padding && index < padding + size;
+    const pixel = planes.map(
+      (plane) => (row, column) => (inside(row) && inside(column) ? plane[row - padding][column - padding] : 0),
+    );
+    const filters = upTo(out_channels);
+    const channels = upTo(in_channels);
+    const planeSum = (filter, channel, place) => windowSum(pixel[channel], weights[filter][channel], place, values);
+    const total = (filter, place) =>
+      channels.reduce((sum, channel) => sum + planeSum(filter, channel, place), biases[filter]);
+    const results = filters.map((filter) =>
+      upTo(out).map((row) => upTo(out).map((column) => total(filter, { row, column }))),
+    );
+
+    const at = inPicture(pointing.at(), values, shape);
+    const here = belonging(at);
+    const window = out > 0 && here.kind === "output";
+    const chosen = here.filter ?? belonging(inPicture(pointing.pinned(), values, shape)).filter ?? 0;
+    const part = takingPart({ ...at, grid: here.kind }, values, out);
+
+    const width = space.width();
+    const numbers = results.flat(2);
+    const longest = Math.max(1, ...numbers.map((number) => written(number).length));
+    const page = layOut(width, values, shape, longest);
+    const { mode, inputCell, kernelCell, outputCell, line } = page;
+    const stacked = mode === "stacked";
+    setClass(root, width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
+    setClass(figure.root, `cs-figure cs-channels cs-${mode}`);
+    setStyle(figure.root, "grid-template-columns", page.template);
+    keepHeight(figure.root, page.height, width);
+    const put = (element, row, column) => setStyle(element, "grid-area", `${row} / ${column}`);
+
+    // The input planes, with the window of the output pointed at on all of them.
+    const colour = (channel) => (in_channels === 3 ? `cs-${COLOURS[channel]}` : "");
+    figure.inputs.forEach(({ channel, title, grid, outline, root: panel }) => {
+      show(panel, channel < in_channels);
+      if (channel >= in_channels) return;
+      put(panel, stacked ? channel + 2 : 1, stacked ? 1 : channel + 2);
+      setClass(panel, `cs-plane ${colour(channel)}`);
+      setText(title, planeName(channel, values));
+      grid.draw(padded, padded, inputCell, (element, row, column) => {
+        const value = pixel[channel](row, column);
+        const lit = out > 0 && (window || here.channel === channel) && part.input(row, column);
+        const laid = window && lit && inputCell >= ROOMY;
+        const times = laid ? weights[chosen][channel][part.tap(at.row, row)][part.tap(at.column, column)] : null;
+        setText(element, written(value));
+        setNote(element, laid ? `×${written(times)}` : "");
+        let name = inside(row) && inside(column) ? tint(value, 5) : "cs-pad";
+        if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
+        else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
+        if (lit && !window) name += " cs-lit"; // there the outline says it
+        return laid ? `${name} cs-noted` : name;
+      });
+      show(outline, !out || window);
+      setClass(outline, out ? "cs-window" : "cs-window cs-too-big");
+      setStyle(outline, "left", `${out ? at.column * stride * inputCell : 0}px`);
+      setStyle(outline, "top", `${out ? at.row * stride * inputCell : 0}px`);
+      setStyle(outline, "width", `${kernel_size * inputCell}px`);
+      setStyle(outline, "height", `${kernel_size * inputCell}px`);
+      setStyle(grid.root, "margin-bottom", `${(page.most - padded) * inputCell}px`);
+    });
+    put(figure.inputName, 1, stacked ? "1 / 2 / 3" : 1);
+    setText(figure.shape, `(${in_channels}, ${size}, ${size})`);
+
+    // One kernel for each filter and plane, and what it sums to at the window.
+    figure.pairs.forEach(({ filter, channel, grid, addend, root: panel }) => {
+      const visible = filter < out_channels && channel < in_channels && !(stacked && filter !== chosen);
+      show(panel, visible);
+      if (!visible) return;
+      put(panel, stacked ? channel + 2 : filter + 2, stacked ? 2 : channel + 2);
+      setClass(panel, filter === chosen ? "cs-pair" : "cs-pair cs-other");
+      const kernel = weights[filter][channel];
+      grid.draw(kernel_size, kernel_size, kernelCell, (element, row, column) => {
+        setText(element, written(kernel[row][column]));
+        const pointedAt = here.kind === "kernel" && at.grid === `kernel${filter}-${channel}` && part.kernel(row, column);
+        return tint(kernel[row][column], 2) + (pointedAt ? " cs-lit" : "");
+      });
+      setStyle(addend, "visibility", window ? "visible" : "hidden"); // its place is kept
+      if (!window) return;
+      const sum = planeSum(filter, channel, at);
+      setText(addend, channel ? `+ ${factor(sum)}` : written(sum));
+    });
+
+    // Each filter's name, bias and total, and its output plane.
+    const peak = Math.max(0, ...numbers.map(Math.abs));
+    figure.rows.forEach(({ filter, name, bias, total: sum, tail, grid, out: panel }) => {
+      const row = stacked ? in_channels + 2 : filter + 2;
+      const visible = filter < out_channels && !(stacked && filter !== chosen);
+      for (const element of [name, tail]) show(element, visible);
+      show(panel, filter < out_channels && out > 0);
+      if (filter >= out_channels) return;
+      put(name, row, 1);
+      put(tail, row, stacked ? 2 : in_channels + 2);
+      if (mode === "side") put(panel, row, in_channels + 3);
+      setClass(name, filter === chosen ? "cs-row-name" : "cs-row-name cs-other");
+      setClass(tail, filter === chosen ? "cs-tail" : "cs-tail cs-other");
+      setText(bias, `+ ${factor(biases[filter])}`);
+      setClass(bias, here.kind === "bias" && at.row === filter ? "cs-bias cs-lit" : "cs-bias");
+      setText(sum, window ? ` = ${written(results[filter][at.row][at.column])}` : "");
+      if (!out) return;
+      setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
+      squeeze(grid, outputCell, longest);
+      setStyle(grid.root, "--line", `${line}px`);
+      grid.draw(out, out, outputCell, (element, row, column) => {
+        const value = results[filter][row][column];
+        setText(element, written(value));
+        const lit = ["input", "output"].includes(here.kind) && part.output(row, column);
+        const mark = !lit ? "" : window && filter !== chosen ? " cs-also" : " cs-lit";
+        return tint(value, peak) + mark;
+      });
+    });
+    show(figure.band, !stacked);
+    setStyle(figure.band, "grid-area", `${chosen + 2} / 1 / ${chosen + 3} / -1`);
+    show(figure.nothing, !out);
+    player.enable(out > 0);
+    setText(figure.title, out ? `output (${out_channels}, ${out}, ${out})` : "no output");
+    setClass(figure.title, out ? "cs-title cs-output-ink" : "cs-title cs-wrong");
+    for (const element of [figure.title, figure.nothing])
+      setStyle(element, "grid-area", mode === "side" ? `${element === figure.title ? 1 : 2} / ${in_channels + 3}` : "auto");
+
+    formula.write(values, shape);
+    count.write(values);
+    const options = (stride > 1 ? `, stride=${stride}` : "") + (padding ? `, padding=${padding}` : "");
+    code.write(
+      `nn.Conv2d(${in_channels}, ${out_channels}, kernel_size=${kernel_size}${options})`,
+      `  # (${in_channels}, ${size}, ${size}) → ${out ? `(${out_channels}, ${out}, ${out})` : "RuntimeError"}`,
+    );
+
+    // Below the picture: the sums, or why there are none.
+    const reasons = out ? null : explain(values, shape, sliders.highest);
+    refusal.write(reasons);
+    const lost = out ? neverRead(values, shape) : "";
+    setText(unread, lost && `${lost} `);
+    setText(pointed, out ? roleOf(at, here, values, part, out) : "");
+    // Room for the longest sentence and the longest sums, whatever is pointed at.
+    const lines = (characters) => Math.ceil((characters * (width < 500 ? 9.6 : 8.5)) / width);
+    keepHeight(note, lines(lost.length + 72) * 21, width);
+    keepHeight(equation, lines(40 + 8 * in_channels) * 22.4, width);
+    show(arithmetic, out > 0);
+    setStyle(arithmetic, "visibility", window ? "visible" : "hidden");
+    const result = window ? results[chosen][at.row][at.column] : 0;
+    const place = `output[${chosen}, ${at.row}, ${at.column}]`;
+    const addends = window ? channels.map((channel) => planeSum(chosen, channel, at)) : [];
+    const added = addends.map((sum, index) => (index ? factor(sum) : written(sum))).join(" + ");
+    if (window) setText(addition, `${place} = ${added} + bias ${factor(biases[chosen])} = `);
+    if (window) setText(answer, written(result));
+    sums.forEach((sum, channel) => {
+      show(sum.root, channel < in_channels);
+      if (!window || channel >= in_channels) return;
+      setClass(sum.root, `cs-sum ${colour(channel)}`);
+      const factors = windowTerms(pixel[channel], weights[chosen][channel], at, values);
+      sum.write(planeName(channel, values), factors, addends[channel], width);
+      const longestLine = filters.map((filter) => `${weights[filter][channel].flat().map(factor)}`.length);
+      keepHeight(sum.root, lines(18 + 4 * factors.length + Math.max(...longestLine)) * 22.4, width);
+    });
+
+    if (player.playing()) return; // a screen reader would be given sentence after sentence
+    const setting =
+      `Input ${plural(in_channels, "plane")} of ${size} by ${size}, ${plural(out_channels, "filter")}, ` +
+      `kernel ${kernel_size}, stride ${stride}, padding ${padding}`;
+    const told = `Output plane ${chosen}, row ${at.row}, column ${at.column} is ${addends.join(" plus ")} plus bias ${biases[chosen]}: ${result}.`;
+    speaker.say(
+      reasons
+        ? `${setting}: no output. ${refusal.spoken()}`
+        : `${setting}: output ${plural(out_channels, "plane")} of ${out} by ${out}. ${lost} ${pointed.textContent} ${window ? told : ""}`
+            .replace(/ +/g, " ")
+            .trim(),
+    );
+  }
+
+  sliders.watch(draw);
+  draw();
+  return () => {
+    sliders.stop();
+    space.stop();
+    player.stop();
+    speaker.stop();
+  };
+}
+
+/** What the pointed-at input cell, weight or bias takes part in, in a sentence; an output's is its sum. */
+function roleOf(at, { kind, filter, channel }, values, part, out) {
+  const { out_channels, padding } = values;
+  if (kind === "bias") return `bias[${filter}] is added to ${plural(out * out, "number")}: all of output[${filter}].`;
+  if (kind === "kernel") {
+    const weight = `weight[${filter}, ${channel}, ${at.row}, ${at.column}]`;
+    return `${weight} multiplies ${plural(out * out, "cell")} of ${planeName(channel, values)}, one for each output.`;
+  }
+  if (kind === "output") return "";
+  const readers = upTo(out * out).filter((place) => part.output(Math.floor(place / out), place % out)).length;
+  const where = `Row ${at.row}, column ${at.column} of ${padding ? "padded " : ""}${planeName(channel, values)}`;
+  if (!readers) return `${where} is never read.`;
+  const each = out_channels > 1 ? `, ${readers} in each plane` : "";
+  return `${where} is read by ${plural(readers * out_channels, "output")}${each}.`;
+}
+
+export default { render };
