@@ -9,6 +9,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
+import numpy
 from ipywidgets import IntSlider
 from lab import chromium_browser, jupyterlab, opened, run_cell
 
@@ -19,6 +20,14 @@ PRESSES = 120
 LARGEST = {
     "ConvolutionExplorer(size=12, kernel_size=1, padding=3)": "padding",
     "ConvolutionExplorer(size=12, kernel_size=3, padding=3)": "dilation",
+    "ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=3, padding=1)": "padding",
+    "ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=5, padding=1)": "kernel_size",
+    "FilterExplorer(numpy.arange(64 * 64).reshape(64, 64) % 251 / 251, numpy.ones((5, 5)), padding=3)": "padding",
+    "PoolingExplorer(size=8, kernel_size=4, stride=1, padding=2)": "padding",
+    "PoolingExplorer(size=8, kernel_size=4, stride=1, padding=2, mode='avg')": "padding",
+    "FlattenExplorer(channels=3, height=4, width=5, memory='permuted')": "width",
+    "FlattenExplorer(channels=3, height=4, width=5, batch=True, k=2)": "k",
+    "NetworkExplorer(image_size=64, conv_channels=64, hidden_features=128)": "conv_channels",
 }
 
 TIME_KEYS = """async ([handle, picture, count, keys]) => {
@@ -68,7 +77,7 @@ def report(name, times):
 
 def press(page, code, control):
     """The times of keys that move one slider of the explorer that `code` makes."""
-    explorer = eval(code, vars(explorers))
+    explorer = eval(code, vars(explorers) | {"numpy": numpy})
     handles = [name for name, widget in explorer.sliders.items() if isinstance(widget, IntSlider)]
     handle = page.locator(".jp-OutputArea-output .noUi-handle").nth(handles.index(control))
     at_the_end = getattr(explorer, control) == explorer.sliders[control].max
@@ -86,7 +95,7 @@ def main():
         opened(browser, url, "one_cell.ipynb") as page,
     ):
         for code, control in LARGEST.items():
-            run_cell(page, f"from helpers.explorers import *\n{code}")
+            run_cell(page, f"import numpy\nfrom helpers.explorers import *\n{code}")
             page.locator(".cs-explorer").wait_for()
             report(f"{code} {control}", press(page, code, control))
             page.evaluate(KEEP_BUSY)

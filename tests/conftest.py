@@ -23,7 +23,8 @@ const model = (state) => {
 window.move = (name, value) => {
   const slider = window.sliders[name];
   const labels = slider.get("_options_labels");
-  const [trait, wanted] = labels ? ["index", labels.indexOf(String(value))] : ["value", value];
+  const named = (label) => label === String(value) || Number(label) === value; // 1e+12, as Python writes it
+  const [trait, wanted] = labels ? ["index", labels.findIndex(named)] : ["value", value];
   if (slider.get(trait) !== wanted) slider.set(trait, wanted);
 };
 window.mount = async ({ esm, css, state, sliders }) => {

@@ -7,9 +7,8 @@ import pytest
 from pages import ends
 
 from helpers import explorers
-from helpers.arithmetic import conv_output_size
 from helpers.data import load_shapes
-from helpers.explorers import ConvolutionExplorer, LiveText
+from helpers.explorers import ConvolutionExplorer
 from helpers.explorers.base import Slider
 from helpers.plots import COLOURS
 
@@ -59,6 +58,7 @@ def test_pointing_somewhere_else_does_not_move_what_is_below(stand, name, width)
     for grid in grids:
         cells = page.locator(f"[data-grid='{grid}']:visible")
         for place in {0, cells.count() - 1}:
+            page.mouse.move(2, 2)  # what is hovered may hide other cells
             cells.nth(place).hover()
             assert height() == before, grid
 
@@ -89,17 +89,16 @@ def other_value(control, value):
 
 
 @pytest.mark.parametrize("name", DRAWS_A_SETTING)
-def test_a_screen_reader_is_told_of_every_slider_that_moves(stand, name):
+def test_a_screen_reader_is_told_what_a_slider_changed(stand, name):
     explorer = made(name)
     page = stand(explorer)
-    spoken = set()
-    for control in explorer.sliders:
-        value = other_value(vars(type(explorer))[control], getattr(explorer, control))
-        page.evaluate("([name, value]) => window.move(name, value)", [control, value])
-        page.wait_for_timeout(450)  # it speaks once the picture is still
-        spoken.add(page.locator("[aria-live]").first.text_content())
-    assert "" not in spoken
-    assert len(spoken) == len(explorer.sliders)
+    told = "(before) => ![before, ''].includes(document.querySelector('[aria-live]').textContent)"
+    page.wait_for_function(told, arg="")
+    before = page.locator("[aria-live]").text_content()
+    control = next(iter(explorer.sliders))
+    value = other_value(vars(type(explorer))[control], getattr(explorer, control))
+    page.evaluate("([name, value]) => window.move(name, value)", [control, value])
+    page.wait_for_function(told, arg=before)
 
 
 @every_explorer
@@ -179,26 +178,3 @@ def test_the_pictures_and_the_figures_use_the_same_colours():
     css = ConvolutionExplorer().view._css
     for name in ("input", "kernel", "output", "padding", "negative"):
         assert f"--{name}: {COLOURS[name].lower()};" in css
-
-
-def test_live_text_follows_its_sliders_and_shows_a_shape_error_as_a_sentence():
-    text = LiveText(lambda size: f"<b>{conv_output_size(size, 3)}</b>", size=(1, 9, 7))
-    assert repr(text) == "LiveText: 5"
-    text.set(size=4)
-    assert text.text.value == "<b>2</b>"
-    text.set(size=2)
-    assert repr(text).startswith("LiveText: ✗ The kernel (3) is larger than the padded input")
-
-
-@pytest.mark.parametrize("limits", [3, (1, 2), (5, 1, 3), (1, 5, 9), (1, 5, 2.5), "137"])
-def test_live_text_says_what_limits_it_takes(limits):
-    with pytest.raises(ValueError, match=r"size takes \(lowest, highest, start\).* got"):
-        LiveText(str, size=limits)
-
-
-def test_live_text_moves_no_slider_if_one_of_them_cannot_be():
-    text = LiveText(lambda a, b: f"{a} {b}", a=(1, 5, 2), b=(1, 5, 3))
-    for values in ({"a": 3, "b": 9}, {"a": 3, "c": 1}):
-        with pytest.raises(ValueError, match=r"b takes|no slider 'c'; there are a, b"):
-            text.set(**values)
-        assert repr(text) == "LiveText: 2 3"

@@ -4,7 +4,12 @@ import re
 from contextlib import ExitStack
 
 import pytest
+import test_explorer_channels
 import test_explorer_convolution
+import test_explorer_filter
+import test_explorer_flatten
+import test_explorer_network
+import test_explorer_pooling
 import torch
 from ipywidgets import IntSlider
 from lab import ROOT, jupyterlab, opened, run_all, run_cell
@@ -13,7 +18,14 @@ from pages import read
 from helpers import explorers
 from helpers.explorers import ConvolutionExplorer
 
-EXPLORERS = {"ConvolutionExplorer": test_explorer_convolution}
+EXPLORERS = {
+    "ConvolutionExplorer": test_explorer_convolution,
+    "ChannelsExplorer": test_explorer_channels,
+    "FilterExplorer": test_explorer_filter,
+    "PoolingExplorer": test_explorer_pooling,
+    "FlattenExplorer": test_explorer_flatten,
+    "NetworkExplorer": test_explorer_network,
+}
 
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -170,4 +182,56 @@ def test_the_picture_follows_while_the_kernel_is_busy_and_python_hears_of_it_lat
         }"""
     )
     assert heard == "7"
+    assert page.problems == []
+
+
+def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_lies_over_it(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    page.evaluate(
+        """(source) => {
+          const notebook = jupyterapp.shell.currentWidget.content;
+          const place = notebook.model.sharedModel.cells.findIndex((cell) => cell.cell_type === "code");
+          notebook.model.sharedModel.cells[place].setSource(source);
+          notebook.activeCellIndex = place;
+          return jupyterapp.commands.execute("notebook:run-cell");
+        }""",
+        "import sys; sys.path.insert(0, '..')\n"
+        "from helpers.data import load_shapes\n"
+        "from helpers.explorers import TrainingExplorer\n"
+        "TrainingExplorer(*load_shapes(2000, 200), batch_size=64, epochs=10)",
+    )
+    curve = "[data-chart=loss] path[data-run]"
+    grown = "([curve, points]) => document.querySelector(curve)?.getAttribute('d').match(/[ML]/g)?.length > points"
+    train, stop = (page.get_by_role("button", name=name, exact=True) for name in ("Train", "Stop"))
+    train.click()
+    for points in (1, 5):
+        page.wait_for_function(grown, arg=[curve, points])
+    assert train.is_disabled()
+    milliseconds = stop.evaluate(
+        """(button) => new Promise((resolve) => {
+          const began = performance.now();
+          new MutationObserver((_, observer) => {
+            if (!document.querySelector(".cs-run-stopped")) return;
+            observer.disconnect();
+            resolve(performance.now() - began);
+          }).observe(document.querySelector(".cs-legend"), { childList: true, subtree: true });
+          button.click();
+        })"""
+    )
+    assert milliseconds < 1000
+    kept = page.locator(curve).get_attribute("d")
+    assert len(re.findall("[ML]", kept)) > 5
+    page.locator(".cs-slider", has_text="learning rate").locator(".noUi-handle").press("ArrowRight")
+    page.locator(".cs-slider", has_text="epochs").locator(".noUi-handle").press("Home")
+    page.wait_for_function("() => document.querySelector('.cs-code code').textContent.includes('lr=0.003)')")
+    train.click()
+    page.locator(".cs-run", has_text="test accuracy").wait_for()
+    settings = page.locator(".cs-settings").all_text_contents()
+    assert settings == [
+        "lr 0.003 · batch 64 · 1 epoch · 18 channels · kernel 3",
+        "lr 0.001 · batch 64 · 10 epochs · 18 channels · kernel 3",
+    ]
+    assert page.locator(curve).count() == 2
+    assert page.locator(".cs-run-stopped").count() == 1
+    assert train.is_enabled()
     assert page.problems == []

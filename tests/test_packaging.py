@@ -16,6 +16,7 @@ else:
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+IMPORTED_AS = {"pillow": "PIL"}  # where the two names differ
 ON_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # the same package under conda-forge's name
 
 
@@ -41,7 +42,7 @@ def test_each_package_is_imported_by_helpers_and_each_import_is_declared():
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.split(".")[0])
-    declared = {name for name, _ in map(split, PROJECT["dependencies"])}
+    declared = {IMPORTED_AS.get(name, name) for name, _ in map(split, PROJECT["dependencies"])}
     assert imported - set(sys.stdlib_module_names) - {"helpers"} == declared - {"jupyterlab"}
 
 

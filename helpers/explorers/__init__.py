@@ -1,6 +1,19 @@
 """Sliders with a picture that follows them, one explorer a file. None of them loads torch until asked for a layer."""
 
+from helpers.explorers.channels import ChannelsExplorer
 from helpers.explorers.convolution import ConvolutionExplorer
-from helpers.explorers.live_text import LiveText
+from helpers.explorers.filter import FilterExplorer
+from helpers.explorers.flatten import FlattenExplorer
+from helpers.explorers.network import NetworkExplorer
+from helpers.explorers.pooling import PoolingExplorer
+from helpers.explorers.training import TrainingExplorer
 
-__all__ = ["ConvolutionExplorer", "LiveText"]
+__all__ = [
+    "ChannelsExplorer",
+    "ConvolutionExplorer",
+    "FilterExplorer",
+    "FlattenExplorer",
+    "NetworkExplorer",
+    "PoolingExplorer",
+    "TrainingExplorer",
+]

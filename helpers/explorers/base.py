@@ -22,11 +22,6 @@ def style(*file_names: str) -> str:
     return "".join((FOLDER / name).read_text("utf-8") for name in ("shared.css", *file_names))
 
 
-def slider(label: str, low: int, high: int, value: int) -> ipywidgets.IntSlider:
-    """A slider as all explorers have it."""
-    return _placed(ipywidgets.IntSlider(value=value, min=low, max=high, description=label))
-
-
 def _placed(control):
     """As wide as its place in the row."""
     control.layout = {"width": "auto", "max_width": "300px", "margin": "2px 0"}
@@ -77,7 +72,8 @@ class Slider(Control):
         self.label, self.low, self.high = label, low, high
 
     def make(self, value):
-        return slider(self.label, self.low, self.high, self.checked(value))
+        value = self.checked(value)
+        return _placed(ipywidgets.IntSlider(value=value, min=self.low, max=self.high, description=self.label))
 
     def checked(self, value) -> int:
         accepted = f"{self.name} is a whole number from {self.low} to {self.high}; got {value!r}."

@@ -2,14 +2,6 @@
 
 const GAP = 20; // pixels between the panels
 
-const sameWeights = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-
-function makeWeightField(row, column) {
-  const field = make("input");
-  field.setAttribute("aria-label", `weight, row ${row}, column ${column}`);
-  return field;
-}
-
 /** The panels' elements, empty. */
 function makeFigure() {
   const grids = {
@@ -34,8 +26,6 @@ function makeFigure() {
 
 async function render({ model, el }) {
   const picture = model.get("picture");
-  const presets = model.get("presets");
-  const largestWeight = model.get("largest_weight");
   const sliders = await findSliders(model);
 
   const formula = makeFormula();
@@ -45,16 +35,16 @@ async function render({ model, el }) {
     return { rows: out, columns: out };
   });
   const { player } = walker;
-  const choice = make("select", "cs-select");
-  choice.setAttribute("aria-label", "Preset weights");
-  for (const name of [...Object.keys(presets), "edited"]) choice.append(make("option", "", name));
-  choice.lastChild.disabled = true;
-  const message = make("span", "cs-message");
-  message.setAttribute("role", "alert");
   const hint = make("span", "cs-hint", "Hover or click a cell · arrow keys move · Space plays · type new weights");
-  const toolbar = make("div", "cs-toolbar", player.root, make("label", "", "weights ", choice), hint, message);
   const figure = makeFigure();
   const { grids, titles } = figure;
+  const weights = makeWeights(model, grids.kernel, {
+    trait: "weights",
+    rows: (all) => all[sliders.values().kernel_size - 1],
+    numbers: { pattern: /^[+-]?\d+$/, largest: model.get("largest_weight"), kind: "a whole number" },
+    leave: () => pointing.hover(null),
+  });
+  const toolbar = make("div", "cs-toolbar", player.root, weights.choice, hint, weights.message);
   const unread = make("span", "cs-unread");
   const pointed = make("span");
   const note = make("div", "cs-note", unread, pointed);
@@ -112,8 +102,7 @@ async function render({ model, el }) {
 
     const largest = Math.max(1, ...kernel.flat().map(Math.abs));
     grids.kernel.draw(kernel_size, kernel_size, 28, (element, row, column) => {
-      const text = written(kernel[row][column]);
-      if (element.drawnText !== text) element.value = element.drawnText = text;
+      writeWeight(element, kernel[row][column]);
       return tint(kernel[row][column], largest) + (part.kernel(row, column) ? " cs-lit" : "");
     });
 
@@ -170,8 +159,7 @@ async function render({ model, el }) {
     show(sum.root, out > 0);
     setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
     if (window) sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column], width);
-    const chosen = Object.keys(presets).find((name) => sameWeights(presets[name], model.get("weights")));
-    if (choice.value !== (chosen ?? "edited")) choice.value = chosen ?? "edited";
+    weights.showPreset();
 
     if (player.playing()) return; // a screen reader would be given sentence after sentence
     const setting = `Input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, padding ${padding}, dilation ${dilation}`;
@@ -182,34 +170,6 @@ async function render({ model, el }) {
         : `${setting}: output ${out} by ${out}. ${lost} ${pointed.textContent} ${here}`.replace(/ +/g, " ").trim(),
     );
   }
-
-  function setWeights(all) {
-    setText(message, "");
-    model.set("weights", all);
-    model.save_changes();
-  }
-  choice.onchange = () => setWeights(structuredClone(presets[choice.value]));
-
-  /** Take what was typed into a weight's cell, or say why not and put the weight back. */
-  function acceptWeight({ target }) {
-    const { row, column } = target.dataset;
-    const all = structuredClone(model.get("weights"));
-    const line = all[sliders.values().kernel_size - 1][row];
-    const typed = target.value.trim().replace("−", "-");
-    const fits = /^[+-]?\d+$/.test(typed) && Math.abs(Number(typed)) <= largestWeight;
-    if (fits && Number(typed) !== line[column]) {
-      line[column] = Number(typed);
-      setWeights(all);
-    } else if (!fits) setText(message, `A weight is a whole number from −${largestWeight} to ${largestWeight}; “${typed}” is not.`);
-    target.value = target.drawnText = written(line[column]);
-  }
-  grids.kernel.root.addEventListener("focusin", ({ target }) => target.select());
-  grids.kernel.root.addEventListener("change", acceptWeight);
-  grids.kernel.root.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return; // JupyterLab keeps this key from becoming a change event
-    acceptWeight(event);
-    pointing.hover(null);
-  });
 
   sliders.watch(draw);
   model.on("change:weights", draw);

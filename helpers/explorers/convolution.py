@@ -6,6 +6,7 @@ import traitlets
 
 from helpers.arithmetic import ShapeError, conv_output_size
 from helpers.explorers.base import Explorer, Slider, View, browser_code
+from helpers.explorers.weights import checked_rows
 
 LARGEST_KERNEL = 7
 LARGEST_WEIGHT = 9
@@ -55,16 +56,6 @@ def _for_every_size(preset) -> list[list[list[int]]]:
     return [preset(size) for size in range(1, LARGEST_KERNEL + 1)]
 
 
-def _checked_weight(rows, size: int) -> list[list[int]]:
-    rows = rows.tolist() if hasattr(rows, "tolist") else rows
-    lines = rows if isinstance(rows, list | tuple) else []
-    if [len(line) if isinstance(line, list | tuple) else None for line in lines] != [size] * size:
-        raise ValueError(
-            f"weight must be {size} rows of {size} numbers, as kernel_size is {size}; got {rows!r}."
-        )
-    return [[_checked_number(number) for number in line] for line in lines]
-
-
 def _checked_number(number) -> int:
     limits = range(-LARGEST_WEIGHT, LARGEST_WEIGHT + 1)
     if isinstance(number, bool | str) or number not in limits:
@@ -76,7 +67,7 @@ def _checked_number(number) -> int:
 class ConvolutionView(View):
     """The picture. `weights` holds one kernel for each size, so that no edit is lost when the kernel slider moves."""
 
-    _esm = browser_code("windows.js", "convolution.js")
+    _esm = browser_code("windows.js", "weights.js", "convolution.js")
     picture = traitlets.List(PICTURE).tag(sync=True)
     presets = traitlets.Dict({name: _for_every_size(preset) for name, preset in PRESETS.items()}).tag(
         sync=True
@@ -118,7 +109,8 @@ class ConvolutionExplorer(Explorer):
     def weight(self, rows):
         size = self.kernel_size
         weights = list(self.view.weights)
-        weights[size - 1] = _checked_weight(rows, size)
+        wanted = f"{size} rows of {size} numbers, as kernel_size is {size}"
+        weights[size - 1] = checked_rows(rows, [size], wanted, _checked_number)
         self.view.weights = weights
 
     def layer(self):

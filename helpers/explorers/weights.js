@@ -1,0 +1,69 @@
+// A kernel that the learner edits: fields to type in, and a list of presets.
+
+/** A cell of the kernel's grid. */
+function makeWeightField(row, column) {
+  const field = make("input");
+  field.setAttribute("aria-label", `weight, row ${row}, column ${column}`);
+  return field;
+}
+
+function writeWeight(field, weight) {
+  const text = written(weight);
+  if (field.drawnText !== text) field.value = field.drawnText = text;
+}
+
+/**
+ * Lets the kernel in `grid` be edited, a grid of weight fields. `trait` is where the model keeps the weights, `rows`
+ * finds the drawn rows in its value; `presets` of the model are values of the same form. `numbers` says what can be
+ * typed: `pattern`, `largest`, and `kind` in words; `leave()` is called when a weight was entered. Returns the list of
+ * presets, the place for messages, and `showPreset()`, which shows what the weights are now.
+ */
+function makeWeights(model, grid, { trait, rows, numbers, leave }) {
+  const presets = model.get("presets");
+  const choice = make("select", "cs-select");
+  choice.setAttribute("aria-label", "Preset weights");
+  for (const name of [...Object.keys(presets), "edited"]) choice.append(make("option", "", name));
+  choice.lastChild.disabled = true;
+  const message = make("span", "cs-message");
+  message.setAttribute("role", "alert");
+  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+  function set(weights) {
+    setText(message, "");
+    model.set(trait, weights);
+    model.save_changes();
+  }
+  choice.onchange = () => set(structuredClone(presets[choice.value]));
+
+  /** Take what was typed into a weight's cell, or say why not and put the weight back. */
+  function accept({ target }) {
+    const { row, column } = target.dataset;
+    const weights = structuredClone(model.get(trait));
+    const line = rows(weights)[row];
+    const typed = target.value.trim().replace("−", "-");
+    const { pattern, largest, kind } = numbers;
+    const fits = pattern.test(typed) && Math.abs(Number(typed)) <= largest;
+    if (fits && Number(typed) !== line[column]) {
+      line[column] = Number(typed);
+      set(weights);
+    } else if (!fits) setText(message, `A weight is ${kind} from −${largest} to ${largest}; “${typed}” is not.`);
+    target.value = target.drawnText = written(line[column]);
+  }
+  grid.root.addEventListener("focusin", ({ target }) => target.select());
+  grid.root.addEventListener("change", accept);
+  grid.root.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return; // JupyterLab keeps this key from becoming a change event
+    accept(event);
+    leave();
+  });
+
+  return {
+    choice: make("label", "", "weights ", choice),
+    message,
+    showPreset() {
+      const chosen = Object.keys(presets).find((name) => same(presets[name], model.get(trait))) ?? "edited";
+      if (choice.value !== chosen) choice.value = chosen;
+    },
+  };
+}
+

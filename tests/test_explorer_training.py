@@ -1,0 +1,466 @@
+"""TrainingExplorer: a run equals train(), stops, breaks and is told as one would wish; the page draws its numbers."""
+
+import asyncio
+import math
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from helpers.data import ImageSet, load_shapes
+from helpers.explorers import TrainingExplorer
+from helpers.model import SimpleCNN
+from helpers.training import DivergedError, pick_device, train
+
+TRAIN_SET, TEST_SET = load_shapes(200, 60)
+
+
+def explorer_of(**values):
+    return TrainingExplorer(
+        TRAIN_SET, TEST_SET, **({"batch_size": 32, "epochs": 2, "conv_channels": 4} | values)
+    )
+
+
+def elsewhere(call, *args):
+    """What it returns on a thread of its own: Playwright has an event loop on this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call, *args).result()
+
+
+def run_async(coroutine):
+    return elsewhere(asyncio.run, coroutine)
+
+
+def trained(explorer, **settings):
+    for name, value in settings.items():
+        setattr(explorer, name, value)
+    return run_async(explorer.train())
+
+
+async def until(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "this never came"
+        await asyncio.sleep(0)
+
+
+def weighted_mean(losses, run, epoch):
+    """The epoch's mean loss, from the points of its curve and how many pictures each stands for."""
+    pictures = [min(run.settings["batch_size"] * step, run.pictures) for step in range(run.steps + 1)]
+    total, before = 0.0, epoch * run.steps
+    for step, loss in losses:
+        if epoch * run.steps < step <= (epoch + 1) * run.steps:
+            total += loss * (pictures[step - epoch * run.steps] - pictures[before - epoch * run.steps])
+            before = step
+    return total / run.pictures
+
+
+# -- a run -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"lr": 0.01, "batch_size": 128, "conv_channels": 1, "kernel_size": 7, "epochs": 1},
+        {"lr": 0.1, "batch_size": 1024, "conv_channels": 32, "kernel_size": 1, "epochs": 3},
+        {"batch_size": 8, "conv_channels": 4},
+    ],
+)
+def test_the_code_on_the_page_gives_the_same_numbers_as_the_run(stand, settings):
+    explorer = explorer_of(**settings)
+    run = trained(explorer)
+    names = {"torch": torch, "SimpleCNN": SimpleCNN, "train_set": TRAIN_SET, "test_set": TEST_SET}
+    names["train"] = lambda *args, **kwargs: train(*args, **kwargs, progress=False)
+    exec(stand(explorer).locator(".cs-code code").text_content(), names)
+    history = names["history"]
+    assert run.state == "finished"
+    for name in ("loss", "train_accuracy", "test_accuracy"):
+        assert getattr(run.history, name) == getattr(history, name), name
+    assert len(run.history.seconds) == len(run.history.images_per_second) == explorer.epochs
+    for one, other in zip(run.model.parameters(), names["model"].parameters(), strict=True):
+        assert torch.equal(one, other)
+    for epoch, loss in enumerate(history.loss):
+        assert weighted_mean(run.losses, run, epoch) == pytest.approx(loss, rel=1e-5)
+
+
+def test_a_run_leaves_torchs_random_numbers_and_modes_alone():
+    torch.manual_seed(7)
+    before = torch.random.get_rng_state()
+
+    async def beside_a_run():
+        explorer = explorer_of()
+        running = asyncio.ensure_future(explorer.train())
+        await until(lambda: explorer.runs and explorer.runs[0].losses)
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
+        drawn = torch.rand(3)
+        explorer.layer()
+        await running
+        return drawn, torch.rand(3)
+
+    drawn = torch.cat(run_async(beside_a_run()))
+    torch.random.set_rng_state(before)
+    assert torch.equal(drawn, torch.rand(6))
+
+
+def test_runs_are_kept_with_their_settings_until_they_are_cleared():
+    explorer = explorer_of()
+    assert repr(explorer) == (
+        "TrainingExplorer: 200 pictures, lr=0.001, batch_size=32, 2 epochs, 4 channels, kernel 3, 0 runs"
+    )
+    first = trained(explorer)
+    second = trained(explorer, lr=0.003, epochs=1, conv_channels=1)
+    assert explorer.runs == [first, second]
+    assert [run.settings["lr"] for run in explorer.runs] == [0.001, 0.003]
+    assert [run["settings"] for run in explorer.view.runs] == [first.settings, second.settings]
+    assert explorer.view.current == {}
+    assert repr(first).startswith(
+        "Run: lr=0.001, batch_size=32, epochs=2, conv_channels=4, kernel_size=3, fin"
+    )
+    assert repr(explorer).endswith("lr=0.003, batch_size=32, 1 epoch, 1 channel, kernel 3, 2 runs")
+    explorer.clear_button.click()
+    assert explorer.runs == explorer.view.runs == []
+
+
+def test_the_text_form_is_never_cut():
+    explorer = explorer_of(lr=0.0001, batch_size=1024, epochs=10, conv_channels=32)
+    explorer._train_set = load_shapes(500, 1)[0]
+    explorer.runs = [None] * 99
+    assert len(repr(explorer)) + len("50,000") - len("500") <= 110
+
+
+def test_layer_is_the_latest_runs_network_and_output_its_scores():
+    explorer = explorer_of(conv_channels=5, kernel_size=4)
+    torch.manual_seed(0)
+    fresh = SimpleCNN(conv_channels=5, kernel_size=4)
+    assert torch.equal(explorer.output().cpu(), fresh(explorer.input().cpu()).detach())
+    run = trained(explorer)
+    assert explorer.layer() is run.model
+    assert explorer.input().shape == (32, 3, 32, 32)
+    assert torch.equal(explorer.output(), run.model(explorer.input()))
+    assert not explorer.output().requires_grad
+
+
+# -- stopping, breaking --------------------------------------------------------------------------------------
+
+
+def test_the_buttons_start_a_run_beside_other_work_and_stop_it_with_its_curve():
+    async def press():
+        explorer = explorer_of(epochs=10, batch_size=8)
+        explorer.train_button.click()
+        assert explorer.train_button.disabled
+        assert explorer.view.message == "Training starts as soon as the kernel is free."
+        await until(lambda: len(explorer.runs and explorer.runs[0].losses) > 2)
+        explorer.lr = 0.1  # for the next run: this one keeps its own
+        explorer.train_button.click()
+        with pytest.raises(RuntimeError, match="A run is under way: press Stop first"):
+            await explorer.train()
+        steps = explorer.runs[0].step
+        explorer.stop_button.click()
+        await until(lambda: not explorer.train_button.disabled)
+        return explorer, steps
+
+    explorer, steps = run_async(press())
+    (run,) = explorer.runs
+    assert run.state == "stopped"
+    assert run.step <= steps + 1
+    assert run.settings["lr"] == 0.001
+    assert run.history.interrupted
+    assert len(run.losses) >= 3
+    assert re.fullmatch(r"Stopped in epoch \d+, after \d+ steps\.", run.message)
+    assert explorer.view.runs[0]["losses"] == run.losses
+    assert explorer.stop_button.disabled
+    assert trained(explorer, lr=0.001, epochs=1).state == "finished"
+
+
+def test_stop_is_heard_while_the_network_is_tested():
+    async def stop_in_test():
+        explorer = TrainingExplorer(TRAIN_SET, load_shapes(1, 1200)[1], epochs=1)
+        running = asyncio.ensure_future(explorer.train())
+        await until(lambda: explorer.runs and explorer.runs[0].progress.endswith("testing"))
+        explorer.stop()
+        return await running
+
+    run = run_async(stop_in_test())
+    assert run.state == "stopped"
+    assert run.step == run.steps == len(run.losses)
+    assert run.history.test_accuracy == []
+    assert run.message == "Stopped in epoch 1, after 2 steps."
+
+
+def test_stop_before_the_run_has_begun_and_a_cancelled_run():
+    async def press():
+        explorer = explorer_of()
+        explorer.train_button.click()
+        explorer.stop_button.click()
+        await until(lambda: not explorer.train_button.disabled)
+        running = asyncio.ensure_future(explorer.train())
+        await until(lambda: len(explorer.runs) == 2 and explorer.runs[1].losses)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        return explorer
+
+    explorer = run_async(press())
+    assert [run.state for run in explorer.runs] == ["stopped", "stopped"]
+    assert explorer.runs[0].message == "Stopped in epoch 1, after 0 steps."
+    assert not explorer.train_button.disabled
+
+
+def test_a_button_pressed_on_another_thread_trains_on_the_loop_of_the_cells():
+    async def press():
+        explorer = explorer_of(epochs=1)
+        await asyncio.to_thread(explorer.train_button.click)  # as ipykernel 7 does
+        await until(lambda: explorer.runs and explorer.runs[0].state == "finished")
+
+    run_async(press())
+
+
+def test_a_run_that_diverges_says_so_and_its_curve_holds_numbers_only(stand):
+    explorer = explorer_of()
+    trained(explorer)
+    run = trained(explorer, lr=1e12)
+    assert run.state == "diverged"
+    assert run.message == (
+        f"The loss became infinite or NaN in step {run.step}: most likely the learning rate 1e+12 is too large. "
+        "Try a tenth of it, or 0.001, with which most trainings start."
+    )
+    assert all(math.isfinite(loss) for _, loss in run.losses)
+    torch.manual_seed(0)
+    with pytest.raises(DivergedError):
+        train(SimpleCNN(), TRAIN_SET, epochs=2, batch_size=32, lr=1e12, progress=False)
+    page = stand(explorer)
+    assert page.locator(".cs-run-wrong").text_content() == run.message
+    assert page.locator(".cs-broke-name").text_content() == "diverged"
+    hold(page, explorer)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("a shape is wrong\nand more"), "The run broke off: RuntimeError: a shape is wrong"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 99 bytes"),
+            "A batch of 32 images did not fit into memory: try batch_size=16.",
+        ),
+    ],
+)
+def test_an_error_in_a_run_is_a_sentence_on_the_page(stand, monkeypatch, error, sentence):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr("helpers.training.train_step", fails)
+
+    async def press():
+        explorer = explorer_of()
+        explorer.train_button.click()
+        await until(lambda: not explorer.train_button.disabled)
+        with pytest.raises(RuntimeError, match=re.escape(str(error))):
+            await explorer.train()
+        return explorer
+
+    explorer = run_async(press())
+    assert [run.state for run in explorer.runs] == ["failed", "failed"]
+    assert stand(explorer).locator(".cs-run-wrong").all_text_contents() == [sentence] * 2
+
+
+def test_a_button_without_an_event_loop_says_what_to_do():
+    explorer = elsewhere(explorer_of)
+    elsewhere(explorer.train_button.click)
+    assert explorer.view.message == (
+        "There is no event loop here to train on: use await explorer.train() instead."
+    )
+    assert not explorer.train_button.disabled
+
+
+# -- what is handed in ------------------------------------------------------------------------------------------
+
+LARGE = ImageSet(torch.zeros(4, 3, 16, 16, dtype=torch.uint8), [0] * 4, ("a",), (0.5,) * 3, (0.5,) * 3)
+MANY = ImageSet(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), [11] * 4, ("a",) * 12, (0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("sets", "error", "sentence"),
+    [
+        ((TRAIN_SET, TRAIN_SET.images), TypeError, "test_set takes an ImageSet, such as one of the two that"),
+        ((None, TEST_SET), TypeError, "train_set takes an ImageSet.*; got a NoneType."),
+        ((LARGE, TEST_SET), ValueError, r"train_set takes pictures \(3, 32, 32\).*; got \(3, 16, 16\)."),
+        ((TRAIN_SET, MANY), ValueError, "test_set takes labels 0 to 9, as SimpleCNN.* 10 outputs; got 11."),
+    ],
+)
+def test_sets_that_cannot_be_used_are_refused_with_a_sentence(sets, error, sentence):
+    with pytest.raises(error, match=sentence):
+        TrainingExplorer(*sets)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lr", 0), ("lr", 0.002), ("lr", "0.001"), ("lr", float("nan")), ("batch_size", 100), ("batch_size", True),
+     ("epochs", 0), ("epochs", 11), ("epochs", 1.5), ("conv_channels", 33), ("kernel_size", 8)],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_refused_and_nothing_moves(name, value):
+    explorer = explorer_of()
+    before = repr(explorer)
+    with pytest.raises((TypeError, ValueError), match=f"{name} is "):
+        setattr(explorer, name, value)
+    assert repr(explorer) == before
+    with pytest.raises((TypeError, ValueError)):
+        explorer_of(**{name: value})
+
+
+# -- the page ---------------------------------------------------------------------------------------------------
+
+DRAWN = """() => Object.fromEntries([...document.querySelectorAll("[data-chart]")].map((chart) => {
+  const number = (text, name) => Number(text.getAttribute(name));
+  const axis = (name, place) =>
+    [...chart.querySelectorAll(`[data-${name}]`)].map((text) => [number(text, `data-${name}`), number(text, place)]);
+  const curves = [...chart.querySelectorAll("path[data-run]")].map((path) => path.getAttribute("d"));
+  return [chart.dataset.chart, { x: axis("x", "x"), y: axis("y", "y"), curves }];
+}))"""
+
+
+def values_of(chart):
+    """The curves of a chart as [(epoch, value), …], read off its own axes."""
+
+    def scale(marks, offset=0):
+        (low, low_at), (high, high_at) = marks[0], marks[-1]
+        return lambda place: low + (place - low_at + offset) / (high_at - low_at) * (high - low)
+
+    across, up = scale(chart["x"]), scale(chart["y"], offset=4)  # a number stands 4 pixels below its line
+    points = [re.findall(r"[ML](-?[\d.e+]+),(-?[\d.e+]+)", curve) for curve in chart["curves"]]
+    return [[(across(float(x)), up(float(y))) for x, y in curve] for curve in points]
+
+
+def hold(page, explorer):
+    """The curves drawn are the runs' numbers."""
+    drawn = page.evaluate(DRAWN)
+    losses, accuracies = values_of(drawn["loss"]), values_of(drawn["accuracy"])
+    for run, loss, accuracy in zip(explorer.runs, losses, accuracies, strict=True):
+        expected = [(step / run.steps, value) for step, value in run.losses]
+        assert [point[0] for point in loss] == pytest.approx([point[0] for point in expected], abs=0.01)
+        # Hundredths of a pixel; of a loss far above the plot, the same part of it.
+        assert [point[1] for point in loss] == pytest.approx(
+            [point[1] for point in expected], abs=2e-3, rel=1e-3
+        )
+        expected = list(enumerate(run.history.test_accuracy, start=1))
+        assert [point[0] for point in accuracy] == pytest.approx([point[0] for point in expected], abs=0.01)
+        assert [point[1] for point in accuracy] == pytest.approx([point[1] for point in expected], abs=1e-3)
+
+
+def test_the_curves_of_all_runs_are_drawn_over_one_another_and_stay_readable(stand):
+    explorer = explorer_of()
+    trained(explorer)
+    trained(explorer, lr=0.1, epochs=4)  # its loss goes far above the others
+    trained(explorer, lr=0.0003, batch_size=8, kernel_size=5, epochs=3)
+    page = stand(explorer)
+    hold(page, explorer)
+    assert page.locator(".cs-run").count() == 3
+    assert max(value for value, _ in page.evaluate(DRAWN)["loss"]["y"]) == 3
+    newest = page.locator(".cs-run").first.text_content()
+    last = explorer.runs[-1]
+    assert newest == (
+        "run 3lr 0.0003 · batch 8 · 3 epochs · 4 channels · kernel 5"
+        f"training loss {last.losses[-1][1]:.3f} · test accuracy {100 * last.history.test_accuracy[-1]:.1f} % · "
+        "75 steps"
+    )
+    assert "▲ its loss was up to" in page.locator(".cs-run").nth(1).text_content()
+    strokes = page.locator("[data-chart=loss] path[data-run]").evaluate_all(
+        "(paths) => paths.map((path) => path.getAttribute('class') + path.getAttribute('stroke-dasharray'))"
+    )
+    assert len(set(strokes)) == 3
+    assert page.problems == []
+
+
+def test_before_the_first_run_the_loss_of_guessing_is_marked(stand):
+    page = stand(explorer_of())
+    assert page.get_by_text("guessing: 2.30").is_visible()
+    assert page.get_by_text("Press Train: the curves come here.").is_visible()
+    line = page.locator("[data-chart=loss] .cs-guess")
+    top = float(line.get_attribute("y1"))
+    (low, low_at), (high, high_at) = (page.evaluate(DRAWN)["loss"]["y"][n] for n in (0, -1))
+    assert low + (top + 4 - low_at) / (high_at - low_at) * (high - low) == pytest.approx(
+        math.log(10), abs=1e-3
+    )
+    assert page.locator(".cs-device").text_content() == "{}: {}".format(*pick_device())
+
+
+def test_a_run_under_way_grows_on_the_page(stand):
+    explorer = explorer_of()
+    run = trained(explorer)
+    page = stand(explorer_of())
+    for points in (0, 1, 5):
+        part = run.drawn() | {
+            "state": "running",
+            "test_accuracy": [],
+            "losses": run.losses[:points],
+            "loss": [],
+        }
+        part |= {"progress": f"epoch 1 of 2 · {points} images/s", "step": points}
+        page.evaluate("(part) => window.view.set('current', part)", part)
+        (curve,) = values_of(page.evaluate(DRAWN)["loss"])
+        assert len(curve) == points
+        assert page.locator(".cs-progress").text_content() == part["progress"]
+    assert page.locator(".cs-run-numbers").text_content().endswith("5 steps so far")
+    assert page.locator(".cs-latest").text_content() == f"{run.losses[4][1]:.3f}"
+    assert page.problems == []
+
+
+def test_hovering_and_the_arrow_keys_tell_a_points_numbers(stand):
+    explorer = explorer_of()
+    first = trained(explorer)
+    page = stand(explorer)
+    told = lambda: page.locator(".cs-readout").text_content()  # noqa: E731
+    marker = page.locator("[data-chart=accuracy] .cs-marker").first
+    marker.hover(force=True)
+    accuracy = f"{100 * first.history.test_accuracy[0]:.1f} %"
+    assert told() == f"run 1, after epoch 1, step 7: test accuracy {accuracy}"
+    assert page.locator("[data-chart=accuracy] .cs-ring").get_attribute("visibility") == "visible"
+    figure = page.locator(".cs-figure")
+    figure.press("ArrowLeft")  # the last point of the loss
+    assert told() == f"run 1, epoch 2.00, step 14: training loss {first.losses[-1][1]:.3f}"
+    figure.press("ArrowLeft")
+    assert told() == f"run 1, epoch 1.86, step 13: training loss {first.losses[-2][1]:.3f}"
+    figure.press("ArrowDown")
+    assert told().startswith("run 1, after epoch 2")
+    figure.press("Escape")
+    assert told().startswith("Hover a point")
+    assert page.locator("[data-chart=accuracy] .cs-ring").get_attribute("visibility") == "hidden"
+    assert page.problems == []
+
+
+def test_a_screen_reader_is_told_how_the_latest_run_ended(stand):
+    explorer = explorer_of(epochs=1)
+    run = trained(explorer)
+    page = stand(explorer)
+    page.wait_for_function("() => document.querySelector('.cs-spoken').textContent")
+    assert page.locator("[aria-live]").text_content() == (
+        "run 1. lr 0.001 · batch 32 · 1 epoch · 4 channels · kernel 3. "
+        f"training loss {run.losses[-1][1]:.3f} · test accuracy {100 * run.history.test_accuracy[-1]:.1f} % · 7 steps"
+        " · its loss is no better than guessing"
+    )
+
+
+def test_nothing_is_cut_off_or_smaller_than_12_pixels_with_many_runs(stand):
+    explorer = explorer_of(batch_size=128, epochs=10)
+    for lr in (0.0001, 0.1, 1e12):
+        trained(explorer, lr=lr)
+    page = stand(explorer)
+    for width in (360, 700, 1100):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("(width) => Math.abs(here.firstChild.offsetWidth - width) < 40", arg=width)
+        page.evaluate(
+            "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+        )
+        wide, small = page.evaluate(
+            """() => {
+              const seen = [...document.querySelectorAll(".cs-explorer *")].filter((e) => e.checkVisibility());
+              const wide = seen.filter((e) => e.getBoundingClientRect().right > innerWidth && !e.closest(".cs-spoken"));
+              const told = seen.filter((e) => e.textContent);
+              const small = told.filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12);
+              return [wide.map((e) => e.outerHTML), small.map((e) => e.outerHTML)];
+            }"""
+        )
+        assert (wide, small) == ([], []), width
