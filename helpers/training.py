@@ -115,9 +115,9 @@ def train(
     except FloatingPointError:
         problem = DivergedError(_explain_divergence(optimizer, len(history.loss)), history)
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
-        problem = BatchTooLargeError(_explain_memory(device, batch_size), history)
+        problem = BatchTooLargeError(explain_memory(device, batch_size), history)
     optimizer.zero_grad()  # nothing of a step that was cut short stays behind
     if problem:  # raised out here, where torch's error and the tensors its traceback holds are let go
         raise problem
@@ -216,13 +216,13 @@ def _mode(model, training):
             layer.training = was
 
 
-def _is_out_of_memory(error):
+def is_out_of_memory(error):
     # Only CUDA has a class for it; the CPU and Apple GPUs raise a RuntimeError.
     told = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in told)
 
 
-def _explain_memory(device, batch_size):
+def explain_memory(device, batch_size):
     where = {"cuda": "the GPU's memory", "mps": "the Apple GPU's memory"}.get(device.type, "memory")
     if batch_size == 1:
         return f"Even a batch of one image did not fit into {where}: take a smaller model."

@@ -32,7 +32,7 @@ def _placed(control):
 def side_by_side(sliders) -> ipywidgets.Box:
     """As many sliders in a row as the page has room for, their labels equally wide."""
     sliders = list(sliders)
-    label_width = 7 * max(len(moved.description) for moved in sliders)  # pixels
+    label_width = 7 * max(len(moved.description) for moved in sliders) + 8  # pixels
     for moved in sliders:
         moved.style.description_width = f"{label_width}px"
     columns = f"repeat(auto-fit, minmax({label_width + 150}px, 1fr))"

@@ -63,8 +63,6 @@ class FilterExplorer(Explorer):
         weight = PRESETS["vertical edges"] if weight is None else weight
         view = FilterView(pixels=grey_picture(image).tolist(), weight=_checked_weight(weight))
         super().__init__(view, stride=stride, padding=padding)
-        for moved in self.sliders.values():
-            moved.style.description_width = "60px"  # JupyterLab cuts “padding” off in less
 
     @property
     def image(self) -> np.ndarray:

@@ -133,6 +133,9 @@ function makeChart(kind, title) {
   return chart;
 }
 
+/** The step in which a diverged run's loss left the plot, or was no number any more. */
+const brokeAt = (run) => run.losses.find(([, loss]) => loss > 2 * GUESSING)?.[0] ?? run.step;
+
 /** What a run's two curves show: [epoch, value] with the numbers to tell when one is pointed at. */
 function linesOf(runs) {
   const each = (points) => runs.map((run, number) => ({ ...points(run, number), number, newest: number === runs.length - 1 }));
@@ -143,7 +146,7 @@ function linesOf(runs) {
       short: lossText(value),
       text: `run ${number + 1}, epoch ${(step / run.steps).toFixed(2)}, step ${step}: training loss ${lossText(value)}`,
     })),
-    broke: run.state === "diverged" ? run.step / run.steps : null,
+    broke: run.state === "diverged" ? brokeAt(run) / run.steps : null,
   }));
   const accuracy = each((run, number) => ({
     points: run.test_accuracy.map((value, epoch) => ({
@@ -178,7 +181,7 @@ function legendEntry(run, number, newest) {
     `${plural(run.step, "step")}${run.state === "running" ? " so far" : ""}`,
   ].filter(Boolean);
   const highest = Math.max(0, ...run.losses.map(([, loss]) => loss));
-  if (highest > 1.5 * GUESSING) numbers.push(`▲ its loss was up to ${lossText(highest)}`);
+  if (highest > 1.5 * GUESSING && !run.message) numbers.push(`▲ its loss was up to ${lossText(highest)}`);
   else if (run.state === "finished" && run.loss.at(-1) >= GUESSING) numbers.push("its loss is no better than guessing");
   const entry = make("div", "cs-run", swatch, make("span", "cs-run-name", `run ${number + 1}`), settings);
   entry.append(make("span", "cs-run-numbers", numbers.join(" · ")));

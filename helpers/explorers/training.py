@@ -13,19 +13,11 @@ import traitlets
 
 from helpers.explorers.base import Choice, Explorer, Slider, View, browser_code, style
 
+GUESSING = math.log(10)  # the loss of a network that gives all ten classes the same score
 POINTS = 160  # of a loss curve: the more pixels it has, the less a reader sees
 SHOWN_EVERY = 0.2  # seconds
 BREATH = 0.02  # seconds of work after which the kernel's loop is let go
 TURNS = 20  # of that loop: a message from the page passes several before it is heard
-
-
-class Rate(Choice):
-    """A learning rate, written as Python and a reader would: 0.001, 1e+12."""
-
-    def make(self, value):
-        made = super().make(value)
-        made.options, made.value = [(f"{option:g}", option) for option in self.options], self.checked(value)
-        return made
 
 
 class Stopped(Exception):  # noqa: N818
@@ -118,6 +110,23 @@ class Run:
         place = f"epoch {epoch + 1} of {self.settings['epochs']}"
         self.progress = f"{place} · {speed:,.0f} images/s · about {left:.0f} s left"
 
+    def conclude(self):
+        """The end of the last epoch: finished, or diverged if it blew up and has learned next to nothing since."""
+        highest, last = max(loss for _, loss in self.losses), self.history.loss[-1]
+        if highest > 2 * GUESSING and last > 0.9 * GUESSING:
+            self.diverged(
+                f"The loss rose to {highest:.3g} and ended at {last:.2f}, hardly below the {GUESSING:.2f} of guessing"
+            )
+        else:
+            self.state = "finished"
+
+    def diverged(self, what):
+        self.state = "diverged"
+        self.message = (
+            f"{what}: most likely the learning rate {self.settings['lr']:g} is too large. "
+            "Try a tenth of it, or 0.001, with which most trainings start."
+        )
+
     def drawn(self) -> dict:
         """What the page is told."""
         names = ("pictures", "losses", "step", "steps", "state", "message", "progress")
@@ -174,12 +183,11 @@ class TrainingExplorer(Explorer):
     Raises TypeError or ValueError where the sets or a setting cannot be used.
     """
 
-    lr = Rate(
-        "learning rate",
-        [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0, 1e12],
-        ipywidgets.SelectionSlider,
+    lr = Choice(
+        "learning rate", [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], ipywidgets.SelectionSlider
     )
-    batch_size = Choice("batch size", [8, 16, 32, 64, 128, 256, 512, 1024], ipywidgets.SelectionSlider)
+    # A step cannot be cut short, and Stop should be heard within a second: no batch above 512.
+    batch_size = Choice("batch size", [8, 16, 32, 64, 128, 256, 512], ipywidgets.SelectionSlider)
     epochs = Slider("epochs", 1, 10)
     conv_channels = Slider("channels", 1, 32)
     kernel_size = Slider("kernel", 1, 7)
@@ -306,18 +314,14 @@ class TrainingExplorer(Explorer):
             await breathe()
             sets = [images.to(self.device) for images in (self._train_set, self._test_set)]
             await run.train(*sets, self.device, breathe)
-            run.state = "finished"
+            run.conclude()
         except (Stopped, KeyboardInterrupt):
             _stopped(run)
         except asyncio.CancelledError:
             _stopped(run)
             raise
         except FloatingPointError:
-            run.state = "diverged"
-            run.message = (
-                f"The loss became infinite or NaN in step {run.step}: most likely the learning rate "
-                f"{settings['lr']:g} is too large. Try a tenth of it, or 0.001, with which most trainings start."
-            )
+            run.diverged(f"The loss became infinite or NaN in step {run.step}")
         except Exception as error:
             run.state, run.message = "failed", _explained(error, self.device, settings["batch_size"])
             raise
@@ -337,10 +341,10 @@ def _stopped(run):
 
 
 def _explained(error, device, batch_size) -> str:
-    from helpers.training import _explain_memory, _is_out_of_memory
+    from helpers.training import explain_memory, is_out_of_memory
 
-    if _is_out_of_memory(error):
-        return _explain_memory(device, batch_size)
+    if is_out_of_memory(error):
+        return explain_memory(device, batch_size)
     first_line = str(error).partition("\n")[0]
     return f"The run broke off: {type(error).__name__}: {first_line}"
 
