@@ -120,7 +120,7 @@ class ChannelsExplorer(Explorer):
     out_channels = Slider("out channels", 1, len(RULES))
     kernel_size = Slider("kernel", 1, LARGEST_KERNEL)
     stride = Slider("stride", 1, 3)
-    padding = Slider("padding", 0, 1)
+    padding = Slider("padding", 0, 2)
 
     def __init__(self, size=5, in_channels=3, out_channels=2, kernel_size=3, stride=1, padding=0):
         super().__init__(
