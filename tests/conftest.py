@@ -18,6 +18,7 @@ const model = (state) => {
     save_changes() {},
     on: (event, call) => (listeners[event] ??= []).push(call),
     off: (event, call) => (listeners[event] = (listeners[event] ?? []).filter((other) => other !== call)),
+    listeners: () => Object.values(listeners).flat().length,
   };
 };
 window.move = (name, value) => {

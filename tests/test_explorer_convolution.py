@@ -218,6 +218,16 @@ def test_after_the_output_has_shrunk_the_keys_go_on_from_its_border(stand):
     assert page.locator(".cs-sum").text_content().startswith("output[3, 2]")
 
 
+def test_after_a_pinned_input_cell_is_gone_the_keys_go_on_from_the_output_shown(stand):
+    page = stand(ConvolutionExplorer(size=12))
+    cell(page, "input", 11, 11).click()
+    page.mouse.move(2, 2)
+    page.evaluate("() => sliders.size.set('value', 6)")
+    assert page.locator(".cs-sum").text_content().startswith("output[0, 0]")
+    page.locator(".cs-figure").press("ArrowRight")
+    assert page.locator(".cs-sum").text_content().startswith("output[0, 1]")
+
+
 def test_a_click_pins_a_cell_and_escape_lets_go(stand):
     page = stand(ConvolutionExplorer())
     sum_of = lambda: page.locator(".cs-sum").text_content().split(" = ")[0]  # noqa: E731

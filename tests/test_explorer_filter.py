@@ -318,6 +318,14 @@ def test_pointing_at_a_weight_outlines_all_it_multiplies(stand):
     assert (outline["width"], outline["height"]) == pytest.approx((7 * pixel, 5 * pixel))
 
 
+def test_the_pixels_under_the_kernel_show_the_window_and_do_not_move_it(stand):
+    page = stand(FilterExplorer())
+    before = page.locator(".cs-sum").text_content()
+    box = page.locator(".cs-patch").bounding_box()
+    page.mouse.click(box["x"] + 10, box["y"] + 10)
+    assert page.locator(".cs-sum").text_content() == before
+
+
 def test_the_mouse_points_a_click_pins_and_keys_move_by_one_pixel(stand):
     page = stand(FilterExplorer())
     picture = page.locator(".cs-panel-output canvas").bounding_box()

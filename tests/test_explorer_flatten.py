@@ -92,8 +92,15 @@ def hold_remedy(seen, explorer, code):
         assert all(torch.equal(row, x.reshape(explorer.layer().shape)) for row in made)
         return
     one = explorer.channels * explorer.height * explorer.width
-    assert changes[-1] == f"k {one} = C·H·W, one row for each picture"
-    near = [int(change.removeprefix("k ")) for change in changes[:-1]]
+    *others, whole = [change.removeprefix("k ") for change in changes]
+    assert whole.endswith(": C·H·W, one row for each picture")
+    offered = [change.split(" ", 1) for change in (*others, whole.split(":")[0])]
+    for k, *call in offered:
+        refused = what_torch_says(lambda x, k=int(k): x.view(-1, k), x)[1]
+        assert call == (["with reshape"] if refused else []), explorer
+        x.reshape(-1, int(k))
+    *near, last = [int(k) for k, *_ in offered]
+    assert last == one
     works = [k for k in range(1, 61) if x.numel() % k == 0]
     now = explorer.k
     least = min(abs(k - now) for k in works)
@@ -353,7 +360,7 @@ def test_a_row_too_long_for_the_page_breaks_after_whole_channels(stand):
         (
             {"batch": True, "k": 23},
             "2 channels of 3 by 4, contiguous, batch of 4, rows of 23: view is refused. 96 numbers do not fill whole "
-            "rows of 23: 96 = 4·23 + 4. Smallest change that works: k 24 = C·H·W, one row for each picture. "
+            "rows of 23: 96 = 4·23 + 4. Smallest change that works: k 24: C·H·W, one row for each picture. "
             "Row 1 holds 1 number of picture 0 and 22 of picture 1.",
         ),
     ],

@@ -138,9 +138,8 @@ def numbers_of(line):
     return [evaluated(part.replace(",", "")) for part in line.split(" = ")]
 
 
-def hold(seen, explorer):
-    """Assert that all that was read from the page is what torch says of the explorer's present setting."""
-    values = explorer.settings
+def hold(seen, values):
+    """Assert that all that was read from the page is what torch says of this setting."""
     shapes, message = steps_of_torch(values)
     broken = len(shapes) if message else None
     written = [str(shape) for shape in shapes] + (["no output"] if message else [])
@@ -326,12 +325,11 @@ DRAW_ONCE = """() => {
 @pytest.mark.parametrize("part", range(4))
 def test_every_spatial_setting_is_drawn_as_torch_computes_it(stand, part):
     sweep = all_spatial_settings()
-    explorer = NetworkExplorer()
-    page = stand(explorer)
+    page = stand(NetworkExplorer())
     page.evaluate(DRAW_ONCE)
     for settings in in_parts(sweep[len(sweep) * part // 4 : len(sweep) * (part + 1) // 4]):
         for values, seen in zip(settings, read(page, settings, SEEN), strict=True):
-            hold(seen, moved(explorer, values))
+            hold(seen, values)
     assert page.problems == []
 
 
@@ -366,7 +364,7 @@ NEAR_4608 = st.fixed_dictionaries(
 def test_any_setting_is_drawn_as_torch_computes_it(one_page, some):
     explorer, page = one_page
     for values, seen in zip(some, read(page, some, SEEN), strict=True):
-        hold(seen, moved(explorer, values))
+        hold(seen, moved(explorer, values).settings)
 
 
 @pytest.fixture

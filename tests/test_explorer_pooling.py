@@ -110,7 +110,10 @@ def hold_formula(told, setting, size):
     assert rounded == int(result) == size + bool(remark), setting
     if remark:
         assert f"− 1 = {size}:" in remark
-        assert ("in the right padding" in remark) == (setting["padding"] > 0)
+        start, padding = size * setting["stride"], setting["padding"]
+        beyond = "past the padding" if padding else "past the input"
+        assert start >= setting["size"] + padding
+        assert ("in the right padding" if start < setting["size"] + 2 * padding else beyond) in remark
 
 
 OPERATORS = str.maketrans({"·": "*", "−": "-"})
@@ -373,6 +376,14 @@ def test_a_window_over_the_border_is_drawn_over_the_border(stand):
     figure = page.locator(".cs-figure").bounding_box()
     assert figure["y"] + figure["height"] >= window["y"] + window["height"]
     assert page.locator(".cs-sum").text_content() == "output[2, 2] = (8 + 0 + 0 + 0) / 4 = 2"
+
+
+def test_an_average_puts_brackets_around_negative_numbers_but_the_first(stand):
+    page = stand(PoolingExplorer(size=5, kernel_size=2, stride=2, ceil_mode=True, mode="avg"))
+    cell(page, "output", 0, 1).click()
+    assert page.locator(".cs-sum").text_content() == "output[0, 1] = (−2 + (−5) + (−3) + (−7)) / 4 = −4.25"
+    cell(page, "output", 2, 2).click()
+    assert page.locator(".cs-sum").text_content() == "output[2, 2] = (−4) / 1 = −4"
 
 
 @pytest.mark.parametrize("width", [360, 700, 1100])

@@ -46,15 +46,18 @@ def test_nothing_is_cut_off_or_smaller_than_12_pixels_at_the_ends_of_the_sliders
     assert page.problems == []
 
 
-@every_explorer
+@pytest.mark.parametrize("name", DRAWS_A_SETTING)
 @pytest.mark.parametrize("width", [700, 1100])
 def test_pointing_somewhere_else_does_not_move_what_is_below(stand, name, width):
     page = stand(made(name), viewport={"width": width, "height": 900})
     height = lambda: page.locator(".cs-explorer").bounding_box()["height"]  # noqa: E731
     before = height()
     grids = page.locator("[data-grid]").evaluate_all(
-        "(cells) => [...new Set(cells.map((c) => c.dataset.grid))]"
+        """(cells) => [
+          ...new Set(cells.filter((c) => getComputedStyle(c).pointerEvents !== "none").map((c) => c.dataset.grid)),
+        ]"""
     )
+    assert grids
     for grid in grids:
         cells = page.locator(f"[data-grid='{grid}']:visible")
         for place in {0, cells.count() - 1}:
@@ -70,7 +73,10 @@ def test_a_view_taken_off_the_page_stops_listening(stand, name):
     play = page.get_by_role("button", name="Play")
     if play.count():
         play.click()
+    listeners = "() => [window.view, ...Object.values(window.sliders)].map((model) => model.listeners())"
+    assert all(page.evaluate(listeners)[1:])
     page.evaluate("() => window.cleanUp()")
+    assert not any(page.evaluate(listeners))
     before = page.locator(".cs-explorer").inner_html()
     for control in explorer.sliders:
         value = other_value(vars(type(explorer))[control], getattr(explorer, control))

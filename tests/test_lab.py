@@ -52,7 +52,7 @@ def test_every_lesson_opens_and_runs_without_an_error(open_lesson, lesson):
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert [output for output in outputs if output["output_type"] == "error"] == []
     for cell in cells:
-        if "ConvolutionExplorer(" in cell["source"] and cell["outputs"]:
+        if re.search(r"^\w+Explorer\(|^explorer$", cell["source"], re.MULTILINE) and cell["outputs"]:
             place = next(n for n, other in enumerate(all_cells) if other["id"] == cell["id"])
             page.evaluate("(n) => jupyterapp.shell.currentWidget.content.scrollToItem(n)", place)
             page.locator(f".jp-Cell[data-windowed-list-index='{place}'] .cs-explorer").wait_for()
@@ -87,6 +87,19 @@ def test_sliders_moved_by_keyboard_to_both_ends_draw_what_torch_computes(open_le
             handles.nth(place).press(key)
             setattr(explorer, control, value)
             tests.hold(read(page, [{}], tests.SEEN)[0], explorer)
+    assert page.problems == []
+
+
+def test_a_list_and_a_switch_moved_by_hand_are_drawn_in_each_view_of_the_explorer(open_lesson):
+    page = open_lesson("one_cell.ipynb")
+    run_cell(
+        page, "from helpers.explorers import PoolingExplorer\nboth = PoolingExplorer()\ndisplay(both, both)"
+    )
+    page.locator(".cs-explorer").nth(1).wait_for()
+    page.get_by_label("mode", exact=True).first.select_option("avg")
+    page.get_by_role("checkbox", name="ceil_mode").first.check()
+    for view in page.locator(".cs-explorer").all():
+        view.get_by_text("nn.AvgPool2d(kernel_size=2, stride=2, padding=0, ceil_mode=True)").wait_for()
     assert page.problems == []
 
 

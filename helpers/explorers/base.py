@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 from pathlib import Path
 
@@ -77,11 +78,13 @@ class Slider(Control):
 
     def checked(self, value) -> int:
         accepted = f"{self.name} is a whole number from {self.low} to {self.high}; got {value!r}."
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise TypeError(f"{accepted} Try {self.name}={self.nearest(value)}.")
-        if not self.low <= value <= self.high:
+        try:
+            number = operator.index(value if not isinstance(value, bool) else None)
+        except TypeError:
+            raise TypeError(f"{accepted} Try {self.name}={self.nearest(value)}.") from None
+        if not self.low <= number <= self.high:
             raise ValueError(f"{accepted} The nearest is {self.nearest(value)}.")
-        return operator.index(value)
+        return number
 
     def nearest(self, value) -> int:
         """The slider's value nearest to what was given; its lowest where that is no number."""
@@ -102,9 +105,10 @@ class Choice(Control):
         return _placed(self.widget(options=names, value=self.checked(value), description=self.label))
 
     def checked(self, value):
-        for option in self.options:
-            if type(value) in (type(option), int) and not isinstance(value, bool) and value == option:
-                return option
+        if isinstance(value, (str, numbers.Number)) and not isinstance(value, bool):
+            for option in self.options:
+                if value == option:
+                    return option
         accepted = ", ".join(map(repr, self.options))
         raise ValueError(f"{self.name} is one of {accepted}; got {value!r}.")
 

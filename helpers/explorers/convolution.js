@@ -67,11 +67,7 @@ async function render({ model, el }) {
     const inside = (index) => index >= padding && index < padding + size;
     const pixel = (row, column) => (inside(row) && inside(column) ? picture[row - padding][column - padding] : 0);
 
-    // What is pointed at, pulled back into the picture when a slider has made it smaller.
-    const most = { input: padded, kernel: kernel_size, output: out };
-    let at = pointing.at();
-    if (at.row >= most[at.grid] || at.column >= most[at.grid])
-      at = { grid: "output", row: Math.min(at.row, out - 1), column: Math.min(at.column, out - 1) };
+    const at = walker.at({ input: padded, kernel: kernel_size, output: out });
     const part = takingPart(at, values, out);
     const window = out > 0 && at.grid === "output";
 

@@ -109,12 +109,13 @@ function refusedStrides({ order, batch, k }, wanted) {
   };
 }
 
-/** Why so many numbers do not make whole rows of k. */
-function refusedSize({ count, k, one }, highest) {
+/** Why so many numbers do not make whole rows of k. Out of order in memory, they need another call as well. */
+function refusedSize({ count, k, one, order }, highest) {
   const near = nearestDivisors(count, k, highest.k).filter((divisor) => divisor !== one);
+  const call = hasStrides(order, one) ? "" : " with reshape";
   return {
     problem: `${count} numbers do not fill whole rows of ${k}: ${count} = ${Math.floor(count / k)}·${k} + ${count % k}.`,
-    remedy: [...near.map((divisor) => `k ${divisor}`), `k ${one} = C·H·W, one row for each picture`],
+    remedy: [...near.map((divisor) => `k ${divisor}${call}`), `k ${one}${call}: C·H·W, one row for each picture`],
     torch: `RuntimeError: shape '[-1, ${k}]' is invalid for input of size ${count}`,
   };
 }

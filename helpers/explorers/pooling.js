@@ -141,7 +141,8 @@ function forwardParts({ row, column }, { cells, winner, divisor, number }, insid
   const max = !divisor;
   const terms = cells.flatMap((cell, index) => {
     const ink = cell === winner ? "cs-output-ink cs-chosen" : inside(cell.row, cell.column) ? "cs-input-ink" : "cs-padding-ink";
-    return [[index ? (max ? ", " : " + ") : ""], [max ? decimal(cell.value) : factor(cell.value), `cs-term ${ink}`]];
+    const text = max || !index ? decimal(cell.value) : factor(cell.value); // no brackets in brackets
+    return [[index ? (max ? ", " : " + ") : ""], [text, `cs-term ${ink}`]];
   });
   return [
     [`output[${row}, ${column}] = ${max ? "max" : ""}(`],
@@ -268,7 +269,7 @@ async function render({ model, el }) {
   el.append(root);
 
   const space = watchWidth(root, draw);
-  const pointing = walker.watch(root, figure.root, draw);
+  walker.watch(root, figure.root, draw);
 
   function draw() {
     const values = sliders.values();
@@ -289,11 +290,7 @@ async function render({ model, el }) {
       for (const { row, column } of winner ? [winner] : cells) arriving[row][column].push(divisor ?? 1);
     const gradient = (row, column) => arriving[row][column].reduce((sum, divisor) => sum + 1 / divisor, 0);
 
-    // What is pointed at, pulled back into the picture when a slider has made it smaller.
-    const most = { input: padded, output: out };
-    let at = pointing.at();
-    if (at.row >= most[at.grid] || at.column >= most[at.grid])
-      at = { grid: "output", row: Math.min(at.row, out - 1), column: Math.min(at.column, out - 1) };
+    const at = walker.at({ input: padded, output: out });
     const part = takingPart(at, values, out);
     const onOutput = out > 0 && at.grid === "output";
     const chosen = onOutput ? windows[at.row][at.column].winner : null;
@@ -367,7 +364,7 @@ async function render({ model, el }) {
       backward ? "each output sends back 1" : max ? "a green ring marks a winner" : "every cell counts the same",
     ].join(" · "));
     formula.write(values, shape);
-    const where = padding ? "in the right padding" : "past the input";
+    const where = out * stride < padded ? "in the right padding" : padding ? "past the padding" : "past the input";
     setText(remark, out && shape.skipped ? ` − 1 = ${out}: the last window would start ${where}, so torch drops it` : "");
     const options = `${dilation > 1 ? `, dilation=${dilation}` : ""}${ceil_mode ? ", ceil_mode=True" : ""}`;
     const reasons = out ? null : explainPooling(values, shape, sliders.highest);

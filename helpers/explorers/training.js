@@ -66,17 +66,20 @@ function makeChart(kind, title) {
         );
       for (let epoch = 0; epoch <= scale.epochs; epoch++)
         axes.push(svg("text", { x: x(epoch), y: bottom + 17, "text-anchor": "middle", "data-x": epoch }, String(epoch)));
-      axes.push(svg("text", { x: EDGE.left + plot.width / 2, y: bottom + 34, "text-anchor": "middle" }, "epochs"));
+      axes.push(svg("text", { x: EDGE.left, y: bottom + 34 }, "epochs"));
       const [guess, guessText] = scale.guess;
       axes.push(
         svg("line", { class: "cs-guess", x1: EDGE.left, x2: right, y1: y(guess), y2: y(guess) }),
-        svg("text", { x: right, y: y(guess) + (kind === "loss" ? 15 : -5), "text-anchor": "end" }, guessText),
+        // Its name stands below the plot: at the line itself curves would cross it.
+        svg("line", { class: "cs-guess-key", x1: right - 118, x2: right - 96, y1: bottom + 30, y2: bottom + 30 }),
+        svg("text", { x: right, y: bottom + 34, "text-anchor": "end" }, guessText),
       );
 
       // What is above the plot is cut off at its border, so that a loss of millions leaves the others readable.
       const inside = svg("svg", { x: 0, y: EDGE.top - 7, width, height: plot.height + 14 });
       inside.setAttribute("viewBox", `0 ${EDGE.top - 7} ${width} ${plot.height + 14}`);
       const labels = [];
+      const named = []; // where "diverged" stands: runs diverge in much the same step
       chart.points = [];
       for (const line of lines) {
         const { colour, dash, marker } = look(line.number);
@@ -99,8 +102,11 @@ function makeChart(kind, title) {
           const left = x(line.broke);
           labels.push(
             svg("path", { class: `${strength} cs-broke`, d: `M${left - 6},${EDGE.top}l12,12m0,-12l-12,12` }),
-            svg("text", { class: "cs-broke-name", x: left + 11, y: EDGE.top + 11 }, "diverged"),
           );
+          if (!named.some((other) => Math.abs(other - left) < 70)) {
+            labels.push(svg("text", { class: "cs-broke-name", x: left + 11, y: EDGE.top + 11 }, "diverged"));
+            named.push(left);
+          }
         }
         if (line.newest && places.length) {
           const last = places.at(-1);

@@ -40,6 +40,7 @@ function makeWeights(model, grid, { trait, rows, numbers, leave }) {
     const { row, column } = target.dataset;
     const weights = structuredClone(model.get(trait));
     const line = rows(weights)[row];
+    if (line?.[column] === undefined) return; // the kernel has become smaller meanwhile
     const typed = target.value.trim().replace("−", "-");
     const { pattern, largest, kind } = numbers;
     const fits = pattern.test(typed) && Math.abs(Number(typed)) <= largest;

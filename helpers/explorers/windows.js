@@ -192,8 +192,8 @@ function makeWalker(outputs) {
   let pointing = null;
 
   /** The output that keys and player move from: the pinned one, pulled back if the output has shrunk, or the first. */
-  function pinnedOutput({ rows, columns, grids = ["output"] }) {
-    const { grid, row, column } = pointing.pinned();
+  const pinnedOutput = (all) => pulledBack(pointing.pinned(), all);
+  function pulledBack({ grid, row, column }, { rows, columns, grids = ["output"] }) {
     if (!grids.includes(grid)) return first;
     return { grid, row: Math.min(row, rows - 1), column: Math.min(column, columns - 1) };
   }
@@ -225,6 +225,11 @@ function makeWalker(outputs) {
 
   return {
     player,
+    /** What is pointed at, inside grids of `most` cells a side; one that a slider has made smaller shows the output left. */
+    at(most) {
+      const at = pointing.at();
+      return Math.max(at.row, at.column) < most[at.grid] ? at : pulledBack(at, outputs());
+    },
     /** From now on `redraw` is called when something else is pointed at; returns what watchPointing does. */
     watch(root, figure, redraw) {
       const keys = {
