@@ -283,6 +283,7 @@ def test_an_error_in_a_run_is_a_sentence_on_the_page(stand, monkeypatch, error, 
 
     explorer = run_async(press())
     assert [run.state for run in explorer.runs] == ["failed", "failed"]
+    assert all(run.error is error for run in explorer.runs)
     assert stand(explorer).locator(".cs-run-wrong").all_text_contents() == [sentence] * 2
 
 
@@ -483,3 +484,24 @@ def test_nothing_is_cut_off_or_smaller_than_12_pixels_with_many_runs(stand):
             }"""
         )
         assert (wide, small) == ([], []), width
+
+
+def test_a_screen_reader_is_told_the_point_that_the_arrow_keys_reach(stand):
+    explorer = explorer_of(epochs=1)
+    run = trained(explorer)
+    page = stand(explorer)
+    page.locator(".cs-figure").press("ArrowLeft")
+    told = "() => document.querySelector('.cs-spoken').textContent.startsWith('run 1,')"
+    page.wait_for_function(told)
+    assert page.locator(".cs-spoken").text_content() == page.locator(".cs-readout").text_content()
+    assert f"{100 * run.history.test_accuracy[-1]:.1f} %" in page.locator(".cs-spoken").text_content()
+
+
+def test_a_button_pressed_after_its_loop_was_closed_says_so_and_stays_usable():
+    async def make():
+        return explorer_of()
+
+    explorer = run_async(make())
+    explorer.train_button.click()
+    assert "no event loop" in explorer.view.message
+    assert not explorer.train_button.disabled

@@ -262,7 +262,7 @@ async function render({ model, el }) {
     tell(at && (Object.values(charts).flatMap((chart) => chart.points).find((point) => point.text === at.text) ?? null));
     if (current.state) return; // a screen reader would be given sentence after sentence
     const latest = [...(legend.firstChild?.children ?? [])].map((part) => part.textContent);
-    speaker.say(latest.filter(Boolean).join(". ") || "No runs yet.");
+    speaker.say([model.get("message"), ...latest].filter(Boolean).join(". ") || "No runs yet.");
   }
 
   figure.onpointermove = (event) => {
@@ -292,6 +292,7 @@ async function render({ model, el }) {
   figure.onkeydown = (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || !(event.key in keys)) return;
     keys[event.key]();
+    if (at) speaker.say(at.text);
     event.preventDefault();
     event.stopPropagation(); // JupyterLab would take the arrow keys for itself
   };

@@ -3,162 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import math
 import time
-from typing import Any
 
 import ipywidgets
 import traitlets
 
 from helpers.explorers.base import Choice, Explorer, Slider, View, browser_code, style
+from helpers.explorers.runs import Run, Stopped, counted
 
-GUESSING = math.log(10)  # the loss of a network that gives all ten classes the same score
-POINTS = 160  # of a loss curve: the more pixels it has, the less a reader sees
 SHOWN_EVERY = 0.2  # seconds
 BREATH = 0.02  # seconds of work after which the kernel's loop is let go
 TURNS = 20  # of that loop: a message from the page passes several before it is heard
-
-
-class Stopped(Exception):  # noqa: N818
-    """The learner pressed Stop."""
-
-
-@dataclasses.dataclass(repr=False)
-class Run:
-    """One training: its settings, what happened, and how it ended.
-
-    history  a helpers.checkpoints.History: what train() returns for these settings
-    losses   [[step, loss], …]: the mean loss of the pictures since the point before; steps count from 1
-    state    "running", "finished", "stopped", "diverged" or "failed"; `message` says the rest in a sentence
-    model    the network, as the run left it
-    """
-
-    settings: dict
-    pictures: int
-    history: Any
-    losses: list = dataclasses.field(default_factory=list)
-    step: int = 0
-    state: str = "running"
-    message: str = ""
-    progress: str = ""
-    model: Any = None
-
-    @property
-    def steps(self) -> int:
-        """Steps in one epoch."""
-        return math.ceil(self.pictures / self.settings["batch_size"])
-
-    async def train(self, train_set, test_set, device, breathe):
-        """The same as train(), in pieces: `await breathe()` comes between batches, and may raise Stopped."""
-        import torch
-
-        from helpers.model import SimpleCNN
-        from helpers.training import train_step
-
-        network = {name: self.settings[name] for name in ("conv_channels", "kernel_size")}
-        epochs, batch_size = self.settings["epochs"], self.settings["batch_size"]
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # the weights of torch.manual_seed(0); other cells notice nothing
-            torch.default_generator.manual_seed(0)
-            self.model = SimpleCNN(**network)
-        self.model.to(device)
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.settings["lr"])
-        every = math.ceil(epochs * self.steps / POINTS)
-        began = time.perf_counter()
-        for epoch in range(epochs):
-            shuffle = torch.Generator().manual_seed(epoch)
-            whole, part = Mean(device), Mean(device)
-            started = time.perf_counter()
-            batches = train_set.batches(batch_size, shuffle=True, generator=shuffle)
-            for step, (images, labels) in enumerate(batches, start=1):
-                logits, loss = train_step(self.model, images, labels, optimizer)
-                self.step += 1
-                for mean in (whole, part):
-                    mean.add(logits, labels, loss)
-                if step % every == 0 or step == self.steps:
-                    self.losses.append([self.step, part.read()[0]])
-                    part = Mean(device)
-                self._tell(epoch, whole.seen, time.perf_counter() - began)
-                await breathe()
-            seconds = max(time.perf_counter() - started, 1e-9)
-            loss, train_accuracy = whole.read()
-            right = 0
-            for images, labels in test_set.batches(512):
-                right += self._right(images, labels)
-                self.progress = f"epoch {epoch + 1} of {epochs} · testing"
-                await breathe()
-            self.history.loss.append(loss)
-            self.history.train_accuracy.append(train_accuracy)
-            self.history.test_accuracy.append(right / len(test_set))
-            self.history.seconds.append(seconds)
-            self.history.images_per_second.append(self.pictures / seconds)
-
-    def _right(self, images, labels) -> int:
-        import torch
-
-        self.model.eval()
-        with torch.inference_mode():  # for this piece only: other cells may run before the next
-            right = (self.model(images).argmax(1) == labels).sum().item()
-        self.model.train()
-        return right
-
-    def _tell(self, epoch, seen, seconds):
-        speed = (epoch * self.pictures + seen) / seconds
-        left = ((self.settings["epochs"] - epoch) * self.pictures - seen) / speed
-        place = f"epoch {epoch + 1} of {self.settings['epochs']}"
-        self.progress = f"{place} · {speed:,.0f} images/s · about {left:.0f} s left"
-
-    def conclude(self):
-        """The end of the last epoch: finished, or diverged if it blew up and has learned next to nothing since."""
-        highest, last = max(loss for _, loss in self.losses), self.history.loss[-1]
-        if highest > 2 * GUESSING and last > 0.9 * GUESSING:
-            self.diverged(
-                f"The loss rose to {highest:,.1f} and ended at {last:.2f}, hardly below the {GUESSING:.2f} of guessing"
-            )
-        else:
-            self.state = "finished"
-
-    def diverged(self, what):
-        self.state = "diverged"
-        self.message = (
-            f"{what}: most likely the learning rate {self.settings['lr']:g} is too large. "
-            "Try a tenth of it, or 0.001, with which most trainings start."
-        )
-
-    def drawn(self) -> dict:
-        """What the page is told."""
-        names = ("pictures", "losses", "step", "steps", "state", "message", "progress")
-        told = {name: getattr(self, name) for name in names}
-        lists = {name: list(getattr(self.history, name)) for name in ("loss", "test_accuracy")}
-        return told | lists | {"losses": list(self.losses), "settings": self.settings}
-
-    def __repr__(self):
-        settings = ", ".join(f"{name}={value:g}" for name, value in self.settings.items())
-        return f"Run: {settings}, {self.state}, {self.history!r}"
-
-
-class Mean:
-    """The mean loss and accuracy of the pictures added. Adds on the device: reading waits for all its work."""
-
-    def __init__(self, device):
-        import torch
-
-        self.loss, self.right = torch.zeros((), device=device), torch.zeros((), device=device)
-        self.seen = 0
-
-    def add(self, logits, labels, loss):
-        self.loss += loss * len(labels)  # back from the batch's mean to its sum
-        self.right += (logits.argmax(1) == labels).sum()
-        self.seen += len(labels)
-
-    def read(self):
-        """(loss, accuracy). Raises FloatingPointError where the loss is no number any more."""
-        loss = self.loss.item() / self.seen
-        if not math.isfinite(loss):
-            raise FloatingPointError
-        return loss, self.right.item() / self.seen
 
 
 class TrainingView(View):
@@ -219,6 +74,7 @@ class TrainingExplorer(Explorer):
         for button, pressed in zip(buttons, (self._train_pressed, self.stop, self.clear), strict=True):
             button.layout = {"width": "96px", "margin": "2px 8px 2px 0"}
             button.on_click(lambda _button, pressed=pressed: pressed())
+        self.children[0].add_class("cs-training-sliders")
         row = ipywidgets.HBox(buttons, layout={"margin": "6px 0 2px 0"})
         self.children = [self.children[0], row, self.view]
 
@@ -266,8 +122,8 @@ class TrainingExplorer(Explorer):
     def __repr__(self):
         rate, runs = f"lr={self.lr:g}, batch_size={self.batch_size}", len(self.runs)
         return (
-            f"TrainingExplorer: {len(self._train_set):,} pictures, {rate}, {_counted(self.epochs, 'epoch')}, "
-            f"{_counted(self.conv_channels, 'channel')}, kernel {self.kernel_size}, {_counted(runs, 'run')}"
+            f"TrainingExplorer: {len(self._train_set):,} pictures, {rate}, {counted(self.epochs, 'epoch')}, "
+            f"{counted(self.conv_channels, 'channel')}, kernel {self.kernel_size}, {counted(runs, 'run')}"
         )
 
     # -- a run, from its button to its end -------------------------------------------------------------
@@ -280,7 +136,7 @@ class TrainingExplorer(Explorer):
 
     def _train_pressed(self):
         loop = self._loop or _running_loop()
-        if loop is None:
+        if loop is None or loop.is_closed():
             self.view.message = "There is no event loop here to train on: use await explorer.train() instead."
         elif not self.train_button.disabled:
             self._reserve()
@@ -316,14 +172,15 @@ class TrainingExplorer(Explorer):
             await run.train(*sets, self.device, breathe)
             run.conclude()
         except (Stopped, KeyboardInterrupt):
-            _stopped(run)
+            run.stopped()
         except asyncio.CancelledError:
-            _stopped(run)
+            run.stopped()
             raise
         except FloatingPointError:
             run.diverged(f"The loss became infinite or NaN in step {run.step}")
         except Exception as error:
-            run.state, run.message = "failed", _explained(error, self.device, settings["batch_size"])
+            run.error, run.state = error, "failed"
+            run.message = _explained(error, self.device, settings["batch_size"])
             raise
         finally:
             run.progress = ""
@@ -332,12 +189,6 @@ class TrainingExplorer(Explorer):
                 self.view.current = {}
             self.train_button.disabled, self.stop_button.disabled = False, True
         return run
-
-
-def _stopped(run):
-    run.state, run.history.interrupted = "stopped", True
-    epoch = min(run.step // run.steps, run.settings["epochs"] - 1) + 1
-    run.message = f"Stopped in epoch {epoch}, after {_counted(run.step, 'step')}."
 
 
 def _explained(error, device, batch_size) -> str:
@@ -364,10 +215,6 @@ def _checked_set(name, images):
     if (labels := int(images.labels.max()) + 1) > 10:
         raise ValueError(f"{name} takes labels 0 to 9, as SimpleCNN() has 10 outputs; got {labels - 1}.")
     return images
-
-
-def _counted(count, word) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _running_loop():
