@@ -20,7 +20,7 @@ lab: .venv/lab-ready
 test: .venv/test-ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder -rs $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -rs $(ARGS)
 
 notebooks: .venv/test-ready
 	$(BIN)/python tools/run_notebooks.py $(ARGS)

@@ -211,7 +211,7 @@ def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_li
         "import sys; sys.path.insert(0, '..')\n"
         "from helpers.data import load_shapes\n"
         "from helpers.explorers import TrainingExplorer\n"
-        "TrainingExplorer(*load_shapes(2000, 200), batch_size=64, epochs=10)",
+        "TrainingExplorer(*load_shapes(2000, 200), batch_size=64, epochs=10, conv_channels=4)",
     )
     curve = "[data-chart=loss] path[data-run]"
     grown = "([curve, points]) => document.querySelector(curve)?.getAttribute('d').match(/[ML]/g)?.length > points"
@@ -241,8 +241,8 @@ def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_li
     page.locator(".cs-run", has_text="test accuracy").wait_for()
     settings = page.locator(".cs-settings").all_text_contents()
     assert settings == [
-        "lr 0.003 · batch 64 · 1 epoch · 18 channels · kernel 3",
-        "lr 0.001 · batch 64 · 10 epochs · 18 channels · kernel 3",
+        "lr 0.003 · batch 64 · 1 epoch · 4 channels · kernel 3",
+        "lr 0.001 · batch 64 · 10 epochs · 4 channels · kernel 3",
     ]
     assert page.locator(curve).count() == 2
     assert page.locator(".cs-run-stopped").count() == 1
