@@ -16,7 +16,8 @@ LAB = $(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/
 lab: .venv/lab-ready
 	$(LAB) $(ARGS)
 
-# One thread for each process: torch is several times slower where processes compete for cores with more.
+# Three processes, as the browser's tests mostly wait; one thread for each: torch is several times slower where
+# processes compete for cores with more.
 test: .venv/test-ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .

@@ -62,6 +62,15 @@ def in_parts(settings, size=280):
     return [settings[start : start + size] for start in range(0, len(settings), size)]
 
 
+def hold_all(seen, hold, page, explorer, settings):
+    """Draw every setting and hold what is seen against torch."""
+    for part in in_parts(settings):
+        for setting, shown in zip(part, read(page, part, seen), strict=True):
+            for name, value in setting.items():
+                setattr(explorer, name, value)
+            hold(shown, explorer)
+
+
 def number(text):
     return float(text.replace("−", "-"))
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import torch
-from pages import cell, in_parts, lit, number, read, sliders_of, what_torch_says
+from pages import cell, hold_all, lit, number, read, sliders_of, what_torch_says
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -149,14 +149,7 @@ def hold_against_shape_error(seen, explorer):
 def test_every_slider_setting_draws_what_torch_computes(stand):
     explorer = ChannelsExplorer()
     page = stand(explorer)
-    for part in in_parts(SETTINGS):
-        for setting, seen in zip(part, read(page, part, SEEN), strict=True):
-            for name, value in setting.items():
-                setattr(explorer, name, value)
-            try:
-                hold(seen, explorer)
-            except AssertionError as error:
-                raise AssertionError(f"{explorer}: {error}") from error
+    hold_all(SEEN, hold, page, explorer, SETTINGS)
     assert len(SETTINGS) == 4 * 4 * 4 * 5 * 3 * 3
     assert page.problems == []
 

@@ -1,10 +1,12 @@
 """ConvolutionExplorer: its Python, and what its JavaScript draws, held against torch at every slider setting."""
 
 import itertools
+from functools import partial
 
+import pages
 import pytest
 import torch
-from pages import cell, in_parts, lit, number, read, sliders_of, tensor, what_torch_says
+from pages import cell, lit, number, sliders_of, tensor, what_torch_says
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -59,13 +61,7 @@ def hold(seen, explorer):
         assert torch.equal(unread(seen, setting), never_read(layer, setting)), setting
 
 
-def hold_all(page, explorer, settings):
-    """Draw every setting and hold it against torch."""
-    for part in in_parts(settings):
-        for setting, seen in zip(part, read(page, part, SEEN), strict=True):
-            for name, value in setting.items():
-                setattr(explorer, name, value)
-            hold(seen, explorer)
+hold_all = partial(pages.hold_all, SEEN, hold)
 
 
 def unread(seen, setting):

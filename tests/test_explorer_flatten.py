@@ -2,10 +2,12 @@
 
 import itertools
 import re
+from functools import partial
 
+import pages
 import pytest
 import torch
-from pages import cell, in_parts, lit, read, what_torch_says
+from pages import cell, lit, read, what_torch_says
 
 from helpers.explorers import FlattenExplorer
 
@@ -211,13 +213,7 @@ def judgement(rows, mixed, k, one):
     return f"✗ {rows} rows for 4 pictures, and {which} pictures. No error."
 
 
-def hold_all(page, explorer, settings):
-    """Draw every setting and hold it against torch."""
-    for part in in_parts(settings):
-        for setting, seen in zip(part, read(page, part, SEEN), strict=True):
-            for name, value in setting.items():
-                setattr(explorer, name, value)
-            hold(seen, explorer)
+hold_all = partial(pages.hold_all, SEEN, hold)
 
 
 def test_every_volume_is_drawn_as_torch_lays_it_out(stand):

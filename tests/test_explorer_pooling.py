@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 import torch
-from pages import cell, in_parts, lit, read, sliders_of
+from pages import cell, hold_all, lit, read, sliders_of
 from torch import nn
 
 from helpers.arithmetic import ShapeError, pool_output_size
@@ -225,11 +225,7 @@ def is_accepted(size, kernel_size, stride, padding, dilation, mode, ceil_mode):
 def test_every_setting_draws_what_torch_computes_forward_and_backward(stand):
     explorer = PoolingExplorer()
     page = stand(explorer)
-    for part in in_parts(SETTINGS):
-        for setting, seen in zip(part, read(page, part, SEEN), strict=True):
-            for name, value in setting.items():
-                setattr(explorer, name, value)
-            hold(seen, explorer)
+    hold_all(SEEN, hold, page, explorer, SETTINGS)
     assert len(SETTINGS) == 7 * 4 * 4 * 3 * 2 * 2 * 2
     assert page.problems == []
 

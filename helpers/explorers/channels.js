@@ -336,12 +336,7 @@ async function render({ model, el }) {
 
   sliders.watch(draw);
   draw();
-  return () => {
-    sliders.stop();
-    space.stop();
-    player.stop();
-    speaker.stop();
-  };
+  return ending(sliders, space, player, speaker);
 }
 
 /** What the pointed-at input cell, weight or bias takes part in, in a sentence; an output's is its sum. */

@@ -168,15 +168,9 @@ async function render({ model, el }) {
   }
 
   sliders.watch(draw);
-  model.on("change:weights", draw);
+  const traits = watchTraits(model, ["weights"], draw);
   draw();
-  return () => {
-    sliders.stop();
-    space.stop();
-    player.stop();
-    speaker.stop();
-    model.off("change:weights", draw);
-  };
+  return ending(sliders, traits, space, player, speaker);
 }
 
 export default { render };

@@ -381,18 +381,11 @@ async function render({ model, el }) {
     );
   }
 
-  const followed = ["change:pixels", "change:weight"];
+  const traits = watchTraits(model, ["pixels", "weight"], draw);
   sliders.watch(draw);
-  for (const event of followed) model.on(event, draw);
   const { rows, columns } = present().size; // the first window lies in the picture, not in its corner
   pointing.pin({ grid: "output", row: Math.floor(rows / 2), column: Math.floor(columns / 2) });
-  return () => {
-    sliders.stop();
-    space.stop();
-    player.stop();
-    speaker.stop();
-    for (const event of followed) model.off(event, draw);
-  };
+  return ending(sliders, traits, space, player, speaker);
 }
 
 export default { render };

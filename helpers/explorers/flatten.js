@@ -419,12 +419,7 @@ async function render({ model, el }) {
 
   sliders.watch(draw);
   draw();
-  return () => {
-    sliders.stop();
-    space.stop();
-    player.stop();
-    speaker.stop();
-  };
+  return ending(sliders, space, player, speaker);
 }
 
 export default { render };

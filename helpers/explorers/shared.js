@@ -270,3 +270,12 @@ function watchWidth(element, redraw) {
   return { width: () => width, stop: () => observer.disconnect() };
 }
 
+/** Call `redraw` when one of the view's own traits changes, until `stop()`. */
+function watchTraits(model, names, redraw) {
+  for (const name of names) model.on(`change:${name}`, redraw);
+  return { stop: () => names.forEach((name) => model.off(`change:${name}`, redraw)) };
+}
+
+/** What ends a view that is taken off the page: all that was started stops. */
+const ending = (...started) => () => started.forEach((part) => part.stop());
+

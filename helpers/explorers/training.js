@@ -297,16 +297,10 @@ async function render({ model, el }) {
     event.stopPropagation(); // JupyterLab would take the arrow keys for itself
   };
 
-  const events = ["change:runs", "change:current", "change:message"];
-  for (const event of events) model.on(event, draw);
+  const traits = watchTraits(model, ["runs", "current", "message"], draw);
   sliders.watch(draw);
   draw();
-  return () => {
-    sliders.stop();
-    space.stop();
-    speaker.stop();
-    for (const event of events) model.off(event, draw);
-  };
+  return ending(sliders, traits, space, speaker);
 }
 
 export default { render };
