@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 TOKEN = "a-test"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 ONE_CELL = new_notebook(cells=[new_code_cell()], metadata={"kernelspec": KERNEL})
+NO_BUILD = {"buildCheck": False, "buildAvailable": False}  # Node, started at every page
 QUIET = {"fetchNews": "false", "checkForUpdates": False}  # a first visitor's question, and a network
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -44,6 +45,9 @@ def jupyterlab(home):
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
+    pages = home / "config" / "labconfig"
+    pages.mkdir(parents=True)
+    (pages / "page_config.json").write_text(json.dumps(NO_BUILD))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
