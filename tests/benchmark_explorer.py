@@ -20,8 +20,8 @@ PRESSES = 120
 LARGEST = {
     "ConvolutionExplorer(size=12, kernel_size=1, padding=3)": "padding",
     "ConvolutionExplorer(size=12, kernel_size=3, padding=3)": "dilation",
-    "ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=3, padding=1)": "padding",
-    "ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=5, padding=1)": "kernel_size",
+    "ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=3, padding=2)": "padding",
+    "ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=5, padding=2)": "kernel_size",
     "FilterExplorer(numpy.arange(64 * 64).reshape(64, 64) % 251 / 251, numpy.ones((5, 5)), padding=3)": "padding",
     "PoolingExplorer(size=8, kernel_size=4, stride=1, padding=2)": "padding",
     "PoolingExplorer(size=8, kernel_size=4, stride=1, padding=2, mode='avg')": "padding",

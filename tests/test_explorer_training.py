@@ -227,7 +227,7 @@ def test_a_run_that_blows_up_and_learns_nothing_more_says_so(stand):
     assert highest > 2 * math.log(10)
     assert run.state == "diverged"
     assert run.message == (
-        f"The loss rose to {highest:,.1f} and ended at {run.history.loss[-1]:.2f}, hardly below the 2.30 of guessing: "
+        f"The loss rose to {highest:,.1f} and ended at {run.history.loss[-1]:.2f}, where guessing gives 2.30: "
         "most likely the learning rate 1 is too large. Try a tenth of it, or 0.001, with which most trainings start."
     )
     assert len(run.history.test_accuracy) == 4

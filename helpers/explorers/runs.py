@@ -108,7 +108,7 @@ class Run:
         highest, last = max(loss for _, loss in self.losses), self.history.loss[-1]
         if highest > 2 * GUESSING and last > 0.9 * GUESSING:
             self.diverged(
-                f"The loss rose to {highest:,.1f} and ended at {last:.2f}, hardly below the {GUESSING:.2f} of guessing"
+                f"The loss rose to {highest:,.1f} and ended at {last:.2f}, where guessing gives {GUESSING:.2f}"
             )
         else:
             self.state = "finished"
