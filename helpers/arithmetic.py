@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import NamedTuple
 
+from helpers.sentences import SENTENCES
+
 
 class ShapeError(ValueError):
     """These numbers do not fit together. str() says why, and the smallest change that works.
@@ -195,12 +197,14 @@ def _pool(size, kernel_size, padding, dilation, stride=None, *, ceil_mode):
     stride = kernel_size if stride is None else stride
     # Half the kernel itself, although torch's message may speak of the "effective" (dilated) kernel.
     if padding > kernel_size // 2:
-        limit = f"half the kernel ({kernel_size} // 2 = {kernel_size // 2})"
-        aside = ", which dilation does not change" if dilation > 1 else ""
-        return _Misfit(
-            f"The padding ({padding}) is more than {limit}, the most that max pooling takes{aside}.",
-            ("padding", "kernel_size"),
+        problem = SENTENCES["pool-padding"].format(
+            padding=padding,
+            kernel_size=kernel_size,
+            half=kernel_size // 2,
+            mode="max",
+            undilated=SENTENCES["undilated"] if dilation > 1 else "",
         )
+        return _Misfit(problem, ("padding", "kernel_size"))
     extra = stride - 1 if ceil_mode else 0  # rounding up: as if there were so many cells more
     if misfit := _too_large(size, kernel_size, padding, dilation, extra):
         return misfit
@@ -232,14 +236,16 @@ def _too_large(size, kernel_size, padding, dilation, extra=0):
     span, padded = dilation * (kernel_size - 1) + 1, size + 2 * padding
     if span <= padded + extra:
         return None
-    spread = f", spread over {dilation}·({kernel_size} − 1) + 1 = {span} by dilation {dilation}"
-    return _Misfit(
-        f"The kernel ({kernel_size}{spread if dilation > 1 else ''}) is larger than the padded input "
-        f"({size} + 2·{padding} = {padded})"
-        + (f", even with the stride − 1 = {extra} that ceil_mode adds" if extra else "")
-        + ": there is no place to put it.",
-        ("padding", "kernel_size", *(["dilation"] if dilation > 1 else []), "size"),
+    spread = SENTENCES["spread"].format(dilation=dilation, kernel_size=kernel_size, span=span)
+    problem = SENTENCES["kernel-too-big"].format(
+        kernel_size=kernel_size,
+        spread=spread if dilation > 1 else "",
+        size=size,
+        padding=padding,
+        padded=padded,
+        rounded_up=SENTENCES["rounded_up"].format(extra=extra) if extra else "",
     )
+    return _Misfit(problem, ("padding", "kernel_size", *(["dilation"] if dilation > 1 else []), "size"))
 
 
 def _channels_per_group(in_channels, out_channels, groups):

@@ -262,19 +262,10 @@ def change(offer):
 
 
 def hold_against_simple_cnn(problem, offers, values):
-    """SimpleCNN refuses the same, and what it offers is offered here too, where it is enough for the whole chain."""
+    """SimpleCNN refuses the same in the same words; what it offers is offered here too, where it mends the chain."""
     with pytest.raises(ShapeError) as caught:
         SimpleCNN(**{name: value for name, value in values.items() if name in SLIDERS})
-    layer, why = caught.value.problem.split(": ", 1)
-    assert problem.startswith(f"{layer}: ")
-    if layer == "conv1":
-        assert problem == f"conv1: {why}"
-    else:
-        left = side_after_conv1(*(values[name] for name in SPATIAL[:4]))
-        assert problem == (
-            f"pool: The window ({values['pool_kernel_size']}) is larger than what conv1 leaves ({left}): "
-            "there is no place to put it."
-        )
+    assert problem == caught.value.problem
     for name, value in caught.value.fixes.items():
         slider, changed = SLIDERS[name], values | {name: value}
         if slider.low <= value <= slider.high and features_of([changed[name] for name in CHANGEABLE]):

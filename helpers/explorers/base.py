@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import numbers
 import operator
 from pathlib import Path
@@ -10,12 +11,15 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from helpers.sentences import SENTENCES
+
 FOLDER = Path(__file__).parent
 
 
 def browser_code(*file_names: str) -> str:
     """The JavaScript of one explorer as one module: anywidget takes one text, so what all share is joined in front."""
-    return "".join((FOLDER / name).read_text("utf-8") for name in ("shared.js", *file_names))
+    sentences = f"const SENTENCES = {json.dumps(SENTENCES, ensure_ascii=False)};\n"
+    return sentences + "".join((FOLDER / name).read_text("utf-8") for name in ("shared.js", *file_names))
 
 
 def style(*file_names: str) -> str:

@@ -96,7 +96,7 @@ function readersOf(index, { stride, out }, kernel_size) {
   return { first, count: Math.max(0, Math.min(Math.floor(index / stride), out - 1) - first + 1) };
 }
 
-/** Why the kernel does not fit, what to change, and torch's message. */
+/** Why the kernel does not fit, for both sides in one sentence; what to change, and torch's message. */
 function explainFilter(height, width, kernel_size, padding, highest) {
   const padded = [height, width].map((size) => size + 2 * padding);
   const least = Math.min(height, width);

@@ -86,7 +86,7 @@ function reasonsOf(values, chain, chainAt, highest) {
   if (broken === FC1) {
     const order = Object.keys(names);
     return {
-      problem: `fc1: ${features} numbers arrive for each image, and fc1 is written for ${wanted}.`,
+      problem: fill(SENTENCES["linear-width"], { layer: "fc1", arrived: features, wanted }),
       remedy: [`nn.Linear(${features}, ${hidden_features})`, ...offered(order, (other) => chainAt(other).broken === null)],
       torch:
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied " +
@@ -98,18 +98,14 @@ function reasonsOf(values, chain, chainAt, highest) {
   const padded = image_size + 2 * padding;
   if (broken === CONV1)
     return {
-      problem:
-        `conv1: The kernel (${kernel_size}) is larger than the padded input (${image_size} + 2·${padding} = ${padded}): ` +
-        "there is no place to put it.",
+      problem: `conv1: ${kernelTooBig({ size: image_size, kernel_size, padding })}`,
       remedy,
       torch:
         `RuntimeError: Calculated padded input size per channel: (${padded} x ${padded}). ` +
         `Kernel size: (${kernel_size} x ${kernel_size}). Kernel size can't be greater than actual input size`,
     };
   return {
-    problem:
-      `pool: The window (${pool_kernel_size}) is larger than what conv1 leaves (${conv}): ` +
-      "there is no place to put it.",
+    problem: `pool: ${kernelTooBig({ size: conv, kernel_size: pool_kernel_size, padding: 0 })}`,
     remedy,
     torch:
       `RuntimeError: Given input size: (${conv_channels}x${conv}x${conv}). ` +

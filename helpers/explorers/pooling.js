@@ -56,7 +56,7 @@ function changes(values, highest) {
 }
 
 /** Why a setting has no output, as `explain` says it for a convolution. */
-function explainPooling(values, { kind, padded, span, room, counted, skipped }, highest) {
+function explainPooling(values, { kind, span, counted, skipped }, highest) {
   const { size, kernel_size, stride, padding, dilation, mode, ceil_mode } = values;
   if (kind === "dilation") {
     const plain = { ...values, dilation: 1 };
@@ -69,7 +69,6 @@ function explainPooling(values, { kind, padded, span, room, counted, skipped }, 
   }
   const remedy = changes(values, highest);
   if (kind === "padding") {
-    const half = Math.floor(kernel_size / 2);
     const message =
       padding > Math.floor(span / 2)
         ? "pad should be at most half of effective kernel size, but got " +
@@ -77,21 +76,20 @@ function explainPooling(values, { kind, padded, span, room, counted, skipped }, 
         : "pad should be smaller than or equal to half of kernel size, but got " +
           `padW = ${padding}, padH = ${padding}, kW = ${kernel_size}, kH = ${kernel_size}`;
     return {
-      problem:
-        `The padding (${padding}) is more than half the kernel (${kernel_size} // 2 = ${half}), ` +
-        `the most that ${mode === "max" ? "max" : "average"} pooling takes` +
-        `${dilation > 1 ? ", which dilation does not change" : ""}.`,
+      problem: fill(SENTENCES["pool-padding"], {
+        padding,
+        kernel_size,
+        half: Math.floor(kernel_size / 2),
+        mode: mode === "max" ? "max" : "average",
+        undilated: dilation > 1 ? SENTENCES.undilated : "",
+      }),
       remedy,
       torch: `RuntimeError: ${message}`,
     };
   }
-  const spread = dilation > 1 ? `, spread over ${dilation}·(${kernel_size} − 1) + 1 = ${span} by dilation ${dilation}` : "";
-  const extra = ceil_mode && stride > 1 ? `, even with the stride − 1 = ${stride - 1} that ceil_mode adds` : "";
   const none = counted - skipped;
   return {
-    problem:
-      `The kernel (${kernel_size}${spread}) is larger than the padded input (${size} + 2·${padding} = ${padded})` +
-      `${extra}: there is no place to put it.`,
+    problem: kernelTooBig(values, ceil_mode ? stride - 1 : 0),
     remedy,
     torch:
       `RuntimeError: Given input size: (1x${size}x${size}). Calculated output size: (1x${none}x${none}). ` +

@@ -1,5 +1,5 @@
 // What the explorers share in the browser: watching sliders, cells drawn in place, playing, copying, speaking.
-// The explorer's own file is joined behind this one.
+// The explorer's own file is joined behind this one, and SENTENCES of helpers/sentences.py in front.
 
 /** The sliders' models: `values()` reads them all, `watch(redraw)` calls it when one moves, until `stop()`. */
 async function findSliders(model) {
@@ -213,6 +213,27 @@ function makeCode() {
   };
   const write = (text, remark) => (setText(call, text), setText(comment, remark));
   return { root: make("div", "cs-code", code, button), write };
+}
+
+/** A sentence with its values put in. One that is missing is a mistake here, which must not reach the page as a gap. */
+function fill(sentence, values) {
+  return sentence.replace(/{(\w+)}/g, (_, name) => {
+    if (values[name] == null) throw new Error(`No ${name} was given for "${sentence}"`);
+    return values[name];
+  });
+}
+
+/** Why a window has no place, in the words of helpers/arithmetic.py; `extra` cells are added by rounding up. */
+function kernelTooBig({ size, kernel_size, padding, dilation = 1 }, extra = 0) {
+  const span = dilation * (kernel_size - 1) + 1;
+  return fill(SENTENCES["kernel-too-big"], {
+    size,
+    kernel_size,
+    padding,
+    padded: size + 2 * padding,
+    spread: dilation > 1 ? fill(SENTENCES.spread, { dilation, kernel_size, span }) : "",
+    rounded_up: extra ? fill(SENTENCES.rounded_up, { extra }) : "",
+  });
 }
 
 /**

@@ -34,8 +34,8 @@ function windowSum(pixel, weights, { row, column }, { stride, dilation = 1 }) {
 }
 
 /** Why a setting has no output: the sentence, the smallest changes within the sliders' reach, and torch's message. */
-function explain({ size, kernel_size, padding, dilation = 1 }, { padded, span }, highest) {
-  const named = dilation > 1 ? `, spread over ${dilation}·(${kernel_size} − 1) + 1 = ${span} by dilation ${dilation}` : "";
+function explain(values, { padded, span }, highest) {
+  const { size, kernel_size, padding, dilation = 1 } = values;
   const morePadding = Math.ceil((span - size) / 2);
   const smallerKernel = Math.floor((padded - 1) / dilation) + 1;
   const smallerDilation = Math.floor((padded - 1) / (kernel_size - 1));
@@ -47,9 +47,7 @@ function explain({ size, kernel_size, padding, dilation = 1 }, { padded, span },
     largerInput <= highest.size && `input size ${largerInput}`,
   ].filter(Boolean);
   return {
-    problem:
-      `The kernel (${kernel_size}${named}) is larger than the padded input (${size} + 2·${padding} = ${padded}): ` +
-      "there is no place to put it.",
+    problem: kernelTooBig(values),
     remedy: changes,
     torch:
       `RuntimeError: Calculated padded input size per channel: (${padded} x ${padded}). ` +
