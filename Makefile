@@ -2,7 +2,7 @@
 # make test       everything: style, unit tests, every lesson, the browser
 # make notebooks  run every lesson again and write its outputs
 # make lint       style alone; make format mends it
-# make benchmark  how fast the explorer follows its sliders
+# make benchmark  how fast the explorer follows its sliders, and what a trace costs
 # Another Python: make lab PYTHON=python3.12
 
 PYTHON ?= python3
@@ -35,6 +35,7 @@ format: .venv/test-ready
 	$(BIN)/python -m ruff format .
 
 benchmark: .venv/test-ready
+	$(BIN)/python tests/benchmark_trace.py
 	$(BIN)/python tests/benchmark_explorer.py $(ARGS)
 
 .venv/bin/python:

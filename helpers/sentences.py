@@ -13,9 +13,7 @@ SENTENCES = {
         "The padding ({padding}) is more than half the kernel ({kernel_size} // 2 = {half}), "
         "the most that {mode} pooling takes{undilated}."
     ),
-    "linear-width": (
-        "{layer}: {arrived} numbers arrive for each image, and {layer} is written for {wanted}."
-    ),
+    "linear-width": ("{layer}: {arrived} numbers arrive {each}, and {layer} is written for {wanted}."),
     # What stands at the place of the same name above, where there is something to say; else nothing does.
     "spread": ", spread over {dilation}·({kernel_size} − 1) + 1 = {span} by dilation {dilation}",
     "rounded_up": ", even with the stride − 1 = {extra} that ceil_mode adds",

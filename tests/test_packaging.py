@@ -77,6 +77,10 @@ def test_every_file_of_the_package_is_installed_with_it():
     files = {path for path in (ROOT / "helpers").rglob("*") if path.is_file() and path.suffix != ".pyc"}
     packages = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in files}
     assert packages == set(settings["packages"])
-    patterns = settings["package-data"]["helpers.explorers"]
-    data = {path for pattern in patterns for path in (ROOT / "helpers" / "explorers").glob(pattern)}
+    data = {
+        path
+        for package, patterns in settings["package-data"].items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
     assert {path for path in files if path.suffix != ".py"} == data

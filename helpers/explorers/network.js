@@ -86,7 +86,7 @@ function reasonsOf(values, chain, chainAt, highest) {
   if (broken === FC1) {
     const order = Object.keys(names);
     return {
-      problem: fill(SENTENCES["linear-width"], { layer: "fc1", arrived: features, wanted }),
+      problem: fill(SENTENCES["linear-width"], { layer: "fc1", arrived: features, each: "for each image", wanted }),
       remedy: [`nn.Linear(${features}, ${hidden_features})`, ...offered(order, (other) => chainAt(other).broken === null)],
       torch:
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied " +

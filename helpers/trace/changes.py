@@ -1,0 +1,184 @@
+"""Changes that could mend a model: in words, as the learner would write them, and for a trial run."""
+
+import inspect
+import re
+
+import torch
+from torch import nn
+
+from helpers.trace.steps import Change, seen_in
+
+# Written without their names, as everybody does; all other arguments with them.
+FIRST = {
+    "in_features",
+    "out_features",
+    "in_channels",
+    "out_channels",
+    "num_features",
+    "input_size",
+    "hidden_size",
+}
+FIRST |= {"embed_dim", "num_heads", "normalized_shape", "num_groups", "num_channels"}
+
+
+def place(name):
+    """A layer's name as it is written in code: "features.0" is features[0], and "0" is model[0]."""
+    return re.sub(r"\.(\d+)", r"[\1]", "model." + name if name[:1].isdigit() else name)
+
+
+def replaced(step, **arguments):
+    """The layer with some arguments changed: `fc1 = nn.Linear(18432, 64)`."""
+    text = f"{place(step.name)} = {written(step.layer, **arguments)}"
+    return Change(text, layers={step.name: remade(step.layer, **arguments)})
+
+
+def setting(step, **argument):
+    """One argument of a layer or a function changed: `padding=1 in conv1`."""
+    ((name, value),) = argument.items()
+    text = f"{name}={_code(value)} in {place(step.name)}"
+    if step.layer is not None:
+        return Change(text, layers={step.name: remade(step.layer, **argument)})
+    return Change(
+        text, calls={step.call: lambda function, args, kwargs, last: function(*args, **kwargs | argument)}
+    )
+
+
+def other_class(step, layer, text):
+    """A layer of another class: `bn1 = nn.BatchNorm1d(64)`."""
+    parameter = next(step.layer.parameters(), None)
+    layer = layer if parameter is None else layer.to(parameter.device, parameter.dtype)
+    return Change(f"{place(step.name)} = {text}", layers={step.name: layer.train(step.layer.training)})
+
+
+def moved(step, device):
+    """The layer on another device: `fc1.to("cuda:0")`."""
+    how = f'to_empty(device="{device}")' if _device(step.layer).type == "meta" else f'to("{device}")'
+    return Change(f"{place(step.name)}.{how}", layers={step.name: remade(step.layer, device=device)})
+
+
+def weight(step, shape):
+    """A function's weight in another shape: `w = nn.Parameter(torch.empty(5, 3072))`."""
+    name = seen_in(step.args)[1].parameter or "weight"
+    text = f"{name} = nn.Parameter(torch.empty({', '.join(map(str, shape))}))"
+
+    def run(function, args, kwargs, last):
+        return function(args[0], args[1].new_zeros(shape), *(None for _ in args[2:3]), *args[3:], **kwargs)
+
+    return Change(text, calls={step.call: run})
+
+
+def given(text, do):
+    """Another first input for the model: `model(x[None])`."""
+    return Change(f"model({text})", inputs=lambda args, kwargs: ((do(args[0]), *args[1:]), kwargs))
+
+
+def before(step, text, do):
+    """Something done to what arrives: `torch.flatten(x, 1) before fc1`; in a function, `x.float() in x @ y`."""
+    if step.layer is None:
+        return on_argument(step, 0, text, do)
+    return Change(f"{text} before {place(step.name)}", calls=on_argument(step, 0, text, do).calls)
+
+
+def on_argument(step, number, text, do):
+    """Something done to one argument of a call: `y.flatten() in F.cross_entropy(x, y)`."""
+
+    def run(function, args, kwargs, last):
+        args = list(args)
+        args[number] = do(args[number])
+        return function(*args, **kwargs)
+
+    return Change(f"{text} in {place(step.name)}", calls={step.call: run})
+
+
+def on_branch(step, number, maker, layer):
+    """A new layer for one of two branches: `nn.Conv2d(3, 16, kernel_size=1) on the branch from the model's input`."""
+    change = on_argument(step, number, written(layer), layer)
+    return change._replace(text=f"{written(layer)} on the branch from {maker}")
+
+
+def instead(step, text, do):
+    """Another call in the place of one: `torch.flatten(x, 1) instead of x.view(-1, 4608)`."""
+    run = {step.call: lambda function, args, kwargs, last: do(*args, **kwargs)}
+    return Change(f"{text} instead of {step.name}", calls=run)
+
+
+def without(run, step):
+    """One call left out: `take pool out`, or `call pool once less` where it is called more than once."""
+    text = f"leave {step.name} out"
+    if step.layer is not None:
+        again = sum(other.layer is step.layer for other in run.all_steps) > 1
+        text = f"call {place(step.name)} once less" if again else f"take {place(step.name)} out"
+    return Change(text, calls={step.call: lambda function, args, kwargs, last: args[0]})
+
+
+def remade(layer, device=None, **arguments):
+    """A layer of the same class, with some arguments or the device changed. Its numbers are not set."""
+    base, _, found = _arguments_of(layer)
+    device = device or _device(layer)
+    dtype = next((p.dtype for p in layer.parameters()), torch.get_default_dtype())
+    with torch.device("meta"):  # no time is spent on numbers, nor random ones used up
+        new = (_NarrowLinear if base is nn.Linear else base)(**found | arguments)
+    return new.to(dtype).to_empty(device=device).train(layer.training)
+
+
+class _NarrowLinear(nn.Linear):
+    """The shapes of an nn.Linear with the memory of one output: a trial must not ask for gigabytes."""
+
+    def __init__(self, in_features, out_features, bias=True):
+        nn.Module.__init__(self)
+        self.weight = nn.Parameter(torch.empty(1, in_features))
+        self.in_features, self.out_features = in_features, out_features
+
+    def forward(self, x):
+        one = nn.functional.linear(x, self.weight)  # (..., in_features) -> (..., 1)
+        return one.expand(*one.shape[:-1], self.out_features)
+
+
+def written(layer, **arguments):
+    """The layer as it is written in code, what is usual left out: `nn.Conv2d(1, 18, kernel_size=3, padding=1)`."""
+    base, maker, found = _arguments_of(layer)
+    found |= arguments
+    usual = {name: parameter.default for name, parameter in inspect.signature(maker).parameters.items()}
+    if usual.get("stride", 1) is None and found["stride"] == found["kernel_size"]:
+        del found["stride"]  # a pool's stride is its kernel
+    for same in ("kdim", "vdim"):
+        if same in found and found[same] == found["embed_dim"]:
+            del found[same]
+    parts = []
+    for name, value in found.items():
+        if name in FIRST:
+            parts.append(_code(value))
+        elif _short(value) != usual[name]:
+            parts.append(f"{name}={_code(value)}")
+    return f"nn.{base.__name__}({', '.join(parts)})"
+
+
+def _arguments_of(layer):
+    """(class, what has its signature, {argument: value}) that make such a layer again, as its attributes tell."""
+    base = next(base for base in type(layer).__mro__ if base.__module__.startswith("torch.nn.modules."))
+    maker = nn.RNNBase if isinstance(layer, nn.RNNBase) else base
+    names = [name for name in inspect.signature(maker).parameters if name not in ("device", "dtype", "mode")]
+    found = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
+    if isinstance(layer, nn.MultiheadAttention):
+        found |= {"bias": layer.in_proj_bias is not None, "add_bias_kv": layer.bias_k is not None}
+    if "bias" in found and not isinstance(found["bias"], bool):
+        found["bias"] = found["bias"] is not None
+    if not getattr(layer, "affine", True):
+        found.pop("bias", None)
+    if not isinstance(layer, nn.LSTM):
+        found.pop("proj_size", None)
+    return base, maker, found
+
+
+def _device(layer):
+    return next((tensor.device for tensor in [*layer.parameters(), *layer.buffers()]), torch.device("cpu"))
+
+
+def _code(value):
+    return repr(_short(value)).replace("'", '"')
+
+
+def _short(value):
+    """(3, 3) as 3."""
+    same = isinstance(value, (tuple, list)) and len(value) > 0 and len(set(value)) == 1
+    return value[0] if same else tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,101 @@
+"""What is wrong with a run, why, and the smallest change that mends it: rules are asked in turn, changes are tried."""
+
+from dataclasses import dataclass
+
+from helpers.trace.rules import findings
+from helpers.trace.steps import follow
+
+KINDS = (
+    "linear-width",
+    "not-flattened",
+    "batch-changed",
+    "channels",
+    "rank",
+    "kernel-too-big",
+    "pooled-away",
+    "pool-padding",
+    "padding-argument",
+    "stride",
+    "groups",
+    "view-size",
+    "view-stride",
+    "batchnorm",
+    "merge",
+    "target",
+    "dtype",
+    "device",
+    "wiring",
+    "other",
+)
+MOST = 5  # changes to one model: who needs more should begin anew
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Where and why a model's shapes do not fit. str() tells it in a few lines.
+
+    kind           one of KINDS
+    layer          the layer, or the call, where it shows
+    what           the problem in a sentence
+    got, wanted    what arrived there, and what would fit: a shape, a type or a device, as text
+    why            where that comes from
+    fix            the change that makes this layer accept its input, and those that the layers behind it then need;
+                   all were tried. "" if none was found
+    torch_message  PyTorch's own words; "" where it reports nothing
+    """
+
+    kind: str
+    layer: str
+    what: str
+    got: str
+    wanted: str
+    why: str
+    fix: str
+    torch_message: str
+
+    def __str__(self):
+        said = f"PyTorch says: {self.torch_message}" if self.torch_message else "PyTorch reports no error."
+        parts = [self.what, self.why and f"Why: {self.why}", self.fix and f"Change: {self.fix}", said]
+        return "\n".join(part for part in parts if part)
+
+
+def diagnose(model, args, kwargs, run):
+    """The Problem of a run of this model on these arguments, or None: all is well, or its error is not about shapes."""
+    call = model, args, kwargs
+    finding, changes, rerun = _mended(call, run, [])
+    if finding is None:
+        finding = next(findings(run), None)
+        return None if finding is None else _problem(run, finding, [])
+    while rerun is not None and not _is_fine(rerun) and len(changes) < MOST:
+        _, more, rerun = _mended(call, rerun, changes)
+        changes = more or changes
+    return _problem(run, finding, changes)
+
+
+def _mended(call, run, changes):
+    """(finding, all changes, the run with them): what mends everything, else what leads further; else Nones."""
+    further = None, None, None
+    for finding in findings(run):
+        for alternative in finding.alternatives:
+            tried = [*changes, *alternative]
+            rerun = follow(*call, tried)
+            if _is_fine(rerun):
+                return finding, tried, rerun
+            if further[0] is None and _is_past(rerun, finding.call):
+                further = finding, tried, rerun
+    return further
+
+
+def _is_fine(run):
+    return run.error is None and next(findings(run), None) is None
+
+
+def _is_past(run, call):
+    """Did the run come further than this call?"""
+    return run.error is None or (run.calls if run.failed is None else run.failed.call) > call
+
+
+def _problem(run, finding, changes):
+    message = "" if run.error is None else f"{type(run.error).__name__}: {run.error}"
+    texts = dict.fromkeys(change.text for change in changes)  # the same change may mend two places
+    return Problem(*finding[:2], *finding[3:7], ", and ".join(texts), message)

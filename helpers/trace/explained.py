@@ -1,0 +1,85 @@
+"""`with explained(model):` puts the explanation of a shape error under its ordinary traceback."""
+
+import contextlib
+import inspect
+import sys
+import traceback
+
+import torch.nn.functional as F
+from torch import nn
+
+from helpers.trace.arguments import checked
+from helpers.trace.as_found import uncompiled
+from helpers.trace.table import traced
+
+
+@contextlib.contextmanager
+def explained(model):
+    """Around a training loop: an error about shapes goes on its way with the explanation of `trace` under it.
+
+        with explained(model):
+            for images, labels in train_set.batches(64):
+                loss = F.cross_entropy(model(images), labels)
+
+    The error stays the one that was raised. Nothing is done until it comes: then what the model, or the loss, was
+    called with is read from the traceback, and that call is followed once more.
+    """
+    model = checked(model)
+    try:
+        yield
+    except Exception as error:
+        for call in _calls(model, error):
+            problem = _problem(*call)
+            if problem is not None:
+                _add(error, str(problem))
+                break
+        raise
+
+
+def _problem(module, args, kwargs):
+    try:
+        return traced(module, args, kwargs).problem
+    except Exception:  # not about shapes; the error itself is on its way already
+        return None
+
+
+def _calls(model, error):
+    """(module, args, kwargs) of the calls that led to the error: of the model, another module's, or a function's."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    modules = [frame.f_locals for frame in frames if frame.f_code is nn.Module.__call__.__code__]
+    modules.sort(
+        key=lambda found: uncompiled(found["self"]) is not model
+    )  # the outermost first, but the model before
+    yield from ((uncompiled(found["self"]), found["args"], found["kwargs"]) for found in modules[:1])
+    functions = [frame for frame in frames if frame.f_globals is vars(F) and hasattr(F, frame.f_code.co_name)]
+    yield from map(_function, functions[:1] if not modules else [])
+
+
+def _function(frame):
+    """The same for a call of torch.nn.functional: of a loss, most likely."""
+    function = getattr(F, frame.f_code.co_name)
+    names, _, _, values = inspect.getargvalues(frame)
+    usual = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+    first = [values[name] for name in names if usual[name] is inspect.Parameter.empty]
+    rest = {name: values[name] for name in names[len(first) :] if values[name] is not usual[name]}
+    return _Called(function), first, rest
+
+
+class _Called(nn.Module):
+    """A function as a model."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+
+def _add(error, text):
+    """As a note, where tracebacks show notes; else behind the message."""
+    ipython = sys.modules.get("IPython")
+    if sys.version_info >= (3, 11) and (ipython is None or ipython.version_info >= (8, 14)):
+        error.add_note(f"\n{text}")
+    else:
+        error.args = (f"{error}\n\n{text}",)

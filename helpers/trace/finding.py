@@ -1,0 +1,87 @@
+"""What a rule finds, and how rules put shapes into words."""
+
+from math import isqrt, prod
+from typing import NamedTuple
+
+from helpers.sentences import SENTENCES
+from helpers.trace.operations import FLATTENING, Conv, operation, product
+
+
+class Finding(NamedTuple):
+    """A problem of a run.
+
+    layer         where it shows
+    call          where it begins: a change must lead further than this call
+    alternatives  lists of changes, the best first; the changes of any one list, together, may mend it
+    """
+
+    kind: str
+    layer: str
+    call: int
+    what: str
+    got: str
+    wanted: str
+    why: str
+    alternatives: list
+
+
+def found(step, kind, what, got, wanted, why, *alternatives):
+    """The Finding at a step; each alternative is one change, or a list of changes made together."""
+    lists = [change if isinstance(change, list) else [change] for change in alternatives]
+    return Finding(kind, step.name, step.call, what, str(got), str(wanted), why, lists)
+
+
+def count(number, noun):
+    """`1 channel`, `3 channels`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def too_wide(step, arrived, wanted, each):
+    """The sentence for a layer that is written for another number of features."""
+    return SENTENCES["linear-width"].format(layer=step.name, arrived=arrived, wanted=wanted, each=each)
+
+
+def maker_of(run, step):
+    """The name of what made the first tensor that arrives."""
+    maker = run.before(step)
+    return "the model's input" if maker is None else maker.name
+
+
+def source(run, step):
+    """Who made what arrives: `pool returns (4, 18, 16, 16).`"""
+    maker = run.before(step)
+    return f"The model's input is {step.shape}." if maker is None else f"{maker.name} returns {step.shape}."
+
+
+def flattened(run, step):
+    """How the numbers of a row came about: `torch.flatten(x, 1) makes 18·24·24 = 10368 of (4, 18, 24, 24), …`."""
+    maker = run.before(step)
+    if maker is None or maker.kind not in FLATTENING or len(maker.shape) <= len(step.shape):
+        return source(run, step)
+    if prod(maker.shape[1:]) != step.shape[-1]:
+        return f"{maker.name} makes {step.shape} of {maker.shape}."
+    of = run.before(maker)
+    whose = "which is the input" if of is None else f"which {of.name} returns"
+    return f"{maker.name} makes {product(maker.shape[1:])} = {step.shape[-1]} of {maker.shape}, {whose}."
+
+
+def as_maps(features, channels):
+    """What a number of features would be right for: ` 18·16·16 = 4608 is right for maps of 16 × 16.`, or nothing."""
+    side = isqrt(features // channels) if channels else 0
+    if side and side * side * channels == features:
+        return f" {channels}·{side}·{side} = {features} is right for maps of {side} × {side}."
+    return ""
+
+
+def first_spatial(run):
+    """The first convolution or pooling of a run, also if it failed: (step, Conv or Pool), or (None, None)."""
+    for step in run.all_steps:
+        computed = operation(step)
+        if computed is not None:
+            return step, computed
+    return None, None
+
+
+def first_conv(run):
+    """The first convolution of a run, also if it failed, or None."""
+    return next((computed for computed in map(operation, run.all_steps) if isinstance(computed, Conv)), None)

@@ -1,0 +1,160 @@
+"""Is it a batch of pictures, channels first, and does it stay one?"""
+
+from math import isqrt, prod
+
+import torch
+from torch import nn
+
+from helpers.trace.changes import given, instead, place, replaced
+from helpers.trace.finding import count, first_conv, first_spatial, found
+from helpers.trace.operations import FLATTENING, Conv, product
+from helpers.trace.steps import seen_in
+
+SIDES = {1: "L", 2: "H, W", 3: "D, H, W"}
+
+
+def no_batch(run, step):
+    """One picture without its batch, grey pictures without their channel, or rows of numbers: the input is mended."""
+    spatial, computed = first_spatial(run)
+    if not run.inputs or spatial is None:
+        return
+    shape, dims, conv = run.inputs[0].shape, computed.dims, first_conv(run)
+    channels = conv.in_channels if conv is not None else shape[0] if shape else 0
+    wanted = f"(N, {channels}, {SIDES[dims]})"
+    if len(shape) == dims + 1 and shape[0] == channels:
+        what, change = f"One picture without a batch is given: {shape}.", given("x[None]", lambda x: x[None])
+    elif len(shape) == dims + 1 and channels == 1:
+        what, change = (
+            f"Pictures without channels are given: {shape}.",
+            given("x.unsqueeze(1)", lambda x: x.unsqueeze(1)),
+        )
+    elif len(shape) == dims and channels == 1:
+        what = f"One picture without a batch and without channels is given: {shape}."
+        change = given("x[None, None]", lambda x: x[None, None])
+    elif len(shape) == dims + 3 and shape[2] == channels:
+        what, change = (
+            f"A batch of batches is given: {shape}.",
+            given("x.flatten(0, 1)", lambda x: x.flatten(0, 1)),
+        )
+    elif len(shape) == dims == 2 and channels and channels * isqrt(shape[1] // channels) ** 2 == shape[1]:
+        sizes = (channels, *[isqrt(shape[1] // channels)] * 2)
+        what = f"Rows of numbers are given: {shape}."
+        change = given(f"x.unflatten(1, {sizes})", lambda x: x.unflatten(1, sizes))
+    else:
+        return
+    alone = ", or one picture (C, H, W)" if dims == 2 else ""
+    why = (
+        f"{place(spatial.name)} takes (N, C, {SIDES[dims]}){alone}: N is the batch.{_taken_for_a_batch(run)}"
+    )
+    yield found(step, "rank", f"{what} The model wants {wanted}.", shape, wanted, why, change)
+
+
+def _taken_for_a_batch(run):
+    """Where the channels of an unbatched picture are kept as if they were the batch."""
+    for step in reversed(run.steps):
+        if step.kind in FLATTENING and len(step.shape) == 3 and step.outputs[0].shape[0] == step.shape[0]:
+            return f" {step.name} then takes the {step.shape[0]} channels of {step.shape} for {step.shape[0]} pictures."
+    return ""
+
+
+def unbatched(run):
+    """The same where torch takes the picture as it is, and nothing later minds."""
+    spatial, computed = first_spatial(run)
+    if (
+        spatial is not None
+        and computed.dims == 2
+        and len(spatial.shape) == 3
+        and len(run.inputs[0].shape) == 3
+    ):
+        yield from no_batch(run, spatial)
+
+
+def channels_last(run, step):
+    """Pictures as files have them, with their channels behind height and width."""
+    conv, (spatial, computed) = first_conv(run), first_spatial(run)
+    if not run.inputs or conv is None or computed.dims != 2 or len(run.inputs[0].shape) not in (3, 4):
+        return
+    shape = run.inputs[0].shape
+    if shape[-1] == conv.in_channels != shape[-3]:
+        why = f"It takes the height, {shape[-3]}, for the channels. Files and Matplotlib have the channels last."
+        yield _channels_last(spatial, shape, why, [_channels_first(shape)])
+
+
+def channels_last_unnoticed(run):
+    """A first convolution that takes the height for its channels: a lazy one, or one written to please the message."""
+    step, conv = first_spatial(run)
+    if not isinstance(conv, Conv) or conv.dims != 2 or not run.inputs or run.inputs[0].shape != step.shape:
+        return
+    shape = step.shape
+    if len(shape) == 4 and shape[-1] in (1, 3, 4) and shape[1] == shape[2] > 4:
+        why = (
+            f"It takes the height, {shape[1]}, for the channels, and has as many input channels: so it runs."
+        )
+        first, three = _channels_first(shape), shape[-1]
+        alternatives = (
+            [[first]] if step.layer is None else [[first], [first, replaced(step, in_channels=three)]]
+        )
+        yield _channels_last(step, shape, why, *alternatives)
+
+
+def _channels_first(shape):
+    if len(shape) == 3:
+        return given("x.permute(2, 0, 1)[None]", lambda x: x.permute(2, 0, 1)[None])
+    return given("x.permute(0, 3, 1, 2)", lambda x: x.permute(0, 3, 1, 2))
+
+
+def _channels_last(spatial, shape, why, *alternatives):
+    what = f"Pictures with their channels last are given: {shape}."
+    what += f" {place(spatial.name)} takes the channels first, (N, C, H, W)."
+    wanted = (shape[0] if len(shape) == 4 else 1, shape[-1], *shape[-3:-1])
+    return found(spatial, "channels", what, shape, wanted, why, *alternatives)
+
+
+def batch_changed(run, step):
+    """A view or a flatten before this step that did not keep the batch."""
+    for earlier in run.chain(step):
+        if _loses_batch(run, earlier):
+            yield _lost(earlier, step)
+
+
+def batch_lost(run):
+    """The same where nothing later minds: the model returns another number of rows than it was given images."""
+    ends = seen_in(run.result)
+    if ends and run.batch is not None and ends[0].shape[:1] != (run.batch,):
+        yield from (_lost(step, step) for step in run.steps if _loses_batch(run, step))
+
+
+def _loses_batch(run, step):
+    """Does this reshaping step cut the batch at other places, or pour it into one row?"""
+    if step.kind not in FLATTENING or not step.outputs or not step.shape or step.shape[0] != run.batch:
+        return False
+    before, after = step.shape, step.outputs[0].shape
+    if len(before) < 2 or after[:1] == before[:1]:
+        return False
+    # (N, T, E) -> (N·T, E) only folds: no row holds numbers of two.
+    return not (1 < len(after) < len(before) and before[-len(after) + 1 :] == after[1:])
+
+
+def _lost(culprit, step):
+    """The Finding for a step that lost the batch; it shows at `step`."""
+    before, after = culprit.shape, culprit.outputs[0].shape
+    images, each, pieces = before[0], prod(before[1:]), prod(after[1:])
+    came = (
+        f"one row of {after[0]}"
+        if len(after) == 1
+        else count(after[0], "row" if len(after) == 2 else "image")
+    )
+    what = f"{culprit.name}: {count(images, 'image')} went in, and {came} came out."
+    why = f"Each image of {before} has {product(before[1:])} = {each} numbers. "
+    if len(after) == 1 or after[0] == 1:
+        why += f"All {prod(after)} of the batch stand in one row."
+    else:
+        why += f"The {images}·{each} = {prod(before)} of the batch are cut into pieces of {pieces}"
+        why += ", wherever an image ends."
+    if culprit.layer is None:
+        changes = [instead(culprit, "torch.flatten(x, 1)", lambda x, *args, **kwargs: torch.flatten(x, 1))]
+    else:
+        changes = [replaced(culprit, start_dim=1)] if isinstance(culprit.layer, nn.Flatten) else []
+    return found(step, "batch-changed", what, after, (images, each), why, *changes)._replace(
+        call=culprit.call
+    )

@@ -1,0 +1,76 @@
+"""The model's own code, between its steps: what it returns, unpacks and calls."""
+
+import re
+
+from torch import nn
+
+from helpers.trace.changes import given, place
+from helpers.trace.finding import Finding, count
+from helpers.trace.rules import arrival, batch
+from helpers.trace.steps import Change
+
+
+def not_registered(run):
+    for step in run.steps:
+        yield from arrival.not_registered(run, step)
+
+
+def no_result(run):
+    if run.result is None:
+        what = "The model's forward returns None."
+        yield Finding("wiring", "forward", 0, what, "None", "a tensor", "It ends without return.", [])
+
+
+def between_steps(run):
+    """An error that no step raised. What is not known here is no problem of shapes."""
+    said, error = str(run.error), run.error
+    last = run.steps[-1] if run.steps else None
+    if isinstance(error, ValueError) and "values to unpack" in said:
+        yield from batch.no_batch(run, last) if last is not None else _unpacked(run)
+    elif isinstance(error, TypeError) and (
+        match := re.search(r"^(\w+)\(\): argument .* must be Tensor, not (\w+)", said)
+    ):
+        name, kind = match.groups()
+        outputs = ", ".join(str(seen.shape) for seen in last.outputs) if last is not None else ""
+        why = f"{last.name} returns {outputs}." if outputs else ""
+        what = f"{name}: a {kind} arrives, and it wants a tensor."
+        yield Finding("wiring", name, run.calls, what, kind, "a tensor", why, [])
+    elif isinstance(error, TypeError) and "forward() " in said and "positional argument" in said:
+        what = f"{count(len(run.inputs), 'input')} given, and the model's forward wants another number."
+        why = f"forward() {said.split('forward() ')[-1]}. Several inputs are given as a list: trace(model, [x, y])."
+        yield Finding(
+            "wiring", "forward", run.calls, what, count(len(run.inputs), "input"), "another number", why, []
+        )
+    elif isinstance(error, NotImplementedError) and 'missing the required "forward"' in said:
+        yield _nothing_to_call(run, said.split("[")[1].split("]")[0])
+
+
+def _unpacked(run):
+    """`n, c, h, w = x.shape`, and x has three sizes."""
+    shape = run.inputs[0].shape if run.inputs else ()
+    if len(shape) == 3:
+        wanted = f"(N, {', '.join(map(str, shape))})"
+        what = f"One picture without a batch is given: {shape}. The model wants {wanted}."
+        why = "Its forward takes the shape apart into more numbers than there are."
+        change = given("x[None]", lambda x: x[None])
+        yield Finding("rank", "forward", run.calls, what, str(shape), wanted, why, [[change]])
+
+
+def _nothing_to_call(run, name):
+    lists = [(path, layers) for path, layers in run.model.named_modules() if type(layers) is nn.ModuleList]
+    changes, why = [], "Look at the spelling of forward, and at how far it is indented."
+    if name == "ModuleList":
+        why = "An nn.ModuleList holds layers and calls none; an nn.Sequential calls them one after the other."
+        for path, layers in lists:
+            text = f"{place(path)} = nn.Sequential(*{place(path)})"
+            changes.append([Change(text, layers={path: nn.Sequential(*layers)})])
+    return Finding(
+        "wiring",
+        name,
+        run.calls,
+        f"{name} has no forward to call.",
+        "a call",
+        "a module with a forward",
+        why,
+        changes,
+    )

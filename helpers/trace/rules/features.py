@@ -1,0 +1,162 @@
+"""Linear layers, normalisation, recurrent layers and attention: the number of features they are written for."""
+
+from math import gcd, prod
+
+import torch
+from torch import nn
+
+from helpers.trace.changes import before, given, other_class, replaced, weight
+from helpers.trace.finding import as_maps, flattened, found, source, too_wide
+from helpers.trace.operations import FLATTENING, NORMS, Conv, Pool, operation
+from helpers.trace.steps import seen_in
+
+# Steps that leave every number in its place: behind them, maps are still maps.
+IN_PLACE = (
+    "relu",
+    "relu_",
+    "ReLU",
+    "leaky_relu",
+    "LeakyReLU",
+    "gelu",
+    "GELU",
+    "silu",
+    "SiLU",
+    "dropout",
+    "Dropout",
+)
+IN_PLACE += ("Dropout2d", "BatchNorm2d")
+
+
+def linear(run, step):
+    """nn.Linear and F.linear: the last number of a shape must be in_features."""
+    if isinstance(step.layer, nn.Linear):
+        wanted, wider = step.layer.in_features, lambda features: replaced(step, in_features=features)
+    elif step.kind == "linear" and len(seen_in(step.args)) > 1:
+        matrix = seen_in(step.args)[1].shape
+        wanted, wider = matrix[-1], lambda features: weight(step, (*matrix[:-1], features))
+    else:
+        return
+    shape = step.shape
+    if not shape or shape[-1] == wanted:
+        return
+    numbers = prod(shape[1:])
+    if len(shape) > 2 and (numbers == wanted or len(shape) == 4):
+        what = f"{step.name}: {shape} arrives, not flattened, and {step.name} wants rows of {wanted} numbers."
+        why = (
+            f"A linear layer works on the last number of a shape, {shape[-1]}, and takes all others for rows."
+        )
+        why += f" {source(run, step)}"
+        flatten = _flatten(step)
+        changes = flatten if numbers == wanted else [flatten, wider(numbers)]
+        yield found(step, "not-flattened", what, shape, (shape[0], wanted), why, changes)
+        return
+    are_images = run.inputs and len(run.inputs[0].shape) == 4 and len(shape) == 2
+    what = too_wide(step, shape[-1], wanted, "for each image" if are_images else "in each row")
+    maker = run.before(step)
+    of_maps = maker is not None and maker.kind in FLATTENING and len(maker.shape) == 4
+    why = flattened(run, step) + (as_maps(wanted, maker.shape[1]) if of_maps else "")
+    yield found(step, "linear-width", what, shape, (*shape[:-1], wanted), why, wider(shape[-1]))
+
+
+def _flatten(step):
+    return before(step, "torch.flatten(x, 1)", lambda x: torch.flatten(x, 1))
+
+
+def columns_of_maps(run):
+    """A linear layer that works on the rows of maps, because their width happens to be its in_features."""
+    for step in run.steps:
+        if not isinstance(step.layer, nn.Linear) or step.shape is None or len(step.shape) != 4:
+            continue
+        maker = run.before(step)
+        while maker is not None and maker.kind in IN_PLACE:
+            maker = run.before(maker)
+        if maker is not None and isinstance(operation(maker), (Conv, Pool)):
+            numbers = prod(step.shape[1:])
+            what = f"{step.name}: {step.shape} arrives, not flattened, and {step.name} works on each row of each map."
+            why = f"{maker.name} returns maps, and their width, {step.shape[-1]}, is in_features by chance: so it runs."
+            changes = [_flatten(step), replaced(step, in_features=numbers)]
+            yield found(step, "not-flattened", what, step.shape, (step.shape[0], numbers), why, changes)
+
+
+def norm(run, step):
+    """Batch, instance, group and layer normalisation."""
+    layer, shape = step.layer, step.shape
+    if not isinstance(layer, NORMS) or not shape:
+        return
+    if isinstance(layer, (nn.LayerNorm, nn.RMSNorm)):
+        wanted = tuple(layer.normalized_shape)
+        arrived = shape[-len(wanted) :]
+        if arrived != wanted:
+            which = "the last number" if len(wanted) == 1 else f"the last {len(wanted)}"
+            told = [sizes[0] if len(wanted) == 1 else sizes for sizes in (arrived, wanted)]
+            verb = "is" if len(wanted) == 1 else "are"
+            what = (
+                f"{step.name}: {which} of {shape} {verb} {told[0]}, and {step.name} is written for {told[1]}."
+            )
+            change = replaced(step, normalized_shape=told[0])
+            yield found(
+                step,
+                "batchnorm",
+                what,
+                shape,
+                f"(N, …, {', '.join(map(str, wanted))})",
+                source(run, step),
+                change,
+            )
+        return
+    kind = type(layer).__name__
+    ranks = {"1": (2, 3), "2": (4,), "3": (5,)}.get(kind[-2], ()) if kind[-1] == "d" else ()
+    if ranks and len(shape) not in ranks:
+        wanted = {"1": "(N, C) or (N, C, L)", "2": "(N, C, H, W)", "3": "(N, C, D, H, W)"}[kind[-2]]
+        fitting = {2: "1", 3: "1", 4: "2", 5: "3"}.get(len(shape))
+        right = f"{kind[:-2]}{fitting}d"
+        changes = (
+            [other_class(step, getattr(nn, right)(shape[1]), f"nn.{right}({shape[1]})")] if fitting else []
+        )
+        what = f"{step.name}: {shape} arrives, and {kind} wants {wanted}."
+        yield found(step, "batchnorm", what, shape, wanted, source(run, step), *changes)
+        return
+    name = "num_channels" if isinstance(layer, nn.GroupNorm) else "num_features"
+    wanted = getattr(layer, name)
+    if shape[1] != wanted:
+        arguments = {name: shape[1]}
+        if name == "num_channels":
+            arguments["num_groups"] = gcd(layer.num_groups, shape[1])
+        what = f"{step.name}: {shape[1]} channels arrive, and it is written for {wanted}."
+        yield found(
+            step,
+            "batchnorm",
+            what,
+            shape,
+            f"(N, {wanted}, …)",
+            source(run, step),
+            replaced(step, **arguments),
+        )
+    elif layer.training and prod(shape) == shape[1]:
+        what = f"{step.name}: {shape} arrives, one number for each channel. In training {kind} needs more."
+        why = "It subtracts the mean over the batch. A single number is its own mean, and nothing would be left."
+        twice = given("torch.cat([x, x])", lambda x: torch.cat([x, x]))
+        change = twice._replace(text="a batch of at least 2 (to test with one: model.eval())")
+        yield found(step, "batchnorm", what, shape, f"(2 or more, {shape[1]}, …)", why, change)
+
+
+def sequence(run, step):
+    """Recurrent layers and attention."""
+    layer, shape = step.layer, step.shape
+    if isinstance(layer, nn.RNNBase) and shape:
+        if len(shape) not in (2, 3):
+            wanted = f"({'N, L' if layer.batch_first else 'L, N'}, {layer.input_size})"
+            what = f"{step.name}: {shape} arrives, and {type(layer).__name__} wants {wanted}."
+            change = before(step, "torch.flatten(x, 2)", lambda x: torch.flatten(x, 2))
+            yield found(step, "rank", what, shape, wanted, source(run, step), change)
+        elif shape[-1] != layer.input_size:
+            what = too_wide(step, shape[-1], layer.input_size, "at each place")
+            wanted = (*shape[:-1], layer.input_size)
+            change = replaced(step, input_size=shape[-1])
+            yield found(step, "linear-width", what, shape, wanted, source(run, step), change)
+    elif isinstance(layer, nn.MultiheadAttention) and shape and shape[-1] != layer.embed_dim:
+        what = too_wide(step, shape[-1], layer.embed_dim, "at each place")
+        sizes = {"embed_dim": shape[-1], "kdim": shape[-1], "vdim": shape[-1]}
+        change = replaced(step, num_heads=gcd(layer.num_heads, shape[-1]), **sizes)
+        wanted = (*shape[:-1], layer.embed_dim)
+        yield found(step, "linear-width", what, shape, wanted, source(run, step), change)

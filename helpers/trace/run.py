@@ -1,0 +1,92 @@
+"""A run of a model as notes: its steps, and the error that ended it. And what could be done differently."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from torch import nn
+
+from helpers.trace.seen import seen_in
+
+INPUT = 0  # the "maker" of the model's own inputs; the calls are counted from 1
+UNKNOWN = " (not registered)"  # behind the name of a layer that is no attribute of the model
+NOTHING = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call: of a layer (`layer` is the module), or of a function. Its arguments are noted, not kept."""
+
+    call: int
+    name: str  # the layer's, as in the model; or the call as written: "torch.flatten(x, 1)"
+    kind: str  # "Conv2d"; "flatten"
+    block: str  # the module in whose forward it was called
+    layer: nn.Module | None
+    args: tuple  # as given, each tensor as its Seen
+    kwargs: dict
+    outputs: list = ()  # a Seen for each tensor it returned
+    error: Exception | None = None
+
+    @property
+    def tensors(self):
+        """What arrived: a Seen for each tensor given that is not a parameter."""
+        return [seen for seen in seen_in((self.args, self.kwargs)) if not seen.parameter]
+
+    @property
+    def is_unknown(self):
+        """Is it a layer that the model does not know as a part of it?"""
+        return self.name.endswith(UNKNOWN)
+
+    @property
+    def shape(self):
+        """The shape of the first tensor given; None without one."""
+        return self.tensors[0].shape if self.tensors else None
+
+
+class Change(NamedTuple):
+    """Something to do differently, in words, and how to run the model with it."""
+
+    text: str
+    inputs: Callable | None = None  # (args, kwargs) -> (args, kwargs) of the model
+    # {call: f(function, args, kwargs, last) -> result}, with what the call before it returned
+    calls: Mapping = NOTHING
+    layers: Mapping = NOTHING  # {name: the layer instead}
+
+
+@dataclass
+class Run:
+    """One run of a model: its steps, and the error that ended it, with the step that raised it if one did."""
+
+    model: nn.Module
+    steps: list
+    inputs: list  # a Seen for each tensor given
+    result: object = None  # with each tensor as its Seen
+    error: Exception | None = None
+    failed: Step | None = None
+    arguments: tuple = ((), {})  # those of the failed step themselves
+    calls: int = 0
+    changed: frozenset = frozenset()  # the calls that were done differently, for a trial
+
+    @property
+    def all_steps(self):
+        """The steps, and the one that failed."""
+        return [*self.steps, *([self.failed] if self.failed else [])]
+
+    def by_call(self, call):
+        return next((step for step in self.steps if step.call == call), None)
+
+    def before(self, step):
+        """The step that made the first tensor of `step` that is data, or None: it is the model's input."""
+        maker = next((seen.maker for seen in step.tensors if seen.is_data), None)
+        return self.by_call(maker) if maker else None
+
+    def chain(self, step):
+        """From `step` back to the model's input, along the first tensor of each."""
+        while (step := self.before(step)) is not None:
+            yield step
+
+    @property
+    def batch(self):
+        """The first number of the first input's shape."""
+        return self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else None

@@ -1,0 +1,171 @@
+"""`trace`: a table of the steps of a model, and what is wrong with them."""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch.nn.parameter import is_lazy
+
+from helpers.trace import report
+from helpers.trace.arguments import arguments, checked
+from helpers.trace.diagnosis import diagnose
+from helpers.trace.macs import macs
+from helpers.trace.operations import FLATTENING, MERGING, formula
+from helpers.trace.steps import follow, is_layer, seen_in
+
+# Functions that may leave a shape as it was, and yet move its dimensions.
+MOVING = (*FLATTENING, "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "T", "mT")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step of a model.
+
+    name           the layer's name in the model, or the call: "torch.flatten(x, 1)"
+    kind           its class or function: "Conv2d", "flatten"
+    input_shape    what arrives, with the batch; where tensors of different shapes are put together, a tuple of shapes
+    output_shape   what it returns, the first of several tensors; None for the step that failed
+    parameters     how many it learns, those that an earlier row has counted left out
+    macs           multiply-adds: products that are summed
+    formula        how the output's size follows, with the numbers put in; "" for steps without a formula
+    """
+
+    name: str
+    kind: str
+    input_shape: tuple
+    output_shape: tuple | None
+    parameters: int
+    macs: int
+    formula: str
+
+
+class Trace:
+    """The steps of one run, in `.rows`, and `.problem`, or None. `.ok`: is there none?
+
+    str() is a table in text; a notebook shows the same as a table in HTML.
+    """
+
+    def __init__(self, rows, problem, unused=()):
+        self.rows, self.problem = rows, problem
+        self.unused = unused  # names of layers with parameters that were not called
+
+    @property
+    def ok(self):
+        return self.problem is None
+
+    @property
+    def parameters(self):
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def macs(self):
+        return sum(row.macs for row in self.rows)
+
+    def __repr__(self):
+        return report.text(self)
+
+    def _repr_html_(self):
+        return report.html(self)
+
+
+def trace(model, input):
+    """Run `model` once on `input` and return the Trace: every layer, and each function that changes a shape.
+
+    input: a tensor; a shape, for which zeros are made with the model's type on its device; or a list of such, where
+    the model takes several. The model stays as it was: its mode, weights, gradients, buffers, attributes and torch's
+    random numbers. Where shapes do not fit, the table ends there and `.problem` explains it.
+
+    Raises TypeError or ValueError, in one sentence, for what cannot be run at all, and an error of the model's own
+    code that is not about shapes as it is.
+
+    >>> from torch import nn
+    >>> print(trace(nn.Conv2d(3, 18, 3), (4, 3, 32, 32)).rows[0].formula)
+    ⌊(32 + 2·0 − 3) / 1⌋ + 1 = 30
+    """
+    model = checked(model)
+    return traced(model, arguments(model, input), {})
+
+
+def traced(model, args, kwargs):
+    """The Trace of a call of the model with just these arguments."""
+    run = follow(model, args, kwargs)
+    problem = diagnose(model, args, kwargs, run)
+    if run.error is not None and problem is None:
+        raise run.error
+    return Trace(_rows(run), problem, _unused(run))
+
+
+def _rows(run):
+    learned = _Learned(run.model)
+    rows, counted = [], set()
+    for step in run.all_steps:
+        names = learned.by(step)
+        if not _is_shown(step, names, names - counted):
+            continue
+        parameters = sum(learned.sizes[name] for name in names - counted)
+        counted |= names
+        output = step.outputs[0].shape if step.outputs else None
+        computed = (0, "") if step.error is not None else (macs(step), formula(step))
+        rows.append(Row(_name(step), step.kind, _input_shape(step), output, parameters, *computed))
+    return rows
+
+
+class _Learned:
+    """The parameters of a model: how many numbers each has, and which of them a step works with, by their names."""
+
+    def __init__(self, model):
+        self.names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.sizes = {name: 0 if is_lazy(p) else p.numel() for name, p in model.named_parameters()}
+
+    def by(self, step):
+        names = {seen.parameter for seen in seen_in((step.args, step.kwargs))}
+        if step.layer is not None:
+            names |= {self.names.get(id(parameter)) for parameter in step.layer.parameters()}
+        return names & self.sizes.keys()
+
+
+def _name(step):
+    """A call in a block inside the model is named with the block."""
+    return f"{step.block}: {step.name}" if step.layer is None and step.block else step.name
+
+
+def _is_shown(step, names, new):
+    """Layers; and functions that change a shape, join tensors, learn, or are torch.nn.functional's.
+
+    Not x.float() or x / 255, and nothing that is not made from the input, such as masks and positions.
+    """
+    if step.layer is not None or step.error is not None or new:
+        return True
+    data = [seen for seen in step.tensors if seen.is_data]
+    if not data or not any(seen.is_data for seen in step.outputs):
+        return False
+    is_known = step.kind in MOVING or callable(getattr(F, step.kind.rstrip("_"), None))
+    return (
+        bool(names) or len(data) > 1 or is_known or any(seen.shape != data[0].shape for seen in step.outputs)
+    )
+
+
+def _input_shape(step):
+    data = [seen for seen in step.tensors if seen.is_data] or step.tensors
+    shapes = [seen.shape for seen in data]
+    if step.layer is None and step.kind in MERGING and len(set(shapes)) > 1:
+        return tuple(shapes)
+    return shapes[0] if shapes else ()
+
+
+def _unused(run):
+    """The names of the layers that learn and were not called, if the run came to the end.
+
+    A parameter that the model or a block uses itself is named itself.
+    """
+    if run.error is not None:
+        return []
+    learned, named = _Learned(run.model), dict(run.model.named_modules())
+    used = set().union(*map(learned.by, run.steps))
+    owners = {name: _owner(name, named) for name in learned.sizes}
+    return [name for name in dict.fromkeys(owners.values()) if not any(owners[one] == name for one in used)]
+
+
+def _owner(parameter, modules):
+    layer = parameter.partition(".parametrizations.")[0]
+    layer = parameter.rpartition(".")[0] if layer == parameter else layer
+    return layer if layer and is_layer(modules[layer]) else parameter

@@ -1,0 +1,258 @@
+"""What `trace` says of broken models, and that the changes it proposes, made as a learner makes them, make them run.
+
+The sentences of all explanations stand in trace_problems.txt; `python tests/test_trace_problems.py` writes it anew.
+"""
+
+import inspect
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from broken_models import BROKEN
+from torch import nn
+
+from helpers.trace import KINDS, trace
+from helpers.trace.rules import findings
+from helpers.trace.steps import follow
+
+SENTENCES = Path(__file__).parent / "trace_problems.txt"
+UNMENDED = {"labels of another batch", "forward without return"}  # no change of the model would help
+each_model = pytest.mark.parametrize("name", BROKEN)
+
+# What somebody concludes who reads nothing but the message: the first of these words that stands in it.
+READ = {
+    "stride": "stride",
+    "pad": "padding-argument",
+    "channel": "channels",
+    "mat1": "linear-width",
+    "groups": "groups",
+    "kernel": "kernel-too-big",
+    "dtype": "dtype",
+    "type": "dtype",
+    "dimension": "rank",
+    "target": "target",
+    "output size": "pooled-away",
+    "invalid for input of size": "view-size",
+    "must match": "merge",
+    "device": "device",
+    "running_mean": "batchnorm",
+}
+
+
+class Speaking(nn.Module):
+    def __init__(self, *sizes):
+        super().__init__()
+        self.layer = nn.Linear(*sizes)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class Silent(Speaking):
+    """The same without its return."""
+
+    def forward(self, x):
+        self.layer(x)
+
+
+NAMES = {"torch": torch, "F": F, "nn": nn, "Silent": Silent, "Speaking": Speaking}
+
+
+def inputs_of(broken):
+    given = eval(broken.x, dict(NAMES))
+    return list(given) if isinstance(given, tuple) else [given]
+
+
+def made(broken):
+    """The model and its inputs."""
+    layers = "".join(f"        self.{line.strip()}\n" for line in broken.layers.split(";"))
+    lines = "".join(f"        {line.strip()}\n" for line in broken.forward.split(";"))
+    inputs, scope = inputs_of(broken), dict(NAMES)
+    source = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        f"{layers}    def forward(self, {', '.join('xyz'[: len(inputs)])}):\n{lines}"
+    )
+    exec(source, scope)
+    return scope["Net"](), inputs
+
+
+def mended(broken, fix):
+    """The model and its inputs with a change made as its text says: in the source, or in what the model is given."""
+    now, after = broken, []
+    for change in fix.split(", and "):
+        now, line = changed(now, change)
+        after += [line] if line else []
+    model, inputs = made(now)
+    for line in after:
+        exec(line, {**NAMES, "model": model, "remade": remade})
+    return model, inputs
+
+
+def changed(broken, change):
+    """The model with one change, and a line to run on it where the change is a new layer."""
+
+    def forward(old, new):
+        assert old in broken.forward, f"{old!r} does not stand in {broken.forward!r}"
+        return replace(broken, forward=broken.forward.replace(old, new, 1)), None
+
+    if match := re.fullmatch(r"(\S+) = (nn\.\w+\(.*\))", change):  # fc1 = nn.Linear(18432, 64)
+        name, layer = match.groups()
+        return (
+            broken,
+            f"{name if name.startswith('model[') else f'model.{name}'} = {layer.replace('(*', '(*model.')}",
+        )
+    if match := re.fullmatch(
+        r"(\w+)=(\S+) in (\w+)\[(\d+)\]", change
+    ):  # padding=1 in features[2]: a pool, no weights
+        return broken, f"model.{match[3]}[{match[4]}].{match[1]} = {match[2]}"
+    if match := re.fullmatch(r"(\w+)=(\S+|\(.*\)) in (\w+)", change):  # padding=1 in conv1
+        return broken, f"model.{match[3]} = remade({line_of(broken, match[3])!r}, {match[1]!r}, {match[2]})"
+    if match := re.fullmatch(r"(\w+)=(\S+) in (.+)", change):  # padding=1 in F.max_pool2d(x, 4)
+        call, argument = match[3].replace(", w", ", self.w"), f"{match[1]}={match[2]}"
+        old = re.search(rf'{match[1]}=[\w"]+', call)
+        return forward(call, call.replace(old[0], argument) if old else f"{call[:-1]}, {argument})")
+    if match := re.fullmatch(r"model\((.+)\)", change):  # model(x[None])
+        whole = match[1] if len(inputs_of(broken)) == 1 else f"({match[1]}, *rest)"
+        return replace(broken, x=f"(lambda x, *rest: {whole})(*[{broken.x}])"), None
+    if match := re.fullmatch(r"(x(?:, _)+) = (\w+)\(x\)", change):  # x, _ = lstm(x)
+        return forward(f"x = self.{match[2]}(x)", f"{match[1]} = self.{match[2]}(x)")
+    if match := re.fullmatch(r"(.+) before (\S+)", change):  # torch.flatten(x, 1) before fc1
+        return forward(f"self.{match[2]}(x)", f"self.{match[2]}({match[1]})")
+    if match := re.fullmatch(r"leave (.+) out", change):
+        return forward(match[1], "x")
+    if match := re.fullmatch(r"call (\S+) once less", change):
+        return forward(f"x = self.{match[1]}(x); ", "")
+    if match := re.fullmatch(r"(.+) on the branch from .+", change):
+        with_layer = replace(broken, layers=f"{broken.layers}; shortcut = {match[1]}")
+        return replace(with_layer, forward=forward("x + y", "x + self.shortcut(y)")[0].forward), None
+    if match := re.fullmatch(r"([xy]\S*) in (\w+)", change):  # y.long() in loss
+        return forward(f"self.{match[2]}(x, y)", f"self.{match[2]}(x, {match[1]})")
+    if match := re.fullmatch(r"([xy])(\S+) in (.+)", change):  # y.flatten() in F.cross_entropy(x, y)
+        return forward(match[3], re.sub(rf"\b{match[1]}\b", match[1] + match[2], match[3]))
+    if match := re.fullmatch(r'(.+)\.to_empty\(device="cpu"\)', change):
+        return broken, f'model.{match[1]}.to_empty(device="cpu")'
+    if change.startswith("a batch of at least 2"):
+        return replace(broken, x=f"torch.cat([{broken.x}] * 2)"), None
+    if change.startswith("nn.ModuleList([...])"):
+        return replace(broken, layers=re.sub(r"(\[.*\])", r"nn.ModuleList(\1)", broken.layers)), None
+    if change.startswith("return x at the end of the forward of block"):
+        return replace(broken, layers=broken.layers.replace("Silent", "Speaking")), None
+    match = re.fullmatch(r"(.+) instead of (.+)", change)  # torch.flatten(x, 1) instead of x.view(-1, 4608)
+    assert match, f"nobody knows how to make this change: {change}"
+    return forward(match[2], match[1])
+
+
+def line_of(broken, name):
+    lines = [line.strip().partition(" = ") for line in broken.layers.split(";")]
+    return next(layer for own, _, layer in lines if own == name)
+
+
+def remade(line, argument, value):
+    """The layer of this line with one argument changed."""
+    kind, arguments = re.fullmatch(r"nn\.(\w+)\((.*)\)", line).groups()
+    signature = inspect.signature(getattr(nn, kind))
+    bound = eval(f"signature.bind({arguments})", {**NAMES, "signature": signature})
+    bound.arguments[argument] = value
+    return getattr(nn, kind)(*bound.args, **bound.kwargs)
+
+
+def problem_of(name):
+    return trace(*made(BROKEN[name])).problem
+
+
+def sentences_of(name):
+    problem = problem_of(name)
+    return f"## {name}\n{problem.what}\nWhy: {problem.why}\nGot: {problem.got}\nWanted: {problem.wanted}\n"
+
+
+@each_model
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_the_kind_the_layer_and_the_change_are_named(name):
+    problem, broken = problem_of(name), BROKEN[name]
+    assert (problem.kind, problem.layer, problem.fix) == (broken.kind, broken.layer, broken.fix)
+
+
+@each_model
+def test_the_model_runs_with_the_change_and_not_without(name):
+    model, inputs = made(BROKEN[name])
+    problem = trace(model, inputs).problem
+    if problem.torch_message:
+        with pytest.raises(
+            (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ZeroDivisionError)
+        ) as error:
+            model(*inputs)
+        assert problem.torch_message == f"{error.type.__name__}: {error.value}"
+    else:
+        model(*inputs)
+    assert (problem.fix == "") == (name in UNMENDED)
+    if problem.fix:
+        model, inputs = mended(BROKEN[name], problem.fix)
+        assert trace(model, inputs).ok
+        model(*inputs)
+
+
+@each_model
+def test_every_sentence_is_as_it_was_read_and_approved(name):
+    approved = {part.split("\n")[0]: f"## {part}" for part in SENTENCES.read_text("utf-8").split("## ")[1:]}
+    assert sentences_of(name).strip() == approved[name].strip()
+
+
+def test_no_sentence_is_approved_that_nobody_says():
+    assert re.findall(r"^## (.*)$", SENTENCES.read_text("utf-8"), re.MULTILINE) == list(BROKEN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_has_two_models_or_more(kind):
+    assert sum(broken.kind == kind for broken in BROKEN.values()) >= 2
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("device", "other")])
+def test_a_model_of_each_kind_would_mislead_who_reads_the_message_alone(kind):
+    """(`device` follows below: on a machine with one device, torch always says so.)"""
+    messages = [problem_of(name).torch_message for name, broken in BROKEN.items() if broken.kind == kind]
+    concluded = {next((read for word, read in READ.items() if word in message), None) for message in messages}
+    assert concluded - {kind}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "mat1 and mat2 shapes cannot be multiplied (4x5 and 6x7)",
+        "Given groups=1, expected 3 channels",
+        "Fehler 7",
+    ],
+)
+@pytest.mark.parametrize("name", [n for n, broken in BROKEN.items() if broken.kind != "other"])
+def test_torch_could_say_anything_else_and_the_kind_would_be_the_same(name, said):
+    """Its words differ from device to device and from version to version, and on a GPU speak of types for devices."""
+    model, inputs = made(BROKEN[name])
+    run = follow(model, inputs)
+    by_words = "flatten from a dimension that is not there", "softmax of whole numbers"
+    if run.failed is None or name in by_words:
+        return  # nothing was said, or nothing but words is there to go by
+    object.__setattr__(run.failed, "error", type(run.failed.error)(said))
+    assert next(findings(run)).kind == BROKEN[name].kind
+
+
+def test_an_explanation_is_told_in_four_lines():
+    problem = problem_of("pictures of another size")
+    assert str(problem).split("\n") == [
+        "fc1: 10368 numbers arrive for each image, and fc1 is written for 4608.",
+        "Why: torch.flatten(x, 1) makes 18·24·24 = 10368 of (4, 18, 24, 24), which pool returns. "
+        "18·16·16 = 4608 is right for maps of 16 × 16.",
+        "Change: fc1 = nn.Linear(10368, 64)",
+        f"PyTorch says: {problem.torch_message}",
+    ]
+
+
+def test_where_torch_reports_nothing_the_explanation_says_so():
+    assert str(problem_of("four pictures, nine rows")).endswith("\nPyTorch reports no error.")
+
+
+if __name__ == "__main__":
+    SENTENCES.write_text("\n".join(map(sentences_of, BROKEN)), "utf-8")
+    print(f"wrote {SENTENCES}", file=sys.stderr)
