@@ -238,6 +238,113 @@ def test_torch_could_say_anything_else_and_the_kind_would_be_the_same(name, said
     assert next(findings(run)).kind == BROKEN[name].kind
 
 
+class Around(nn.Module):
+    """A model of some layers whose forward is a function."""
+
+    def __init__(self, forward, **layers):
+        super().__init__()
+        self.steps = forward
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, *inputs):
+        return self.steps(self, *inputs)
+
+
+CONV, LONG = nn.Conv2d(3, 8, 3, padding=1), torch.int64
+SOUND = {
+    "a language model and its loss": (
+        Around(
+            lambda m, x, y: F.cross_entropy(m.head(m.words(x)).view(-1, 50), y.view(-1)),
+            words=nn.Embedding(50, 8),
+            head=nn.Linear(8, 50),
+        ),
+        [torch.zeros(4, 7, dtype=LONG), torch.zeros(4, 7, dtype=LONG)],
+    ),
+    "scores for every word, folded": (
+        Around(lambda m, x: m.head(x).view(-1, 50), head=nn.Linear(8, 50)),
+        (4, 7, 8),
+    ),
+    "a picture in patches": (
+        Around(
+            lambda m, x: m.head(m.encoder(m.patches(x).flatten(2).transpose(1, 2)).mean(1)),
+            patches=nn.Conv2d(3, 16, 4, 4),
+            encoder=nn.TransformerEncoderLayer(16, 4, batch_first=True),
+            head=nn.Linear(16, 10),
+        ),
+        (4, 3, 32, 32),
+    ),
+    "frames folded into the batch": (
+        Around(lambda m, x: m.conv(x.flatten(0, 1)).mean((2, 3)), conv=CONV),
+        (2, 4, 3, 32, 32),
+    ),
+    "channels folded into the batch": (
+        Around(lambda m, x: m.conv(x.view(-1, 1, 32, 32)), conv=nn.Conv2d(1, 2, 3)),
+        (4, 3, 32, 32),
+    ),
+    "the batch not first": (
+        Around(lambda m, x: m.head(m.lstm(x)[0][-1]), lstm=nn.LSTM(10, 20), head=nn.Linear(20, 2)),
+        (7, 4, 10),
+    ),
+    "a linear layer on channels that were moved last": (
+        Around(lambda m, x: m.mix(m.conv(x).permute(0, 2, 3, 1)), conv=CONV, mix=nn.Linear(8, 16)),
+        (4, 3, 32, 32),
+    ),
+    "one number for all of the batch": (
+        Around(lambda m, x: m.conv(x).flatten().sum(), conv=CONV),
+        (4, 3, 8, 8),
+    ),
+    "rows of pictures for linear layers": (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), (4, 28, 28)),
+    "a softmax and no loss": (nn.Sequential(nn.Flatten(), nn.Linear(12, 10), nn.Softmax(1)), (4, 3, 2, 2)),
+    "two pictures compared": (
+        Around(lambda m, x, y: F.cosine_similarity(m.conv(x).flatten(1), m.conv(y).flatten(1)), conv=CONV),
+        [(4, 3, 8, 8), (4, 3, 8, 8)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_model_raises_no_alarm(name):
+    model, given = SOUND[name]
+    assert trace(model, given).problem is None
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "told"),
+    [
+        (48, 9, "The 4·10368 = 41472 of the batch are cut into pieces of 4608, wherever an image ends."),
+        (64, 16, "Each is cut into 4 rows of 4608."),
+    ],
+)
+def test_a_view_that_mixes_images_is_told_from_one_that_cuts_each(size, rows, told):
+    model, _ = made(BROKEN["four pictures, nine rows"])
+    problem = trace(model, (4, 3, size, size)).problem
+    assert problem.what == f"x.view(-1, 4608): 4 images went in, and {rows} rows came out."
+    assert problem.why.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "fix"),
+    [
+        (nn.Conv2d(3, 18, 3), (4, 1, 8, 8), "model = nn.Conv2d(1, 18, kernel_size=3)"),
+        (nn.MaxPool2d(9), (4, 1, 8, 8), "padding=1 in model"),
+        (
+            nn.Sequential(nn.Conv2d(3, 18, 3), nn.BatchNorm2d(4)),
+            (4, 3, 8, 8),
+            "model[1] = nn.BatchNorm2d(18)",
+        ),
+    ],
+)
+def test_a_bare_layer_is_called_model(layer, shape, fix):
+    assert trace(layer, shape).problem.fix == fix
+
+
+def test_a_giant_layer_is_proposed_without_making_it():
+    """64·1024·1024 inputs for 4096 outputs would need a thousand gigabytes."""
+    model = nn.Sequential(nn.Conv2d(3, 64, 1), nn.Flatten(), nn.Linear(4608, 4096))
+    assert trace(model, (1, 3, 1024, 1024)).problem.fix == "model[2] = nn.Linear(67108864, 4096)"
+
+
 def test_an_explanation_is_told_in_four_lines():
     problem = problem_of("pictures of another size")
     assert str(problem).split("\n") == [

@@ -26,16 +26,20 @@ def place(name):
     return re.sub(r"\.(\d+)", r"[\1]", "model." + name if name[:1].isdigit() else name)
 
 
+def _where(step):
+    return "model" if step.name == step.kind else place(step.name)
+
+
 def replaced(step, **arguments):
     """The layer with some arguments changed: `fc1 = nn.Linear(18432, 64)`."""
-    text = f"{place(step.name)} = {written(step.layer, **arguments)}"
+    text = f"{_where(step)} = {written(step.layer, **arguments)}"
     return Change(text, layers={step.name: remade(step.layer, **arguments)})
 
 
 def setting(step, **argument):
     """One argument of a layer or a function changed: `padding=1 in conv1`."""
     ((name, value),) = argument.items()
-    text = f"{name}={_code(value)} in {place(step.name)}"
+    text = f"{name}={_code(value)} in {_where(step)}"
     if step.layer is not None:
         return Change(text, layers={step.name: remade(step.layer, **argument)})
     return Change(
@@ -47,13 +51,13 @@ def other_class(step, layer, text):
     """A layer of another class: `bn1 = nn.BatchNorm1d(64)`."""
     parameter = next(step.layer.parameters(), None)
     layer = layer if parameter is None else layer.to(parameter.device, parameter.dtype)
-    return Change(f"{place(step.name)} = {text}", layers={step.name: layer.train(step.layer.training)})
+    return Change(f"{_where(step)} = {text}", layers={step.name: layer.train(step.layer.training)})
 
 
 def moved(step, device):
     """The layer on another device: `fc1.to("cuda:0")`."""
     how = f'to_empty(device="{device}")' if _device(step.layer).type == "meta" else f'to("{device}")'
-    return Change(f"{place(step.name)}.{how}", layers={step.name: remade(step.layer, device=device)})
+    return Change(f"{_where(step)}.{how}", layers={step.name: remade(step.layer, device=device)})
 
 
 def weight(step, shape):
@@ -76,7 +80,7 @@ def before(step, text, do):
     """Something done to what arrives: `torch.flatten(x, 1) before fc1`; in a function, `x.float() in x @ y`."""
     if step.layer is None:
         return on_argument(step, 0, text, do)
-    return Change(f"{text} before {place(step.name)}", calls=on_argument(step, 0, text, do).calls)
+    return Change(f"{text} before {_where(step)}", calls=on_argument(step, 0, text, do).calls)
 
 
 def on_argument(step, number, text, do):
@@ -87,7 +91,7 @@ def on_argument(step, number, text, do):
         args[number] = do(args[number])
         return function(*args, **kwargs)
 
-    return Change(f"{text} in {place(step.name)}", calls={step.call: run})
+    return Change(f"{text} in {_where(step)}", calls={step.call: run})
 
 
 def on_branch(step, number, maker, layer):
@@ -107,7 +111,7 @@ def without(run, step):
     text = f"leave {step.name} out"
     if step.layer is not None:
         again = sum(other.layer is step.layer for other in run.all_steps) > 1
-        text = f"call {place(step.name)} once less" if again else f"take {place(step.name)} out"
+        text = f"call {_where(step)} once less" if again else f"take {_where(step)} out"
     return Change(text, calls={step.call: lambda function, args, kwargs, last: args[0]})
 
 

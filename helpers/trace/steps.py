@@ -201,10 +201,10 @@ def _with_layers(model, layers):
     """The model with other layers in the places of these names, while `as_found` keeps the old ones."""
     named = dict(model.named_modules())
     for name, layer in layers.items():
-        if named[name] is model:
+        if is_layer(model):  # nothing but a layer, named by its class
             return layer
         for module in named.values():
             for child_name, child in module._modules.items():
-                if child is named[name]:
+                if child is named.get(name):
                     module._modules[child_name] = layer
     return model

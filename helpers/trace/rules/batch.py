@@ -120,7 +120,8 @@ def batch_changed(run, step):
 def batch_lost(run):
     """The same where nothing later minds: the model returns another number of rows than it was given images."""
     ends = seen_in(run.result)
-    if ends and run.batch is not None and ends[0].shape[:1] != (run.batch,):
+    # A single number, a loss or a norm, may well be made from all of the batch.
+    if ends and run.batch is not None and ends[0].shape and ends[0].shape[:1] != (run.batch,):
         yield from (_lost(step, step) for step in run.steps if _loses_batch(run, step))
 
 
@@ -131,8 +132,9 @@ def _loses_batch(run, step):
     before, after = step.shape, step.outputs[0].shape
     if len(before) < 2 or after[:1] == before[:1]:
         return False
-    # (N, T, E) -> (N·T, E) only folds: no row holds numbers of two.
-    return not (1 < len(after) < len(before) and before[-len(after) + 1 :] == after[1:])
+    # (N, T, E) -> (N·T, E) only folds, and so does (N, C, H, W) -> (N·C, 1, H, W): no row holds numbers of two.
+    folds = 1 < len(after) < len(before) and before[-len(after) + 1 :] == after[1:]
+    return not folds and (len(after) < 3 or prod(before[1:]) % prod(after[1:]) != 0)
 
 
 def _lost(culprit, step):
@@ -148,6 +150,8 @@ def _lost(culprit, step):
     why = f"Each image of {before} has {product(before[1:])} = {each} numbers. "
     if len(after) == 1 or after[0] == 1:
         why += f"All {prod(after)} of the batch stand in one row."
+    elif each % pieces == 0:
+        why += f"Each is cut into {each // pieces} rows of {pieces}."
     else:
         why += f"The {images}·{each} = {prod(before)} of the batch are cut into pieces of {pieces}"
         why += ", wherever an image ends."

@@ -143,6 +143,8 @@ def norm(run, step):
 def sequence(run, step):
     """Recurrent layers and attention."""
     layer, shape = step.layer, step.shape
+    if isinstance(step.error, TypeError):
+        return  # not called as such a layer is called
     if isinstance(layer, nn.RNNBase) and shape:
         if len(shape) not in (2, 3):
             wanted = f"({'N, L' if layer.batch_first else 'L, N'}, {layer.input_size})"
