@@ -53,8 +53,8 @@ class SimpleCNN(nn.Module):
         self.fc2 = nn.Linear(hidden_features, classes)
 
         self.image_shape = (in_channels, height, width)
-        # A hook, and not a line of `forward`: who calls `forward` itself (helpers.trace) sees torch fail
-        # at the layer where an image of another size stops fitting.
+        # A hook, and not a line of `forward`: helpers.trace goes on without it, and sees torch fail at the
+        # layer where an image of another size stops fitting.
         self.register_forward_pre_hook(_check_images)
 
     def forward(self, x):

@@ -66,7 +66,7 @@ def test_importing_helpers_or_its_explorers_does_not_import_torch():
 
 def test_what_runs_without_a_notebook_does_not_import_ipywidgets():
     code = (
-        "import sys, helpers.arithmetic, helpers.data, helpers.model, helpers.plots, helpers.training;"
+        "import sys, helpers.arithmetic, helpers.data, helpers.model, helpers.plots, helpers.trace, helpers.training;"
         "assert 'ipywidgets' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
