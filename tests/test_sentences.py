@@ -1,11 +1,16 @@
-"""helpers.sentences: the browser has the same ones, fills them in as Python does, and leaves no gap in any."""
+"""helpers.sentences: the browser has the same ones, fills them in as Python does, and leaves no gap in any; trace, the
+arithmetic and the explorers say the same of the same numbers."""
 
 from string import Formatter
 
 import pytest
+from torch import nn
 
+from helpers.arithmetic import ShapeError, conv_output_size, conv_transpose_output_size, pool_output_size
+from helpers.explorers import NetworkExplorer
 from helpers.explorers.base import browser_code
 from helpers.sentences import SENTENCES
+from helpers.trace import trace
 
 FILL = """async ([code, key, values]) => {
   const module = new Blob([code, "export { fill, SENTENCES };"], { type: "text/javascript" });
@@ -45,3 +50,32 @@ def test_a_sentence_with_a_gap_is_not_written(filled, key):
                 filled(key, values)
         with pytest.raises(KeyError, match=name):
             SENTENCES[key].format(**others)
+
+
+@pytest.mark.parametrize(
+    ("layer", "rule", "size", "settings"),
+    [
+        (nn.Conv2d(3, 4, 7, padding=1), conv_output_size, 4, {"kernel_size": 7, "padding": 1}),
+        (nn.Conv2d(3, 4, 3, dilation=4), conv_output_size, 8, {"kernel_size": 3, "dilation": 4}),
+        (nn.Conv2d(3, 4, 3, stride=0), conv_output_size, 8, {"kernel_size": 3, "stride": 0}),
+        (nn.MaxPool2d(3), pool_output_size, 2, {"kernel_size": 3}),
+        (nn.MaxPool2d(3, padding=2), pool_output_size, 8, {"kernel_size": 3, "padding": 2}),
+        (
+            nn.ConvTranspose2d(3, 4, 1, padding=4),
+            conv_transpose_output_size,
+            8,
+            {"kernel_size": 1, "padding": 4},
+        ),
+    ],
+)
+def test_trace_says_of_a_layer_what_the_arithmetic_says_of_its_numbers(layer, rule, size, settings):
+    with pytest.raises(ShapeError) as error:
+        rule(size, **settings)
+    problem = trace(nn.Sequential(layer), (2, 3, size, size)).problem
+    assert problem.what == f"0: {error.value.problem}"
+
+
+def test_trace_says_of_fc1_what_the_network_explorer_draws(stand):
+    explorer = NetworkExplorer(image_size=48, compute_fc1=False)
+    problem = trace(explorer.layer(), explorer.input()).problem
+    assert stand(explorer).locator(".cs-problem").inner_text() == problem.what
