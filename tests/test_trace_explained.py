@@ -37,7 +37,7 @@ def test_the_error_is_the_one_raised_and_the_explanation_of_trace_stands_under_i
     with pytest.raises(RuntimeError) as plain:
         model(WRONG)
     assert str(raised.value) == str(plain.value)
-    assert told(raised.value) == f"{told(plain.value)}\n{trace(model, WRONG).problem}\n"
+    assert told(raised.value) == f"{told(plain.value)}\n{trace(model, WRONG).problem.explanation}\n"
 
 
 def test_the_learners_own_line_stays_in_the_traceback():

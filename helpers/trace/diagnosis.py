@@ -53,10 +53,15 @@ class Problem:
     fix: str
     torch_message: str
 
+    @property
+    def explanation(self):
+        """What, why and the change, without PyTorch's words."""
+        parts = [self.what, self.why and f"Why: {self.why}", self.fix and f"Change: {self.fix}"]
+        return "\n".join(filter(None, parts))
+
     def __str__(self):
         said = f"PyTorch says: {self.torch_message}" if self.torch_message else "PyTorch reports no error."
-        parts = [self.what, self.why and f"Why: {self.why}", self.fix and f"Change: {self.fix}", said]
-        return "\n".join(part for part in parts if part)
+        return f"{self.explanation}\n{said}"
 
 
 def diagnose(model, args, kwargs, run):

@@ -31,7 +31,7 @@ def explained(model):
         for call in _calls(model, error):
             problem = _problem(*call)
             if problem is not None:
-                _add(error, str(problem))
+                _add(error, problem.explanation)
                 break
         raise
 

@@ -41,12 +41,6 @@ def too_wide(step, arrived, wanted, each):
     return SENTENCES["linear-width"].format(layer=step.name, arrived=arrived, wanted=wanted, each=each)
 
 
-def maker_of(run, step):
-    """The name of what made the first tensor that arrives."""
-    maker = run.before(step)
-    return "the model's input" if maker is None else maker.name
-
-
 def source(run, step):
     """Who made what arrives: `pool returns (4, 18, 16, 16).`"""
     maker = run.before(step)

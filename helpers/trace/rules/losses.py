@@ -46,7 +46,7 @@ def _classes(run, step, scores, labels):
     elif labels.shape == (rows,) and labels.dtype in (torch.int64, torch.uint8):
         yield from _too_few_classes(run, step, classes)
     else:
-        what = f"{step.name}: the target is {got}, and scores {scores.shape} want {wanted}, a class for each row."
+        what = f"{step.name}: the target is {got}. Scores {scores.shape} want a class for each row: {wanted}."
         why = "A class is its number, counted from 0."
         changes = [
             on_argument(step, 1, "y.flatten()", torch.flatten),

@@ -1,5 +1,6 @@
 """Convolutions, pooling and padding: numbers of dimensions, channels and groups, and whether the kernel has a place."""
 
+from itertools import groupby
 from math import gcd, isqrt
 
 import torch.nn.functional as F
@@ -190,13 +191,18 @@ def _first(computed, dim, fixes):
 
 
 def _shrunk(run, step):
-    """The sizes on the way here: `The sizes on the way: 16, 7 after conv1, 3 after conv2.`"""
-    sizes = []
+    """The sizes on the way here: `The sizes on the way: 32, then 16, 8, 4 after pool, 2 after conv2.`"""
+    made, first = [], None  # (who, size)
     for earlier in reversed([*run.chain(step)]):
         before, after = earlier.shape, earlier.outputs[0].shape
         if len(before) == len(after) == len(step.shape) and before[2:] != after[2:]:
-            sizes = [*(sizes or [f"{before[-1]}"]), f"{after[-1]} after {place(earlier.name)}"]
-    return f"The sizes on the way: {', '.join(sizes)}." if sizes else source(run, step)
+            first = first or before[-1]
+            made.append((place(earlier.name), after[-1]))
+    if not made:
+        return source(run, step)
+    parts = [(who, [str(size) for _, size in group]) for who, group in groupby(made, key=lambda one: one[0])]
+    told = ", ".join(f"{', '.join(sizes)} after {who}" for who, sizes in parts)
+    return f"The sizes on the way: {first}, then {told}."
 
 
 def padding(run, step):
