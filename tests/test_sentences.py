@@ -72,7 +72,7 @@ def test_trace_says_of_a_layer_what_the_arithmetic_says_of_its_numbers(layer, ru
     with pytest.raises(ShapeError) as error:
         rule(size, **settings)
     problem = trace(nn.Sequential(layer), (2, 3, size, size)).problem
-    assert problem.what == f"0: {error.value.problem}"
+    assert problem.what == f"model[0]: {error.value.problem}"
 
 
 def test_trace_says_of_fc1_what_the_network_explorer_draws(stand):

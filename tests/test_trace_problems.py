@@ -310,6 +310,90 @@ def test_a_sound_model_raises_no_alarm(name):
 
 
 @pytest.mark.parametrize(
+    ("forward", "given", "kind", "fix"),
+    [
+        (
+            lambda m, x: F.pad(x, 1),
+            (2, 5),
+            "padding-argument",
+            "F.pad(x, (1, 1, 1, 1)) instead of F.pad(x, 1)",
+        ),
+        (
+            lambda m, x: torch.reshape(x, shape=(2, 100)),
+            (4, 5),
+            "view-size",
+            "torch.flatten(x, 1) instead of",
+        ),
+        (lambda m, x: x.reshape(shape=(2, 100)), (4, 5), "view-size", "torch.flatten(x, 1) instead of"),
+        (lambda m, x: torch.stack([m.wide(x), m.wide(x)[:, :2]]), (4, 16), "merge", ""),
+        (
+            lambda m, x: torch.cat([x, x, x[:, :, :3]], dim=-3),
+            (2, 3, 4, 4),
+            "merge",
+            "torch.cat([x, x, y], 2)",
+        ),
+        (lambda m, x: x @ x, (4, 5), "merge", ""),
+        (lambda m, x: m.wide(x) + m.conv.bias, (4, 16), "merge", ""),
+        (lambda m, x: m.conv(x), torch.rand(4, 16, 16, 3).double(), "dtype", "model(x.float()), and model("),
+        (lambda m, x: m.conv(x), (4, 2, 3, 3), "channels", "conv = nn.Conv2d(2, 8, kernel_size=3"),
+        (lambda m, x: m.grey(x[:, 0]), (5, 3, 8, 8), "rank", "x.unsqueeze(1) before grey"),
+        (lambda m, x: m.line(x), (8, 100, 12), "channels", "x.transpose(1, 2) before line"),
+        (lambda m, x: m.lstm(x)[0], (8, 10, 15), "linear-width", "x.transpose(1, 2) before lstm"),
+        (lambda m, x: nn.ReLU(x), (4, 16), "wiring", ""),
+        (
+            lambda m, x: F.cross_entropy(x, torch.zeros(2, 6, dtype=LONG)),
+            (2, 6, 7),
+            "target",
+            "x.transpose(1, 2) in F.cross_entropy(x, y)",
+        ),
+        (
+            lambda m, x: F.cross_entropy(x, torch.full((2, 8, 8), 7)),
+            (2, 5, 8, 8),
+            "target",
+            "",
+        ),
+        (
+            lambda m, x: F.cross_entropy(x.squeeze(), torch.zeros(3, dtype=LONG)),
+            (3, 1),
+            "target",
+            "F.binary_cross_entropy_with_logits(x, y.float()) instead of F.cross_entropy(x, y)",
+        ),
+    ],
+)
+def test_what_a_first_reader_broke_is_explained(forward, given, kind, fix):
+    layers = {
+        "wide": nn.Linear(16, 3),
+        "conv": CONV,
+        "grey": nn.Conv2d(1, 4, 3),
+        "line": nn.Conv1d(12, 4, 3),
+        "lstm": nn.LSTM(10, 4, batch_first=True),
+    }
+    problem = trace(Around(forward, **layers), given).problem
+    assert problem.kind == kind
+    assert problem.fix.startswith(fix)
+    assert bool(problem.fix) == bool(fix)
+
+
+def test_the_branch_that_does_not_fit_is_named_and_not_its_neighbour():
+    model = Around(lambda m, x: torch.cat([x, m.conv(x), m.small(x)], 1), conv=CONV, small=nn.Conv2d(3, 8, 3))
+    problem = trace(model, (2, 3, 8, 8)).problem
+    assert "(2, 3, 8, 8) from the model's input and (2, 8, 6, 6) from small do not fit" in problem.what
+    assert problem.fix == "padding=1 in small"
+
+
+def test_a_change_that_does_not_lead_to_the_end_is_not_offered_as_if_it_did():
+    encoder = nn.TransformerEncoderLayer(64, 4, batch_first=True)
+    problem = trace(nn.Sequential(nn.Linear(10, 32), encoder), (2, 5, 10)).problem
+    assert problem.kind == "linear-width"
+    assert ", and " not in problem.fix
+
+
+def test_an_error_with_no_tensor_in_sight_goes_by_as_it_is():
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        trace(Around(lambda m, x: m.pool(), pool=nn.MaxPool2d(2)), (2, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
     ("size", "rows", "told"),
     [
         (48, 9, "The 4·10368 = 41472 of the batch are cut into pieces of 4608, wherever an image ends."),

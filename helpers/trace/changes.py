@@ -1,11 +1,11 @@
 """Changes that could mend a model: in words, as the learner would write them, and for a trial run."""
 
 import inspect
-import re
 
 import torch
 from torch import nn
 
+from helpers.trace.run import place as place
 from helpers.trace.steps import Change, seen_in
 
 # Written without their names, as everybody does; all other arguments with them.
@@ -21,13 +21,9 @@ FIRST = {
 FIRST |= {"embed_dim", "num_heads", "normalized_shape", "num_groups", "num_channels"}
 
 
-def place(name):
-    """A layer's name as it is written in code: "features.0" is features[0], and "0" is model[0]."""
-    return re.sub(r"\.(\d+)", r"[\1]", "model." + name if name[:1].isdigit() else name)
-
-
 def _where(step):
-    return "model" if step.name == step.kind else place(step.name)
+    """What the layer is called in code; a model that is nothing but a layer is "model", but a loss is no model."""
+    return "model" if step.name == step.kind and not step.kind.endswith("Loss") else step.label
 
 
 def replaced(step, **arguments):

@@ -1,5 +1,6 @@
 """What is wrong with a run, why, and the smallest change that mends it: rules are asked in turn, changes are tried."""
 
+import warnings
 from dataclasses import dataclass
 
 from helpers.trace.rules import findings
@@ -71,24 +72,37 @@ def diagnose(model, args, kwargs, run):
     if finding is None:
         finding = next(findings(run), None)
         return None if finding is None else _problem(run, finding, [])
+    first = changes if _is_past(rerun, finding.call) else []
     while rerun is not None and not _is_fine(rerun) and len(changes) < MOST:
         _, more, rerun = _mended(call, rerun, changes)
         changes = more or changes
-    return _problem(run, finding, changes)
+    # What does not lead to the end is not offered, but for the change that mends this place.
+    return _problem(run, finding, changes if rerun is not None and _is_fine(rerun) else first)
 
 
 def _mended(call, run, changes):
-    """(finding, all changes, the run with them): what mends everything, else what leads further; else Nones."""
-    further = None, None, None
+    """(finding, all changes, the run with them): what mends everything; else what leads further; else what leads to
+    another problem of the same step; else Nones."""
+    further = aside = None, None, None
     for finding in findings(run):
         for alternative in finding.alternatives:
             tried = [*changes, *alternative]
-            rerun = follow(*call, tried)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the first run has given them
+                rerun = follow(*call, tried)
             if _is_fine(rerun):
                 return finding, tried, rerun
             if further[0] is None and _is_past(rerun, finding.call):
                 further = finding, tried, rerun
-    return further
+            elif aside[0] is None and _is_other(rerun, finding):
+                aside = finding, tried, rerun
+    return further if further[0] is not None else aside
+
+
+def _is_other(run, finding):
+    """Does the run end at the same call, with a problem of another kind?"""
+    then = next(findings(run), None) if run.failed is not None and run.failed.call == finding.call else None
+    return then is not None and then.kind not in (finding.kind, "other")
 
 
 def _is_fine(run):

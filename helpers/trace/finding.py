@@ -38,13 +38,13 @@ def count(number, noun):
 
 def too_wide(step, arrived, wanted, each):
     """The sentence for a layer that is written for another number of features."""
-    return SENTENCES["linear-width"].format(layer=step.name, arrived=arrived, wanted=wanted, each=each)
+    return SENTENCES["linear-width"].format(layer=step.label, arrived=arrived, wanted=wanted, each=each)
 
 
 def source(run, step):
     """Who made what arrives: `pool returns (4, 18, 16, 16).`"""
     maker = run.before(step)
-    return f"The model's input is {step.shape}." if maker is None else f"{maker.name} returns {step.shape}."
+    return f"The model's input is {step.shape}." if maker is None else f"{maker.label} returns {step.shape}."
 
 
 def flattened(run, step):
@@ -53,10 +53,10 @@ def flattened(run, step):
     if maker is None or maker.kind not in FLATTENING or len(maker.shape) <= len(step.shape):
         return source(run, step)
     if prod(maker.shape[1:]) != step.shape[-1]:
-        return f"{maker.name} makes {step.shape} of {maker.shape}."
+        return f"{maker.label} makes {step.shape} of {maker.shape}."
     of = run.before(maker)
-    whose = "which is the input" if of is None else f"which {of.name} returns"
-    return f"{maker.name} makes {product(maker.shape[1:])} = {step.shape[-1]} of {maker.shape}, {whose}."
+    whose = "which is the input" if of is None else f"which {of.label} returns"
+    return f"{maker.label} makes {product(maker.shape[1:])} = {step.shape[-1]} of {maker.shape}, {whose}."
 
 
 def as_maps(features, channels):

@@ -1,5 +1,6 @@
 """A run of a model as notes: its steps, and the error that ended it. And what could be done differently."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,6 +13,11 @@ from helpers.trace.seen import seen_in
 INPUT = 0  # the "maker" of the model's own inputs; the calls are counted from 1
 UNKNOWN = " (not registered)"  # behind the name of a layer that is no attribute of the model
 NOTHING = MappingProxyType({})
+
+
+def place(name):
+    """A layer's name as it is written in code: "features.0" is features[0], and "0" is model[0]."""
+    return re.sub(r"\.(\d+)", r"[\1]", "model." + name if name[:1].isdigit() else name)
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,11 @@ class Step:
     kwargs: dict
     outputs: list = ()  # a Seen for each tensor it returned
     error: Exception | None = None
+
+    @property
+    def label(self):
+        """Its name in a sentence."""
+        return self.name if self.layer is None else place(self.name)
 
     @property
     def tensors(self):

@@ -22,7 +22,6 @@ STEP_RULES = (
     joins.product_of_matrices,
     losses.target,
     joins.missing_dimension,
-    joins.anything,
 )
 SILENT_RULES = (
     code.not_registered,
@@ -43,5 +42,10 @@ def findings(run):
     elif run.failed is None:
         yield from code.between_steps(run)
     else:
+        is_known = False
         for rule in STEP_RULES:
-            yield from rule(run, run.failed)
+            for finding in rule(run, run.failed):
+                is_known = True
+                yield finding
+        if not is_known:
+            yield from joins.anything(run, run.failed)

@@ -35,11 +35,11 @@ def device(run, step):
     why = "PyTorch computes only where all tensors of a step are on one device."
     if not weights or weights[0] == data[0]:
         other = next(one for one in [*data, *weights] if one != data[0])
-        what = f"{step.name}: one tensor is on {data[0]}, and another on {other}."
-        change = Change(f"y.to(x.device) in {step.name}", calls={step.call: _all_on(data[0])})
+        what = f"{step.label}: one tensor is on {data[0]}, and another on {other}."
+        change = Change(f"y.to(x.device) in {step.label}", calls={step.call: _all_on(data[0])})
         yield found(step, "device", what, f"{data[0]} and {other}", "one device", why, change)
         return
-    what = f"{step.name}: the data are on {data[0]}, and the weights are on {weights[0]}."
+    what = f"{step.label}: the data are on {data[0]}, and the weights are on {weights[0]}."
     changes = [given(f'x.to("{weights[0]}")', lambda x: x.to(weights[0]))]
     if step.layer is not None:
         changes.append(moved(step, data[0]))
@@ -61,7 +61,7 @@ def dtype(run, step):
     arrived = step.tensors[0].dtype
     if isinstance(step.layer, nn.Embedding):
         if arrived.is_floating_point:
-            what = f"{step.name}: numbers of {arrived} arrive, and it looks up whole numbers."
+            what = f"{step.label}: numbers of {arrived} arrive, and it looks up whole numbers."
             why = "What arrives at an embedding are the numbers of its rows."
             yield found(step, "dtype", what, arrived, torch.int64, why, *_cast(run, step, torch.int64))
         return
@@ -71,9 +71,9 @@ def dtype(run, step):
         return
     if torch.is_autocast_enabled(step.tensors[0].device.type) and arrived.is_floating_point:
         return
-    what = f"{step.name}: numbers of {arrived} arrive, and its weights are {others[0]}."
+    what = f"{step.label}: numbers of {arrived} arrive, and its weights are {others[0]}."
     if not weights:
-        what = f"{step.name}: numbers of {arrived} and of {others[0]} cannot be multiplied."
+        what = f"{step.label}: numbers of {arrived} and of {others[0]} cannot be multiplied."
     why = "A step computes with numbers of one type."
     if arrived == torch.uint8:
         why = "Pictures are stored as bytes, whole numbers from 0 to 255; layers compute with floats."
@@ -114,24 +114,24 @@ def no_tensor(run, step):
     if step.layer is None and not isinstance(step.error, TypeError):
         return
     maker = run.by_call(inside[0].maker) if inside else None
-    who = "a part of the model" if maker is None else maker.name
+    who = "a part of the model" if maker is None else maker.label
     kind = type(value).__name__
     if isinstance(value, (tuple, list)) and value and isinstance(value[0], Seen):
-        what = f"{step.name}: a {kind} of {len(value)} arrives, and it wants one tensor."
+        what = f"{step.label}: a {kind} of {len(value)} arrives, and it wants one tensor."
         shapes = ", ".join(
             str(part.shape) if isinstance(part, Seen) else f"a {type(part).__name__}" for part in value
         )
         why = f"{who} returns several things: {shapes}."
-        text = f"x{', _' * (len(value) - 1)} = {place(who)}(x)" if maker is not None else "x[0]"
+        text = f"x{', _' * (len(value) - 1)} = {who}(x)" if maker is not None else "x[0]"
         changes = [Change(text, calls={step.call: _part(0)})]
     elif isinstance(value, dict) and inside:
         key = next(key for key, part in value.items() if isinstance(part, Seen))
-        what = f"{step.name}: a dict arrives, and it wants one tensor."
+        what = f"{step.label}: a dict arrives, and it wants one tensor."
         why = f"Its keys are {', '.join(map(repr, value))}."
         changes = [before(step, f"x[{key!r}]".replace("'", '"'), lambda x: x[key])]
     elif value is None:
         block = run.steps[-1].block if run.steps else ""
-        what = f"{step.name}: None arrives, and it wants a tensor."
+        what = f"{step.label}: None arrives, and it wants a tensor."
         why = "A function that ends without return returns None."
         changes = (
             [Change(f"return x at the end of the forward of {place(block)}", calls={step.call: _last})]
@@ -139,7 +139,7 @@ def no_tensor(run, step):
             else []
         )
     else:
-        what = f"{step.name}: {'an' if kind[0] in 'aeiou' else 'a'} {kind} arrives, and it wants a tensor."
+        what = f"{step.label}: {'an' if kind[0] in 'aeiou' else 'a'} {kind} arrives, and it wants a tensor."
         why = "torch.as_tensor(...) makes a tensor of an array or a list of numbers."
         changes = [before(step, "torch.as_tensor(x)", torch.as_tensor)]
     yield found(step, "wiring", what, kind, "a tensor", why, *changes)

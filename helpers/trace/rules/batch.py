@@ -5,7 +5,7 @@ from math import isqrt, prod
 import torch
 from torch import nn
 
-from helpers.trace.changes import given, instead, place, replaced
+from helpers.trace.changes import given, instead, replaced
 from helpers.trace.finding import count, first_conv, first_spatial, found
 from helpers.trace.operations import FLATTENING, Conv, product
 from helpers.trace.steps import seen_in
@@ -43,9 +43,7 @@ def no_batch(run, step):
     else:
         return
     alone = ", or one picture (C, H, W)" if dims == 2 else ""
-    why = (
-        f"{place(spatial.name)} takes (N, C, {SIDES[dims]}){alone}: N is the batch.{_taken_for_a_batch(run)}"
-    )
+    why = f"{spatial.label} takes (N, C, {SIDES[dims]}){alone}: N is the batch.{_taken_for_a_batch(run)}"
     yield found(step, "rank", f"{what} The model wants {wanted}.", shape, wanted, why, change)
 
 
@@ -53,7 +51,10 @@ def _taken_for_a_batch(run):
     """Where the channels of an unbatched picture are kept as if they were the batch."""
     for step in reversed(run.steps):
         if step.kind in FLATTENING and len(step.shape) == 3 and step.outputs[0].shape[0] == step.shape[0]:
-            return f" {step.name} then takes the {step.shape[0]} channels of {step.shape} for {step.shape[0]} pictures."
+            channels = step.shape[0]
+            return (
+                f" {step.label} then takes the {channels} channels of {step.shape} for {channels} pictures."
+            )
     return ""
 
 
@@ -75,7 +76,7 @@ def channels_last(run, step):
     if not run.inputs or conv is None or computed.dims != 2 or len(run.inputs[0].shape) not in (3, 4):
         return
     shape = run.inputs[0].shape
-    if shape[-1] == conv.in_channels != shape[-3]:
+    if shape[-1] == conv.in_channels < shape[-3] and shape[-1] in (1, 3, 4):
         why = f"It takes the height, {shape[-3]}, for the channels. Files and Matplotlib have the channels last."
         yield _channels_last(spatial, shape, why, [_channels_first(shape)])
 
@@ -105,7 +106,7 @@ def _channels_first(shape):
 
 def _channels_last(spatial, shape, why, *alternatives):
     what = f"Pictures with their channels last are given: {shape}."
-    what += f" {place(spatial.name)} takes the channels first, (N, C, H, W)."
+    what += f" {spatial.label} takes the channels first, (N, C, H, W)."
     wanted = (shape[0] if len(shape) == 4 else 1, shape[-1], *shape[-3:-1])
     return found(spatial, "channels", what, shape, wanted, why, *alternatives)
 
@@ -146,7 +147,7 @@ def _lost(culprit, step):
         if len(after) == 1
         else count(after[0], "row" if len(after) == 2 else "image")
     )
-    what = f"{culprit.name}: {count(images, 'image')} went in, and {came} came out."
+    what = f"{culprit.label}: {count(images, 'image')} went in, and {came} came out."
     why = f"Each image of {before} has {product(before[1:])} = {each} numbers. "
     if len(after) == 1 or after[0] == 1:
         why += f"All {prod(after)} of the batch stand in one row."

@@ -16,9 +16,14 @@ def not_registered(run):
 
 
 def no_result(run):
+    kind = type(run.result).__name__
     if run.result is None:
         what = "The model's forward returns None."
         yield Finding("wiring", "forward", 0, what, "None", "a tensor", "It ends without return.", [])
+    elif isinstance(run.result, nn.Module):
+        what = f"The model's forward returns a layer, {kind}, and no tensor."
+        why = f"nn.{kind}(x) makes a layer; nn.{kind}()(x) calls one."
+        yield Finding("wiring", "forward", 0, what, kind, "a tensor", why, [])
 
 
 def between_steps(run):
@@ -32,7 +37,7 @@ def between_steps(run):
     ):
         name, kind = match.groups()
         outputs = ", ".join(str(seen.shape) for seen in last.outputs) if last is not None else ""
-        why = f"{last.name} returns {outputs}." if outputs else ""
+        why = f"{last.label} returns {outputs}." if outputs else ""
         what = f"{name}: a {kind} arrives, and it wants a tensor."
         yield Finding("wiring", name, run.calls, what, kind, "a tensor", why, [])
     elif isinstance(error, TypeError) and "forward() " in said and "positional argument" in said:

@@ -41,7 +41,9 @@ def linear(run, step):
         return
     numbers = prod(shape[1:])
     if len(shape) > 2 and (numbers == wanted or len(shape) == 4):
-        what = f"{step.name}: {shape} arrives, not flattened, and {step.name} wants rows of {wanted} numbers."
+        what = (
+            f"{step.label}: {shape} arrives, not flattened, and {step.label} wants rows of {wanted} numbers."
+        )
         why = (
             f"A linear layer works on the last number of a shape, {shape[-1]}, and takes all others for rows."
         )
@@ -72,8 +74,8 @@ def columns_of_maps(run):
             maker = run.before(maker)
         if maker is not None and isinstance(operation(maker), (Conv, Pool)):
             numbers = prod(step.shape[1:])
-            what = f"{step.name}: {step.shape} arrives, not flattened, and {step.name} works on each row of each map."
-            why = f"{maker.name} returns maps, and their width, {step.shape[-1]}, is in_features by chance: so it runs."
+            what = f"{step.label}: {step.shape} arrives, not flattened, and {step.label} works on each row of each map."
+            why = f"{maker.label} returns maps, and their width, {step.shape[-1]}, is its in_features: so it runs."
             changes = [_flatten(step), replaced(step, in_features=numbers)]
             yield found(step, "not-flattened", what, step.shape, (step.shape[0], numbers), why, changes)
 
@@ -90,9 +92,7 @@ def norm(run, step):
             which = "the last number" if len(wanted) == 1 else f"the last {len(wanted)}"
             told = [sizes[0] if len(wanted) == 1 else sizes for sizes in (arrived, wanted)]
             verb = "is" if len(wanted) == 1 else "are"
-            what = (
-                f"{step.name}: {which} of {shape} {verb} {told[0]}, and {step.name} is written for {told[1]}."
-            )
+            what = f"{step.label}: {which} of {shape} {verb} {told[0]}, and {step.label} is written for {told[1]}."
             change = replaced(step, normalized_shape=told[0])
             yield found(
                 step,
@@ -113,7 +113,7 @@ def norm(run, step):
         changes = (
             [other_class(step, getattr(nn, right)(shape[1]), f"nn.{right}({shape[1]})")] if fitting else []
         )
-        what = f"{step.name}: {shape} arrives, and {kind} wants {wanted}."
+        what = f"{step.label}: {shape} arrives, and {kind} wants {wanted}."
         yield found(step, "batchnorm", what, shape, wanted, source(run, step), *changes)
         return
     name = "num_channels" if isinstance(layer, nn.GroupNorm) else "num_features"
@@ -122,7 +122,7 @@ def norm(run, step):
         arguments = {name: shape[1]}
         if name == "num_channels":
             arguments["num_groups"] = gcd(layer.num_groups, shape[1])
-        what = f"{step.name}: {shape[1]} channels arrive, and it is written for {wanted}."
+        what = f"{step.label}: {shape[1]} channels arrive, and it is written for {wanted}."
         yield found(
             step,
             "batchnorm",
@@ -133,7 +133,7 @@ def norm(run, step):
             replaced(step, **arguments),
         )
     elif layer.training and prod(shape) == shape[1]:
-        what = f"{step.name}: {shape} arrives, one number for each channel. In training {kind} needs more."
+        what = f"{step.label}: {shape} arrives, one number for each channel. In training {kind} needs more."
         why = "It subtracts the mean over the batch. A single number is its own mean, and nothing would be left."
         twice = given("torch.cat([x, x])", lambda x: torch.cat([x, x]))
         change = twice._replace(text="a batch of at least 2 (to test with one: model.eval())")
@@ -148,13 +148,15 @@ def sequence(run, step):
     if isinstance(layer, nn.RNNBase) and shape:
         if len(shape) not in (2, 3):
             wanted = f"({'N, L' if layer.batch_first else 'L, N'}, {layer.input_size})"
-            what = f"{step.name}: {shape} arrives, and {type(layer).__name__} wants {wanted}."
+            what = f"{step.label}: {shape} arrives, and {type(layer).__name__} wants {wanted}."
             change = before(step, "torch.flatten(x, 2)", lambda x: torch.flatten(x, 2))
             yield found(step, "rank", what, shape, wanted, source(run, step), change)
         elif shape[-1] != layer.input_size:
             what = too_wide(step, shape[-1], layer.input_size, "at each place")
             wanted = (*shape[:-1], layer.input_size)
             change = replaced(step, input_size=shape[-1])
+            if len(shape) == 3 and shape[1] == layer.input_size:
+                change = before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2))
             yield found(step, "linear-width", what, shape, wanted, source(run, step), change)
     elif isinstance(layer, nn.MultiheadAttention) and shape and shape[-1] != layer.embed_dim:
         what = too_wide(step, shape[-1], layer.embed_dim, "at each place")

@@ -8,6 +8,7 @@ from torch import nn
 from helpers.trace.changes import before, instead, on_branch, replaced, setting, without
 from helpers.trace.finding import found, source
 from helpers.trace.operations import CATTING, MATRIX, MERGING, Conv, operation, product
+from helpers.trace.steps import seen_in
 
 DIMENSIONS = ("the batch", "the channels", "the height", "the width")
 
@@ -16,19 +17,23 @@ def reshaping(run, step):
     """view, reshape and unflatten: another number of numbers, or numbers that do not lie in their order."""
     shape = step.shape
     if step.kind in ("unflatten", "Unflatten") and shape:
-        dim = step.layer.dim if step.layer is not None else step.args[1]
-        sizes = tuple(step.layer.unflattened_size if step.layer is not None else step.args[2])
-        what = f"{step.name}: {shape[dim]} of {shape} is not {product(sizes)} = {prod(sizes)}."
+        given = dict(zip(("input", "dim", "sizes"), step.args, strict=False)) | step.kwargs
+        dim = step.layer.dim if step.layer is not None else given["dim"]
+        sizes = tuple(step.layer.unflattened_size if step.layer is not None else given["sizes"])
+        if not -len(shape) <= dim < len(shape):
+            return
+        what = f"{step.label}: {shape[dim]} of {shape} is not {product(sizes)} = {prod(sizes)}."
         yield found(step, "view-size", what, shape, sizes, source(run, step), *_longer_rows(run, step, sizes))
         return
     if step.kind not in ("view", "reshape") or not shape:
         return
-    sizes = tuple(step.args[1] if isinstance(step.args[1], (tuple, list)) else step.args[1:])
+    sizes = step.args[1:] or (step.kwargs.get("shape", step.kwargs.get("size", ())),)
+    sizes = tuple(sizes[0] if isinstance(sizes[0], (tuple, list)) else sizes)
     if not sizes or not all(isinstance(size, int) for size in sizes):
         return  # another type, or a mistake of another sort
     known, numbers = [size for size in sizes if size != -1], prod(shape)
     if prod(known) == numbers or (-1 in sizes and prod(known) and numbers % prod(known) == 0):
-        what = f"{step.name}: the numbers of this {shape} do not lie in memory in their order, and view copies nothing."
+        what = f"{step.label}: the numbers of this {shape} do not lie in memory in order, and view copies nothing."
         why = "permute, transpose and slices change only the order of reading; reshape copies where it must."
         text = step.name.replace(".view(", ".reshape(")
         change = instead(step, text, lambda x, *args, **kwargs: x.reshape(*args, **kwargs))
@@ -36,7 +41,7 @@ def reshaping(run, step):
         return
     wanted = f"{product(known)} = {prod(known)}" if len(known) > 1 else f"{prod(known)}"
     pieces = f"make no whole pieces of {wanted}" if -1 in sizes else f"are not {wanted}"
-    what = f"{step.name}: the {product(shape)} = {numbers} numbers of {shape} {pieces}."
+    what = f"{step.label}: the {product(shape)} = {numbers} numbers of {shape} {pieces}."
     why = source(run, step)
     if len(shape) > 2:
         why += f" That is {product(shape[1:])} = {prod(shape[1:])} numbers for each image."
@@ -59,37 +64,52 @@ def _longer_rows(run, step, sizes):
 
 def branches(run, step):
     """+, ·, cat, stack: two tensors that do not fit together."""
-    if step.kind not in MERGING or len(step.tensors) < 2:
+    given = seen_in(step.args)
+    if step.kind not in MERGING or len(given) < 2:
         return
-    (first, second), is_cat = (seen.shape for seen in step.tensors[:2]), step.kind in CATTING
-    names = [_maker(run, seen) for seen in step.tensors[:2]]
-    what = f"{step.name}: {first} from {names[0]} and {second} from {names[1]} do not fit together."
-    dim = step.kwargs.get("dim", step.args[1] if len(step.args) > 1 else 0) if is_cat else None
-    if len(first) != len(second):
-        differ, where = [], f"They have {len(first)} and {len(second)} numbers."
-    else:
-        fits = (lambda i, a, b: i == dim or a == b) if is_cat else (lambda i, a, b: a == b or 1 in (a, b))
-        pairs = enumerate(zip(first, second, strict=True))
-        differ = [(i, a, b) for i, (a, b) in pairs if not fits(i, a, b)]
+    is_cat, dim = step.kind in CATTING, None
+    if is_cat:
+        dim = step.kwargs.get("dim", step.kwargs.get("axis", step.args[1] if len(step.args) > 1 else 0))
+        dim = dim % len(given[0].shape) if isinstance(dim, int) and given[0].shape else 0
+    is_equal = is_cat or step.kind == "stack"
+
+    def misfits(other):
+        pairs = enumerate(zip(given[0].shape, other.shape, strict=True))
+        return [(i, a, b) for i, (a, b) in pairs if i != dim and a != b and (is_equal or 1 not in (a, b))]
+
+    one, other = (
+        given[0],
+        next((o for o in given[1:] if len(o.shape) != len(given[0].shape) or misfits(o)), given[1]),
+    )
+    first, second = one.shape, other.shape
+    names = [_maker(run, seen) for seen in (one, other)]
+    what = f"{step.label}: {first} from {names[0]} and {second} from {names[1]} do not fit together."
+    differ, where = [], f"They have {len(first)} and {len(second)} numbers."
+    if len(first) == len(second):
+        differ = misfits(other)
         told = [f"{DIMENSIONS[i] if len(first) == 4 else f'number {i}'}, {a} and {b}" for i, a, b in differ]
         where = f"They differ in {'; '.join(told)}."
-    rule = (
-        f"cat along {dim} wants all other numbers equal."
-        if is_cat
-        else "The numbers must be equal, or one of them 1."
-    )
-    changes = [] if step.kind == "stack" else [*_changes(run, step, differ, is_cat)]
-    wanted = f"shapes that differ at most in number {dim}" if is_cat else "two of the same shape"
+    rule, wanted = "The numbers must be equal, or one of them 1.", "two of the same shape"
+    if is_cat:
+        rule, wanted = (
+            f"cat along {dim} wants all other numbers equal.",
+            f"shapes that differ at most in number {dim}",
+        )
+    elif step.kind == "stack":
+        rule = "stack wants all numbers equal."
+    changes = _changes(run, step, (one, other), differ, is_cat) if step.kind != "stack" else []
     yield found(step, "merge", what, f"{first} and {second}", wanted, f"{rule} {where}", *changes)
 
 
 def _maker(run, seen):
     maker = run.by_call(seen.maker) if seen.maker else None
-    return maker.name if maker is not None else "the model's input" if seen.is_data else "forward"
+    if maker is not None:
+        return maker.label
+    return "the model's input" if seen.is_data else seen.parameter or "forward"
 
 
-def _changes(run, step, differ, is_cat):
-    first, second = (seen.shape for seen in step.tensors[:2])
+def _changes(run, step, pair, differ, is_cat):
+    first, second = (seen.shape for seen in pair)
     if is_cat and len(differ) == 1:
         dim = differ[0][0]
         end = max(step.name.find("]"), step.name.find("))")) + 1
@@ -98,14 +118,14 @@ def _changes(run, step, differ, is_cat):
     if len(first) != len(second) or len(first) < 3:
         return
     if first[2:] != second[2:]:
-        yield from _sizes_kept(run, step)
-    if not is_cat and len(first) == 4:
+        yield from _sizes_kept(run, pair)
+    if not is_cat and len(first) == 4 and not any(seen.parameter for seen in pair):
         yield from _shortcuts(run, step)
 
 
-def _sizes_kept(run, step):
+def _sizes_kept(run, pair):
     """In a layer of one branch: the padding that leaves sizes as they are, or the row that a stride dropped."""
-    paths = [[] if not seen.maker else _path(run, run.by_call(seen.maker)) for seen in step.tensors[:2]]
+    paths = [[] if not seen.maker else _path(run, run.by_call(seen.maker)) for seen in pair]
     shared = {one.call for one in paths[0]} & {other.call for other in paths[1]}
     for one in (one for path in paths for one in path if one.call not in shared and one.layer is not None):
         computed = operation(one)
@@ -133,16 +153,18 @@ def _shortcuts(run, step):
 
 
 def product_of_matrices(run, step):
-    if step.kind not in MATRIX or len(step.tensors) < 2:
+    given = seen_in(step.args)
+    if step.kind not in MATRIX or len(given) < 2 or not (given[-2].shape and given[-1].shape):
         return
-    first, second = (seen.shape for seen in step.tensors[-2:])
+    first, second = (seen.shape for seen in given[-2:])
     rows = second[-2] if len(second) > 1 else second[-1]
-    what = f"{step.name}: {first} and {second} cannot be multiplied: {first[-1]} columns meet {rows} rows."
+    what = f"{step.label}: {first} and {second} cannot be multiplied: {first[-1]} columns meet {rows} rows."
     why = "Each row of the first is multiplied with each column of the second: they must be equally long."
-    text = step.name.replace("y", "y.mT")
-    change = instead(step, text, lambda x, y, **kwargs: torch.matmul(x, y.mT))
+    changes = []
+    if step.name == "x @ y":
+        changes = [instead(step, "x @ y.mT", lambda x, y, **kwargs: torch.matmul(x, y.mT))]
     yield found(
-        step, "merge", what, f"{first} and {second}", f"(…, {first[-1]}) and ({first[-1]}, …)", why, change
+        step, "merge", what, f"{first} and {second}", f"(…, {first[-1]}) and ({first[-1]}, …)", why, *changes
     )
 
 
@@ -152,8 +174,9 @@ def missing_dimension(run, step):
     is_about_it = (
         isinstance(step.error, IndexError) and "imension" in said
     ) or "number of dimensions" in said
-    if step.layer is None and step.shape is not None and is_about_it:
-        what = f"{step.name}: {step.shape} arrives, whose dimensions are 0 to {len(step.shape) - 1}."
+    is_index = step.kind in ("__getitem__", "__setitem__", "repeat", "expand", "index_select")
+    if step.layer is None and step.shape is not None and is_about_it and not is_index:
+        what = f"{step.label}: {step.shape} arrives, whose dimensions are 0 to {len(step.shape) - 1}."
         changes = [without(run, step)]
         yield found(
             step,
@@ -167,7 +190,7 @@ def missing_dimension(run, step):
 
 
 def anything(run, step):
-    """What no other rule knows, if torch speaks of types or of shapes: the last resort, and the only one that reads."""
+    """The last resort, asked when no other rule has found a thing: is torch's message about types or shapes?"""
     said = str(step.error).lower()
     shapes = " and ".join(str(seen.shape) for seen in step.tensors)
     if (
@@ -176,7 +199,7 @@ def anything(run, step):
         and not step.tensors[0].dtype.is_floating_point
     ):
         arrived = step.tensors[0].dtype
-        what = f"{step.name}: it does not take numbers of {arrived}."
+        what = f"{step.label}: it does not take numbers of {arrived}."
         yield found(
             step,
             "dtype",
@@ -186,10 +209,13 @@ def anything(run, step):
             source(run, step),
             before(step, "x.float()", torch.Tensor.float),
         )
-    elif isinstance(step.error, (RuntimeError, ValueError, IndexError, AssertionError)) and shapes:
+    elif (
+        isinstance(step.error, (RuntimeError, ValueError, IndexError, AssertionError, NotImplementedError))
+        and shapes
+    ):
         words = ("size", "shape", "dimension", "channel", "match", "divisible", "even")
         if any(word in said for word in words):
-            what = f"{step.name} does not take {shapes}."
+            what = f"{step.label} does not take {shapes}."
             yield found(
                 step, "other", what, shapes, "another shape", source(run, step), *_other_channels(run, step)
             )

@@ -8,7 +8,7 @@ from torch import nn
 
 from helpers.arithmetic import ShapeError
 from helpers.sentences import SENTENCES
-from helpers.trace.changes import before, instead, other_class, place, replaced, setting, weight, without
+from helpers.trace.changes import before, instead, other_class, replaced, setting, weight, without
 from helpers.trace.finding import count, found, source
 from helpers.trace.operations import FLATTENING, Conv, Pool, dimension_names, operation
 from helpers.trace.rules.batch import SIDES
@@ -17,17 +17,21 @@ from helpers.trace.rules.batch import SIDES
 def kernels(run, step):
     """Layers and functions that move a kernel."""
     computed = operation(step)
-    if computed is None:
+    if computed is None or step.shape is None:
         return
     for name, kind in (("padding", "padding-argument"), ("stride", "stride"), ("dilation", "other")):
         sizes = getattr(computed, name)
         if isinstance(sizes, tuple) and len(sizes) != computed.dims:
-            what = f"{step.name}: {name}={sizes} has {count(len(sizes), 'number')}, for {count(computed.dims, 'side')}."
+            what = (
+                f"{step.label}: {name}={sizes} has {len(sizes)} numbers, for {count(computed.dims, 'side')}."
+            )
             wanted = f"one number, or {computed.dims}"
             yield found(step, kind, what, sizes, wanted, "", setting(step, **{name: sizes[0]}))
             return
     if len(step.shape) not in (computed.dims + 1, computed.dims + 2):
         yield _wrong_rank(run, step, computed)
+    elif isinstance(computed, Conv) and _lacks_channels(run, step, computed):
+        yield _no_channels(run, step, computed)
     elif isinstance(computed, Conv) and step.shape[-computed.dims - 1] != computed.in_channels:
         yield _wrong_channels(run, step, computed)
     else:
@@ -38,7 +42,7 @@ def kernels(run, step):
 def _wrong_rank(run, step, computed):
     shape, channels = step.shape, getattr(computed, "in_channels", "C")
     wanted = f"(N, {channels}, {SIDES[computed.dims]})"
-    what = f"{step.name}: {shape} arrives, and it wants {wanted}."
+    what = f"{step.label}: {shape} arrives, and it wants {wanted}."
     maker, changes = run.before(step), []
     if maker is not None and maker.kind in FLATTENING:
         changes.append(without(run, maker))
@@ -49,11 +53,29 @@ def _wrong_rank(run, step, computed):
     return found(step, "rank", what, shape, wanted, source(run, step), *changes)
 
 
+def _lacks_channels(run, step, conv):
+    """Would the batch be taken for the channels of one picture?"""
+    shape = step.shape
+    return len(shape) == conv.dims + 1 and shape[0] == run.batch and shape[0] != conv.in_channels
+
+
+def _no_channels(run, step, conv):
+    wanted = f"(N, {conv.in_channels}, {SIDES[conv.dims]})"
+    what = (
+        f"{step.label}: {step.shape} arrives, and it wants {wanted}: the batch would be taken for channels."
+    )
+    changes = [before(step, "x.unsqueeze(1)", lambda x: x.unsqueeze(1))] if conv.in_channels == 1 else []
+    return found(step, "rank", what, step.shape, wanted, source(run, step), *changes)
+
+
 def _wrong_channels(run, step, conv):
     arrived, groups, shape = step.shape[-conv.dims - 1], conv.groups, step.shape
     verb = "arrives" if arrived == 1 else "arrive"
-    what = f"{step.name}: {count(arrived, 'channel')} {verb}, and it is written for {conv.in_channels}."
+    what = f"{step.label}: {count(arrived, 'channel')} {verb}, and it is written for {conv.in_channels}."
     wanted = f"(N, {conv.in_channels}, {SIDES[conv.dims]})"
+    if conv.dims == 1 and shape[-1] == conv.in_channels:
+        turned = before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2))
+        return found(step, "channels", what, shape, wanted, source(run, step), turned)
     if arrived % groups == 0:
         if step.layer is not None:
             change = replaced(step, in_channels=arrived)
@@ -78,13 +100,13 @@ def groups(run, step):
     if isinstance(computed, Conv) and computed.out_channels % computed.groups:
         each, out = computed.groups, computed.out_channels
         more = -(-out // each) * each
-        what = f"{step.name}: {count(out, 'kernel')} cannot be shared out to {count(each, 'group')}."
+        what = f"{step.label}: {count(out, 'kernel')} cannot be shared out to {count(each, 'group')}."
         change = weight(step, (more, computed.in_channels // each, *computed.kernel_size))
         yield found(step, "groups", what, f"{out} kernels", f"a multiple of {each}", why, change)
     elif step.kind == "group_norm" and step.shape[1] % step.args[1]:
         channels, each = step.shape[1], step.args[1]
         fewer = gcd(channels, each)
-        what = f"{step.name}: {count(channels, 'channel')} cannot be shared out to {count(each, 'group')}."
+        what = f"{step.label}: {count(channels, 'channel')} cannot be shared out to {count(each, 'group')}."
         change = instead(step, f"F.group_norm(x, {fewer})", lambda x, *args, **kwargs: F.group_norm(x, fewer))
         yield found(step, "groups", what, f"{channels} channels", f"a multiple of {each}", why, change)
 
@@ -97,7 +119,7 @@ def _too_far(step, computed):
     for size, padding in zip(step.shape[-computed.dims :], computed.padding, strict=True):
         most = size - 1 if mode == "reflect" else size
         if padding > most:
-            what = f'{step.name}: padding {padding} with padding_mode="{mode}", and there are {size} cells in a row.'
+            what = f'{step.label}: padding {padding} with padding_mode="{mode}", and there are {size} cells in a row.'
             why = f'"{mode}" fills the padding with cells of the picture: of {size}, it can take {most}.'
             changes = [setting(step, padding_mode="zeros"), setting(step, padding=most)]
             yield found(
@@ -125,7 +147,7 @@ def _no_place(run, step, computed):
                 kernel, padding = computed.kernel_size[dim], computed.padding[dim]
                 numbers = {"padding": padding, "kernel_size": kernel, "half": kernel // 2}
                 problem = SENTENCES["pool-padding"].format(**numbers, mode="average", undilated="")
-            what = f"{step.name}{where}: {problem}"
+            what = f"{step.label}{where}: {problem}"
             yield found(
                 step,
                 kind,
@@ -197,7 +219,7 @@ def _shrunk(run, step):
         before, after = earlier.shape, earlier.outputs[0].shape
         if len(before) == len(after) == len(step.shape) and before[2:] != after[2:]:
             first = first or before[-1]
-            made.append((place(earlier.name), after[-1]))
+            made.append((earlier.label, after[-1]))
     if not made:
         return source(run, step)
     parts = [(who, [str(size) for _, size in group]) for who, group in groupby(made, key=lambda one: one[0])]
@@ -215,11 +237,12 @@ def padding(run, step):
         zeros = f"ZeroPad{step.kind[-2]}d"
         change = other_class(step, getattr(nn, zeros)(numbers), f"nn.{zeros}({numbers})")
     else:
-        numbers = tuple(step.args[1] if len(step.args) > 1 else step.kwargs["pad"])
+        numbers = step.args[1] if len(step.args) > 1 else step.kwargs["pad"]
+        numbers = (numbers,) * 4 if isinstance(numbers, int) else tuple(numbers)
         mode = step.args[2] if len(step.args) > 2 else step.kwargs.get("mode", "constant")
         fitting = numbers[: 2 * len(step.shape)] if mode == "constant" else numbers
         change = instead(step, f"F.pad(x, {fitting})", lambda x, *args, **kwargs: F.pad(x, fitting))
-    what = f'{step.name}: padding {numbers} in mode "{mode}" does not fit {step.shape}.'
+    what = f'{step.label}: padding {numbers} in mode "{mode}" does not fit {step.shape}.'
     why = f"Two numbers for each side, the last side first. {source(run, step)}"
     if mode in ("reflect", "circular"):
         why = f'"{mode}" fills the padding with cells of the picture, and can take no more than there are.'
