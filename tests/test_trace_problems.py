@@ -340,6 +340,9 @@ def test_a_sound_model_raises_no_alarm(name):
         (lambda m, x: m.line(x), (8, 100, 12), "channels", "x.transpose(1, 2) before line"),
         (lambda m, x: m.lstm(x)[0], (8, 10, 15), "linear-width", "x.transpose(1, 2) before lstm"),
         (lambda m, x: nn.ReLU(x), (4, 16), "wiring", ""),
+        (lambda m, x: m.wide(x.sum()), (4, 16), "other", ""),
+        (lambda m, x: F.interpolate(x, scale_factor=2, mode="bilinear"), (3, 8, 8), "other", ""),
+        (lambda m, x: x[:, 10], (2, 8, 4, 4), "other", ""),
         (
             lambda m, x: F.cross_entropy(x, torch.zeros(2, 6, dtype=LONG)),
             (2, 6, 7),

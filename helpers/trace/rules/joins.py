@@ -1,5 +1,6 @@
 """Functions between the layers: what is viewed in another shape, put together, multiplied; and all the rest."""
 
+import re
 from math import prod
 
 import torch
@@ -10,6 +11,8 @@ from helpers.trace.finding import found, source
 from helpers.trace.operations import CATTING, MATRIX, MERGING, Conv, operation, product
 from helpers.trace.steps import seen_in
 
+TORCHS_OWN = (RuntimeError, ValueError, IndexError, AssertionError)
+OF_SHAPES = r"size|shape|dimension|channel|match|divisible|even|\b\dd\b"  # words of its messages; 1D, 4D
 DIMENSIONS = ("the batch", "the channels", "the height", "the width")
 
 
@@ -209,16 +212,9 @@ def anything(run, step):
             source(run, step),
             before(step, "x.float()", torch.Tensor.float),
         )
-    elif (
-        isinstance(step.error, (RuntimeError, ValueError, IndexError, AssertionError, NotImplementedError))
-        and shapes
-    ):
-        words = ("size", "shape", "dimension", "channel", "match", "divisible", "even")
-        if any(word in said for word in words):
-            what = f"{step.label} does not take {shapes}."
-            yield found(
-                step, "other", what, shapes, "another shape", source(run, step), *_other_channels(run, step)
-            )
+    elif shapes and isinstance(step.error, TORCHS_OWN) and re.search(OF_SHAPES, said):
+        what, changes = f"{step.label} does not take {shapes}.", _other_channels(run, step)
+        yield found(step, "other", what, shapes, "another shape", source(run, step), *changes)
 
 
 def _other_channels(run, step):
