@@ -336,6 +336,8 @@ def test_a_sound_model_raises_no_alarm(name):
         (lambda m, x: m.wide(x) + m.conv.bias, (4, 16), "merge", ""),
         (lambda m, x: m.conv(x), torch.rand(4, 16, 16, 3).double(), "dtype", "model(x.float()), and model("),
         (lambda m, x: m.conv(x), (4, 2, 3, 3), "channels", "conv = nn.Conv2d(2, 8, kernel_size=3"),
+        (lambda m, x: m.many(x), (4, 32, 32, 16), "channels", "model(x.permute(0, 3, 1, 2))"),
+        (lambda m, x: m.many(x), (4, 20, 16, 16), "channels", "many = nn.Conv2d(20, 8, kernel_size=3)"),
         (lambda m, x: m.grey(x[:, 0]), (5, 3, 8, 8), "rank", "x.unsqueeze(1) before grey"),
         (lambda m, x: m.line(x), (8, 100, 12), "channels", "x.transpose(1, 2) before line"),
         (lambda m, x: m.lstm(x)[0], (8, 10, 15), "linear-width", "x.transpose(1, 2) before lstm"),
@@ -369,12 +371,19 @@ def test_what_a_first_reader_broke_is_explained(forward, given, kind, fix):
         "conv": CONV,
         "grey": nn.Conv2d(1, 4, 3),
         "line": nn.Conv1d(12, 4, 3),
+        "many": nn.Conv2d(16, 8, 3),
         "lstm": nn.LSTM(10, 4, batch_first=True),
     }
     problem = trace(Around(forward, **layers), given).problem
     assert problem.kind == kind
     assert problem.fix.startswith(fix)
     assert bool(problem.fix) == bool(fix)
+
+
+def test_labels_that_a_loss_ignores_are_not_counted():
+    labels = torch.tensor([0, -1, 12])
+    model = Around(lambda m, x: F.cross_entropy(m.head(x), labels, ignore_index=-1), head=nn.Linear(4, 10))
+    assert "the labels go from 0 to 12" in trace(model, (3, 4)).problem.what
 
 
 def test_the_branch_that_does_not_fit_is_named_and_not_its_neighbour():

@@ -89,7 +89,7 @@ def _cast(run, step, wanted):
     text = f"x{short}{' / 255' if is_bytes else ''}"
 
     def cast(x):
-        return x.to(wanted) / 255 if is_bytes else x.to(wanted)
+        return x.to(wanted)
 
     if run.inputs and run.inputs[0].dtype == step.tensors[0].dtype:
         yield given(text, cast)

@@ -76,7 +76,8 @@ def channels_last(run, step):
     if not run.inputs or conv is None or computed.dims != 2 or len(run.inputs[0].shape) not in (3, 4):
         return
     shape = run.inputs[0].shape
-    if shape[-1] == conv.in_channels < shape[-3] and shape[-1] in (1, 3, 4):
+    looks_last = shape[-1] in (1, 3, 4) or shape[-3] == shape[-2]  # as few as colours, or behind a square
+    if shape[-1] == conv.in_channels < shape[-3] and looks_last:
         why = f"It takes the height, {shape[-3]}, for the channels. Files and Matplotlib have the channels last."
         yield _channels_last(spatial, shape, why, [_channels_first(shape)])
 
