@@ -5,7 +5,6 @@ import inspect
 import torch
 from torch import nn
 
-from helpers.trace.run import place as place
 from helpers.trace.steps import Change, seen_in
 
 # Written without their names, as everybody does; all other arguments with them.

@@ -3,9 +3,10 @@
 import torch
 from torch import nn
 
-from helpers.trace.changes import before, given, moved, place, remade
+from helpers.trace.changes import before, given, moved, remade
 from helpers.trace.finding import found
 from helpers.trace.operations import MATRIX, MERGING
+from helpers.trace.run import place
 from helpers.trace.steps import INPUT, Change, Seen, seen_in
 
 

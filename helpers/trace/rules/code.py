@@ -4,9 +4,10 @@ import re
 
 from torch import nn
 
-from helpers.trace.changes import given, place
+from helpers.trace.changes import given
 from helpers.trace.finding import Finding, count
 from helpers.trace.rules import arrival, batch
+from helpers.trace.run import place
 from helpers.trace.steps import Change
 
 
