@@ -1,0 +1,88 @@
+"""Read a learner's answer: a number, a shape, a row of numbers, or "error". And compare it with another one."""
+
+import math
+import re
+import reprlib
+
+EXAMPLES = {"number": ("7", "12"), "shape": ("(3, 8, 8)", "(5, 6, 6)")}
+
+
+class NotUnderstoodError(ValueError):
+    """str() says in one sentence what is asked for and what came instead, with an example."""
+
+
+def read(given, right):
+    """`given` as an int, a float, a tuple of them, or "error"; of the kind that `right`, the right answer, is of.
+
+    A number may come as text, or as a tensor of one element; a shape as any row of numbers, and as "18x16x16".
+    Raises NotUnderstoodError for everything else.
+    """
+    if isinstance(given, str) and given.strip(" .!'\"").lower() == "error":
+        return "error"
+    values = _values(given)
+    if isinstance(right, tuple):
+        if values is not None and len(values) > 0 and not _is_single(given):
+            return values
+        wanted = "shape"
+    else:
+        if values is not None and len(values) == 1:
+            return values[0]
+        wanted = "number"
+    example = next(example for example in EXAMPLES[wanted] if example != shown(right))
+    raise NotUnderstoodError(f"This asks for a {wanted}, such as {example}; it got {reprlib.repr(given)}.")
+
+
+def is_same(value, given):
+    """Is `given` this value? Whole numbers must be equal, others to the decimals that were given."""
+    if isinstance(value, tuple) or isinstance(given, tuple):
+        if not (isinstance(value, tuple) and isinstance(given, tuple)) or len(value) != len(given):
+            return False
+        return all(map(is_same, value, given))
+    if (
+        isinstance(value, str)
+        or isinstance(given, str)
+        or (isinstance(value, int) and isinstance(given, int))
+    ):
+        return value == given
+    decimals = len(repr(given).partition(".")[2]) if isinstance(given, float) else 0
+    return abs(value - given) <= (0.051 if decimals < 2 else 1.01 * 10**-decimals)
+
+
+def shown(value):
+    """As it stands in a sentence: whole numbers whole, others with two decimals at most."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(shown, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, str):
+        return value
+    return str(round(value, 2)) if value % 1 else str(int(value))
+
+
+def _values(given):
+    """A tuple of the numbers in it, or None."""
+    if isinstance(given, str):
+        return _in_text(given)
+    if hasattr(given, "tolist"):  # of torch or NumPy
+        given = given.tolist()
+    if isinstance(given, (tuple, list)):
+        parts = [_values(part) for part in given]
+        is_row = all(part is not None and len(part) == 1 for part in parts)
+        return tuple(part[0] for part in parts) if is_row else None
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given):
+        return None
+    return (int(given) if given == int(given) else given,)
+
+
+def _in_text(text):
+    """`18x16x16`, `(18, 16, 16)`, `torch.Size([18, 16, 16])`, `16`, `2.5`; None for other text."""
+    text = text.strip().replace("−", "-").removeprefix("torch.Size").strip("()[] ")
+    parts = [part for part in re.split(r"\s*[x×*,]\s*|\s+", text) if part]
+    if not parts or not all(re.fullmatch(r"-?\d+(\.\d+)?", part) for part in parts):
+        return None
+    return tuple(value for part in parts for value in _values(float(part)))
+
+
+def _is_single(given):
+    """A lone number where a shape is asked for: (7,) is a shape, 7 is none."""
+    if isinstance(given, str):
+        return len(_in_text(given)) == 1 and "," not in given
+    return not isinstance(given, (tuple, list)) and getattr(given, "ndim", 0) == 0

@@ -1,0 +1,104 @@
+"""Call a learner's function: what it prints is caught, an exception is explained, an endless loop is stopped."""
+
+import contextlib
+import ctypes
+import inspect
+import io
+import linecache
+import threading
+import traceback
+from typing import NamedTuple
+
+SECONDS = 5  # for one call
+
+
+class Called(NamedTuple):
+    """What came of a call: the value it returned, or the error as text; and what was printed meanwhile."""
+
+    value: object = None
+    error: str = ""
+    printed: str = ""
+    is_unwritten: bool = False  # the three dots of the lesson still stand in it
+
+
+def called(function, arguments, observe=None, seconds=SECONDS):
+    """What came of function(*arguments): a Called. With `observe`, of observe(function, *arguments)."""
+
+    def watched(*given):
+        value = function(*given)
+        if value is ...:
+            raise _Unwritten
+        return value
+
+    call = watched if observe is None else lambda *given: observe(watched, *given)
+    printed, value, error, is_unwritten = io.StringIO(), None, "", False
+    try:
+        with contextlib.redirect_stdout(printed), _time_limit(seconds):
+            value = call(*arguments)
+    except _Unwritten:
+        is_unwritten = True
+    except _TookTooLong:
+        error = f"It was stopped after {seconds:g} seconds. Does a loop in it never end?"
+    except (Exception, SystemExit) as raised:
+        is_unwritten = isinstance(raised, TypeError) and "ellipsis" in str(raised)
+        error = _told(raised, function)
+    return Called(value, error, printed.getvalue(), is_unwritten)
+
+
+def takes_others(function, names):
+    """A sentence if the function cannot be called with arguments of these names, in this order; else ""."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # written in C: it will say so itself
+        return ""
+    try:
+        signature.bind(*names)
+    except TypeError:
+        count = f"{len(names)} argument{'s' * (len(names) != 1)}"
+        called_as = getattr(function, "__name__", type(function).__name__)
+        return f"It is called with {count}, ({', '.join(names)}), but yours is `{called_as}{signature}`."
+    return ""
+
+
+class _Unwritten(BaseException):
+    pass
+
+
+class _TookTooLong(BaseException):
+    """No Exception: `except Exception` in the learner's loop must not catch it."""
+
+
+@contextlib.contextmanager
+def _time_limit(seconds):
+    """Raises _TookTooLong in this thread, at its next step in Python, after so many seconds.
+
+    Python has no other way that works on every system, in every thread, and in a loop of one line.
+    """
+    thread, lock, is_over = ctypes.c_ulong(threading.get_ident()), threading.Lock(), False
+
+    def stop():
+        with lock:
+            if not is_over:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TookTooLong))
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True  # a kernel that shuts down does not wait for it
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        with lock:
+            is_over = True
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # one that came in the last moment
+
+
+def _told(error, function):
+    """The exception's own words, and the line of the learner's function where it came up."""
+    words = "".join(traceback.format_exception_only(error)).strip()
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    places = [place for place in traceback.extract_tb(error.__traceback__) if place.filename == file]
+    if not places:
+        return words
+    line = linecache.getline(file, places[-1].lineno).strip()
+    return f"{words}\nin line {places[-1].lineno}: {line}"

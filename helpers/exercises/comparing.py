@@ -1,0 +1,69 @@
+"""Compare what a learner's function returned with what torch says, and show the first difference."""
+
+import torch
+
+SHOWN = 64  # a tensor of more numbers is shown by its shape
+
+
+def difference(yours, expected):
+    """What differs, in a sentence; "" if nothing does."""
+    if isinstance(expected, dict):
+        found = {name: difference(yours[name], value) for name, value in expected.items()}
+        return next((f"{name}: {text}" for name, text in found.items() if text), "")
+    if isinstance(expected, torch.Tensor):
+        return _of_tensors(yours, expected)
+    if isinstance(expected, tuple):
+        if not isinstance(yours, (tuple, list)):
+            return f"Yours is {_kind(yours)}, a tuple of {len(expected)} is expected."
+        return "" if tuple(map(_plain, yours)) == expected else "The two are not equal."
+    if isinstance(expected, (int, float)) and not isinstance(_plain(yours), (int, float)):
+        return f"Yours is {_kind(yours)}, a number is expected."
+    if isinstance(expected, float):
+        return (
+            "" if abs(_plain(yours) - expected) <= 1e-4 * max(1, abs(expected)) else "The two are not equal."
+        )
+    return "" if _plain(yours) == expected else "The two are not equal."
+
+
+def described(value):
+    """A value as a learner can read it: small tensors with their numbers, large ones by their shape."""
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {described(part)}" for name, part in value.items())
+    if isinstance(value, torch.Tensor):
+        shape = tuple(value.shape)
+        if value.numel() > SHOWN:
+            return f"a tensor of shape {shape}"
+        return str(value.detach())
+    return repr(value)
+
+
+def _of_tensors(yours, expected):
+    if not isinstance(yours, torch.Tensor):
+        return f"Yours is {_kind(yours)}, a tensor is expected."
+    if yours.shape != expected.shape:
+        return f"Yours has shape {tuple(yours.shape)}, expected is {tuple(expected.shape)}."
+    if expected.device.type == "meta" or yours.device.type == "meta":
+        return (
+            ""
+            if yours.device == expected.device
+            else f"Yours is on {yours.device}, not on {expected.device}."
+        )
+    yours, expected = yours.detach().double(), expected.detach().double()
+    differs = ~torch.isclose(yours, expected, rtol=1e-4, atol=1e-5, equal_nan=True)
+    if not differs.any():
+        return ""
+    place = tuple(differs.nonzero()[0].tolist())
+    at = f" at [{', '.join(map(str, place))}]" if place else ""
+    return f"First difference{at}: yours {yours[place].item():g}, expected {expected[place].item():g}."
+
+
+def _kind(value):
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+
+
+def _plain(value):
+    """A tensor of one number, or NumPy's number, as Python's."""
+    return value.item() if hasattr(value, "item") and getattr(value, "numel", lambda: 1)() == 1 else value

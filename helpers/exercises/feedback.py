@@ -1,0 +1,87 @@
+"""What a question says: text in print, and the same as a small card in a notebook."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from textwrap import indent
+
+MARKS = {"right": "✓", "wrong": "✗", "open": "○", "note": "·"}  # a state is never told by its colour alone
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """`state`: one of MARKS. A paragraph is a text, or a (label, text) pair; `code` in backticks; one that has several
+    lines is set as it stands. `rows`: a table, its first row the heads.
+    """
+
+    name: str
+    state: str
+    headline: str
+    paragraphs: tuple = ()
+    rows: tuple = ()
+
+    def __repr__(self):
+        lines = [f"{self.name} {MARKS[self.state]} {self.headline}"]
+        lines += _aligned(self.rows)
+        for label, text in map(_labelled, self.paragraphs):
+            start = f"{label}: " if label else ""
+            block = "\n" + indent(text, "    ") if "\n" in text else text
+            lines.append(f"  {start}{block}".rstrip() if start or block is text else block[1:])
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        headline = (
+            f"<b>{_marked_up(self.name)}</b> <strong>{MARKS[self.state]} {_marked_up(self.headline)}</strong>"
+        )
+        parts = [
+            f'<div class="cs-answer cs-answer-{self.state}" role="status"><style>{_style()}</style>',
+            f"<p>{headline}</p>",
+            _table(self.rows),
+            *map(_paragraph, self.paragraphs),
+            "</div>",
+        ]
+        return "\n".join(filter(None, parts))
+
+
+def _labelled(paragraph):
+    return paragraph if isinstance(paragraph, tuple) else ("", paragraph)
+
+
+def _paragraph(paragraph):
+    label, text = _labelled(paragraph)
+    label = f"<b>{_marked_up(label)}</b>: " if label else ""
+    if "\n" in text:
+        return f"<p>{label}</p><pre>{escape(text)}</pre>" if label else f"<pre>{escape(text)}</pre>"
+    return f"<p>{label}{_marked_up(text)}</p>"
+
+
+def _marked_up(text):
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+
+
+def _table(rows):
+    if not rows:
+        return ""
+    heads = "".join(f'<th scope="col">{_marked_up(cell)}</th>' for cell in rows[0])
+    body = "".join(
+        f'<tr><th scope="row">{_marked_up(first)}</th>{"".join(f"<td>{_marked_up(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in rows[1:]
+    )
+    return f'<div class="cs-answer-box"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _aligned(rows):
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+@cache
+def _style():
+    """The style sheet without its comments, for it is in every card."""
+    style = Path(__file__).with_name("feedback.css").read_text("utf-8")
+    return re.sub(r"\s*/\*.*?\*/\n?", "\n", style, flags=re.DOTALL).strip()

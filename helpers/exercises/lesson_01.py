@@ -1,0 +1,477 @@
+"""The questions of lesson 01, Convolution arithmetic."""
+
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+
+from helpers.arithmetic import conv_output_size, conv_parameters, receptive_field
+from helpers.exercises.implementation import Implementation
+from helpers.exercises.prediction import Asked, Mistake, Prediction
+
+
+def _places(size, kernel_size):
+    return Asked(
+        f"An input is {size} cells wide, a kernel {kernel_size} cells. "
+        "In how many places can the kernel stand, one cell apart?",
+        answer=conv_output_size(size, kernel_size),
+        working=f"{size} − {kernel_size} + 1",
+        hints=(
+            "Let the kernel's left edge stand at 0, then at 1, then at 2. When does its right edge leave the input?",
+            f"The last place of the left edge is {size} − {kernel_size} = {size - kernel_size}. "
+            "The first one is 0, and it counts too.",
+        ),
+        mistakes=(
+            Mistake(
+                "the + 1 forgotten",
+                size - kernel_size,
+                f"the kernel can move on by {size} − {kernel_size} cells, and the place it started from counts too.",
+            ),
+            Mistake(
+                "side by side",
+                size // kernel_size,
+                "so many kernels fit side by side. But the places are one cell apart, and they overlap.",
+            ),
+            Mistake(
+                "one place for each cell",
+                size,
+                f"the left edge cannot stand in the last {kernel_size - 1} cells: the right edge would be outside.",
+            ),
+        ),
+    )
+
+
+q1 = Prediction(
+    "01.q1",
+    "places in a row",
+    "2 · How many places?",
+    _places,
+    first={"size": 7, "kernel_size": 3},
+    ranges={"size": range(6, 21), "kernel_size": range(2, 6)},
+)
+
+
+def _padded(size, kernel_size, padding):
+    return Asked(
+        f"Padding {padding}, kernel {kernel_size}, input {size}, stride 1. How large is the output?",
+        answer=conv_output_size(size, kernel_size, padding=padding),
+        working=f"{size} + 2·{padding} − {kernel_size} + 1 = {size + 2 * padding} − {kernel_size} + 1",
+        hints=(
+            "First: how wide is the input once the zeros lie around it?",
+            f"There are {padding} zeros on the left and {padding} on the right.",
+        ),
+        mistakes=(
+            Mistake(
+                "padding counted once",
+                size + padding - kernel_size + 1,
+                f"it is added on both sides: {size} + 2·{padding} − {kernel_size} + 1.",
+            ),
+            Mistake(
+                "the + 1 forgotten",
+                size + 2 * padding - kernel_size,
+                f"the place the kernel started from counts too: {size + 2 * padding} − {kernel_size} + 1.",
+            ),
+            Mistake(
+                "padding left out",
+                size - kernel_size + 1,
+                f"the kernel may stand on the padding as well: {size} + 2·{padding} − {kernel_size} + 1.",
+            ),
+        ),
+    )
+
+
+q2 = Prediction(
+    "01.q2",
+    "padding",
+    "3 · Padding",
+    _padded,
+    first={"size": 7, "kernel_size": 3, "padding": 1},
+    ranges={"size": range(5, 21), "kernel_size": range(2, 8), "padding": (1, 2, 3)},
+)
+
+
+def _strided(size, kernel_size, stride):
+    room = size - kernel_size
+    return Asked(
+        f'Kernel {kernel_size}, stride {stride}, input {size}. How large is the output? (A number, or "error".)',
+        answer=conv_output_size(size, kernel_size, stride),
+        working=f"⌊({size} − {kernel_size}) / {stride}⌋ + 1 = ⌊{room / stride:g}⌋ + 1"
+        if room * 100 % stride == 0
+        else f"⌊({size} − {kernel_size}) / {stride}⌋ + 1 = ⌊{room} / {stride}⌋ + 1",
+        hints=(
+            f"The kernel can move on by {size} − {kernel_size} = {room} cells. How many steps of {stride} are that?",
+            "Half a step does not count.",
+        ),
+        mistakes=(
+            Mistake(
+                "rounded up",
+                -(-room // stride) + 1,
+                f"in {room} cells there are only {room // stride} whole steps of {stride}. What is left is dropped.",
+            ),
+            Mistake(
+                "the floor forgotten",
+                room / stride + 1,
+                f"a part of a step is none: {room} / {stride} is rounded down.",
+            ),
+            Mistake(
+                "the + 1 forgotten",
+                room // stride,
+                f"so many steps fit. The place before the first step counts too: ⌊{room} / {stride}⌋ + 1.",
+            ),
+            Mistake(
+                "an error expected",
+                "error",
+                f"{room} cells are no multiple of {stride}, but PyTorch does not mind: it drops what is left over.",
+            ),
+        ),
+    )
+
+
+q3 = Prediction(
+    "01.q3",
+    "stride and the floor",
+    "4 · Stride, and the floor",
+    _strided,
+    first={"size": 6, "kernel_size": 3, "stride": 2},
+    ranges={"size": range(6, 33), "kernel_size": range(2, 8), "stride": (2, 3, 4)},
+)
+
+
+def _dilated(size, kernel_size, dilation):
+    span = dilation * (kernel_size - 1) + 1
+    spanned = f"{dilation}·({kernel_size} − 1) + 1 = {span}"
+    return Asked(
+        f"Input {size}, kernel {kernel_size}, dilation {dilation}, stride 1. How large is the output?",
+        answer=conv_output_size(size, kernel_size, dilation=dilation),
+        working=f"{size} − ({dilation}·({kernel_size} − 1) + 1) + 1 = {size} − {span} + 1",
+        hints=(
+            f"Draw the {kernel_size} weights in a row, each {dilation} cells after the one before. "
+            "How many cells are there from the first to the last?",
+            f"The kernel spans {spanned} cells.",
+        ),
+        mistakes=(
+            Mistake(
+                "dilation left out",
+                size - kernel_size + 1,
+                f"the kernel has {kernel_size} weights, but it spans {spanned} cells.",
+            ),
+            Mistake(
+                "dilation times kernel",
+                size - dilation * kernel_size + 1,
+                f"there are gaps only between the weights, and none after the last: {spanned}.",
+            ),
+            Mistake(
+                "kernel − 1 without the + 1",
+                size - dilation * (kernel_size - 1) + 1,
+                f"{dilation}·({kernel_size} − 1) = {span - 1} are the steps from the first weight to the last; "
+                f"the first cell counts too: {spanned}.",
+            ),
+        ),
+    )
+
+
+q4 = Prediction(
+    "01.q4",
+    "dilation",
+    "5 · Dilation",
+    _dilated,
+    first={"size": 9, "kernel_size": 3, "dilation": 2},
+    ranges={"size": range(9, 25), "kernel_size": range(2, 6), "dilation": (2, 3)},
+)
+
+
+def _all_in_one(size, kernel_size, stride, padding):
+    room = size + 2 * padding - kernel_size
+    formula = f"⌊({size} + 2·{padding} − {kernel_size}) / {stride}⌋ + 1"
+    return Asked(
+        f"Input {size}, kernel {kernel_size}, stride {stride}, padding {padding}. How large is the output?",
+        answer=conv_output_size(size, kernel_size, stride, padding),
+        working=f"{formula} = ⌊{room} / {stride}⌋ + 1",
+        hints=(
+            "Pad first, then see how far the kernel can move, then count whole steps.",
+            f"The padded input has {size} + 2·{padding} = {size + 2 * padding} cells.",
+        ),
+        mistakes=(
+            Mistake(
+                "the floor forgotten",
+                room / stride + 1,
+                f"{room} / {stride} is no whole number of steps, and a part of a step is none: {formula}.",
+            ),
+            Mistake(
+                "rounded up",
+                -(-room // stride) + 1,
+                f"⌊ ⌋ rounds down: in {room} cells there are {room // stride} whole steps of {stride}.",
+            ),
+            Mistake(
+                "padding counted once",
+                (size + padding - kernel_size) // stride + 1,
+                f"it is added on both sides: {formula}.",
+            ),
+            Mistake(
+                "the + 1 forgotten",
+                room // stride,
+                f"the place the kernel started from counts too: {formula}.",
+            ),
+        ),
+    )
+
+
+q5 = Prediction(
+    "01.q5",
+    "all of it in one line",
+    "6 · All of it in one line",
+    _all_in_one,
+    first={"size": 28, "kernel_size": 4, "stride": 3, "padding": 2},
+    ranges={
+        "size": range(12, 65),
+        "kernel_size": range(2, 8),
+        "stride": (2, 3, 4),
+        "padding": (1, 2, 3),
+    },
+)
+
+
+def _conv2d(image, weight, stride=1):
+    return F.conv2d(image[None, None], weight[None, None], stride=stride)[0, 0]
+
+
+def _square_windows(image, weight, stride=1):
+    """The window as wide as the kernel is high."""
+    rows, columns = (conv_output_size(*pair, stride) for pair in zip(image.shape, weight.shape, strict=True))
+    output = torch.zeros(rows, columns)
+    for row, column in product(range(rows), range(columns)):
+        top, left = row * stride, column * stride
+        output[row, column] = (
+            image[top : top + weight.shape[0], left : left + weight.shape[0]] * weight
+        ).sum()
+    return output
+
+
+def _without_stride(image, weight, stride=1):
+    """The windows of stride 1, in an output of the right size."""
+    rows, columns = (conv_output_size(*pair, stride) for pair in zip(image.shape, weight.shape, strict=True))
+    return _conv2d(image, weight)[:rows, :columns]
+
+
+def _windows(generator):
+    numbers = torch.Generator().manual_seed(generator.randrange(2**31))
+    sizes = [
+        ((3, 3), (2, 2), 1),
+        ((4, 4), (2, 2), 2),
+        ((4, 6), (3, 2), 1),
+        ((7, 8), (3, 2), 2),
+        ((9, 6), (2, 3), 3),
+    ]
+    cases = [
+        {
+            "image": torch.randint(0, 10, image, generator=numbers).float(),
+            "weight": torch.randint(-2, 4, weight, generator=numbers).float(),
+            "stride": stride,
+        }
+        for image, weight, stride in sizes
+    ]
+    cases.append(cases[2] | {"image": cases[2]["image"].T.contiguous().T})  # not contiguous in memory
+    return cases
+
+
+q6 = Implementation(
+    "01.q6",
+    "conv2d by hand",
+    "7 · The real thing",
+    "Write `conv2d(image, weight, stride=1)` for one plane and one kernel: cut each window out of the image, multiply "
+    "it by the weights, add up.",
+    reference=_conv2d,
+    cases=_windows,
+    solution="""
+def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) -> (rows, columns)
+    pairs = zip(image.shape, weight.shape, strict=True)
+    height, width = (conv_output_size(size, kernel, stride) for size, kernel in pairs)
+    output = torch.zeros(height, width)
+    for row, column in product(range(height), range(width)):
+        top, left = row * stride, column * stride
+        window = image[top : top + weight.shape[0], left : left + weight.shape[1]]
+        output[row, column] = (window * weight).sum()
+    return output
+""",
+    hints=(
+        "The window of output `[row, column]` begins at row `row * stride` of the image. At which column?",
+        "It is as high as the kernel, `weight.shape[0]`, and as wide, `weight.shape[1]`.",
+        "`window = image[top : top + weight.shape[0], left : left + weight.shape[1]]`, and then "
+        "`(window * weight).sum()`.",
+    ),
+    mistakes=(
+        Mistake(
+            "the kernel turned",
+            lambda image, weight, stride=1: _conv2d(image, weight.flip(0, 1), stride),
+            "PyTorch lays the kernel on the window as it stands, and does not turn it by half a turn.",
+        ),
+        Mistake(
+            "the stride left out",
+            _without_stride,
+            "your windows are one cell apart: they begin at `row` and `column`, not at `row * stride` and "
+            "`column * stride`.",
+        ),
+        Mistake(
+            "height and width mixed up",
+            lambda image, weight, stride=1: _conv2d(image.T, weight, stride),
+            "the first index is the row, and rows are counted by the height.",
+        ),
+        Mistake(
+            "the window as wide as high",
+            _square_windows,
+            "`weight.shape[0]` is the kernel's height, `weight.shape[1]` its width.",
+        ),
+        Mistake(
+            "multiplied, not added up by pairs",
+            lambda image, weight, stride=1: (
+                F.avg_pool2d(image[None, None], tuple(weight.shape), stride, divisor_override=1)[0, 0]
+                * weight.sum()
+            ),
+            "each number of the window is multiplied by the weight that lies on it, and only then all are added.",
+        ),
+    ),
+)
+
+
+def _rectangle(height, width, kernel_height, kernel_width, stride):
+    if height == width or kernel_height == kernel_width:
+        return None
+    size, kernel_size = (height, width), (kernel_height, kernel_width)
+    rooms = height - kernel_height, width - kernel_width
+    floors = " and ".join(f"⌊{room} / {stride}⌋ + 1" for room in rooms)
+    return Asked(
+        f"An input of {size} (height, width), a kernel of {kernel_size}, stride {stride}. "
+        "What is the output's (height, width)?",
+        answer=conv_output_size(size, kernel_size, stride),
+        working=f"height ⌊({height} − {kernel_height}) / {stride}⌋ + 1, "
+        f"width ⌊({width} − {kernel_width}) / {stride}⌋ + 1: ({floors})",
+        hints=(
+            "Height and width are counted separately, each with its own kernel. Height comes first.",
+            f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cells.",
+        ),
+        mistakes=(
+            Mistake(
+                "height and width mixed up",
+                conv_output_size((width, height), kernel_size, stride),
+                f"the first number of each pair is the height: {kernel_height} of {height} rows.",
+            ),
+            Mistake(
+                "width before height",
+                conv_output_size(size, kernel_size, stride)[::-1],
+                "both numbers are there, but the height comes first.",
+            ),
+            Mistake(
+                "the + 1 forgotten",
+                tuple(room // stride for room in rooms),
+                f"the place the kernel started from counts too: {floors}.",
+            ),
+        ),
+    )
+
+
+q7 = Prediction(
+    "01.q7",
+    "a rectangle",
+    "7 · The real thing",
+    _rectangle,
+    first={"height": 7, "width": 8, "kernel_height": 3, "kernel_width": 2, "stride": 2},
+    ranges={
+        "height": range(6, 21),
+        "width": range(6, 21),
+        "kernel_height": range(1, 6),
+        "kernel_width": range(1, 6),
+        "stride": (2, 3),
+    },
+)
+
+
+def _parameters(in_channels, out_channels, kernel_size):
+    area = f"{kernel_size}·{kernel_size}"
+    weights = f"{out_channels}·{in_channels}·{area}"
+    return Asked(
+        f"A layer turns {in_channels} channels into {out_channels}, with kernel {kernel_size}. "
+        "How many numbers does it learn, with its biases?",
+        answer=conv_parameters(in_channels, out_channels, kernel_size),
+        working=f"{weights} + {out_channels} = {out_channels * in_channels * kernel_size**2} + {out_channels}",
+        hints=(
+            "How many numbers does one filter have? It lies on all input channels at once.",
+            f"One filter: {in_channels}·{area} weights and one bias. There are {out_channels} filters.",
+        ),
+        mistakes=(
+            Mistake(
+                "without the biases",
+                conv_parameters(in_channels, out_channels, kernel_size, bias=False),
+                f"each of the {out_channels} filters has a bias too: {weights} + {out_channels}.",
+            ),
+            Mistake(
+                "without the input channels",
+                conv_parameters(1, out_channels, kernel_size),
+                f"a filter has a kernel for each of the {in_channels} input channels: {weights} + {out_channels}.",
+            ),
+            Mistake(
+                "a bias for each kernel",
+                out_channels * in_channels * (kernel_size**2 + 1),
+                f"the bias is added once to the sum over all input channels: {weights} + {out_channels}.",
+            ),
+            Mistake(
+                "one bias for all",
+                conv_parameters(in_channels, out_channels, kernel_size, bias=False) + 1,
+                f"each output channel has a bias of its own: {weights} + {out_channels}.",
+            ),
+        ),
+    )
+
+
+q8 = Prediction(
+    "01.q8",
+    "parameters",
+    "8 · Colour: three planes in, eighteen planes out",
+    _parameters,
+    first={"in_channels": 3, "out_channels": 18, "kernel_size": 3},
+    ranges={
+        "in_channels": (2, 3, 4, 8, 16, 18),
+        "out_channels": (6, 8, 12, 18, 32),
+        "kernel_size": (1, 3, 5, 7),
+    },
+)
+
+
+def _field(first, second):
+    return Asked(
+        f"Two layers in a row, the first with kernel {first}, the second with kernel {second}, both with stride 1. "
+        "How wide is the part of the input that one number of the second output sees?",
+        answer=receptive_field([(first, 1, 1), (second, 1, 1)]),
+        working=f"{first} + ({second} − 1)",
+        hints=(
+            f"One number of the second output sees {second} numbers of the first, side by side. "
+            f"Each of those sees {first} cells.",
+            "Their windows are one cell apart, so they overlap: each further one adds a single cell.",
+        ),
+        mistakes=(
+            Mistake(
+                "the kernels added",
+                first + second,
+                f"the {second} windows overlap. The first one sees {first} cells, each further one adds one.",
+            ),
+            Mistake(
+                "the kernels multiplied",
+                first * second,
+                f"{second} windows of {first} cells would be so many if they lay side by side, but they overlap.",
+            ),
+            Mistake(
+                "the last layer alone",
+                second,
+                f"these {second} are numbers of the layer between. Each of them sees {first} cells of the input.",
+            ),
+        ),
+    )
+
+
+q9 = Prediction(
+    "01.q9",
+    "what two layers see",
+    "10 · Why kernels are small and odd",
+    _field,
+    first={"first": 3, "second": 3},
+    ranges={"first": range(2, 10), "second": range(2, 10)},
+)

@@ -1,0 +1,116 @@
+"""Questions whose answer is a number or a shape, given before the lesson shows it."""
+
+import random
+from typing import NamedTuple
+
+from helpers.arithmetic import ShapeError
+from helpers.exercises import record
+from helpers.exercises.answers import NotUnderstoodError, is_same, read, shown
+from helpers.exercises.question import Question
+
+TRIES = 10_000  # to draw numbers that make a good question; most questions need fewer than ten
+
+
+class Mistake(NamedTuple):
+    """A known way to be wrong: its name, the answer it leads to, and which step went wrong.
+
+    Of a prediction the answer is a number, a shape or "error"; of something to write it is a function.
+    """
+
+    name: str
+    answer: object
+    why: str
+
+
+class Asked(NamedTuple):
+    """A prediction with its numbers filled in. `working`: how to come to the answer, up to the step before it."""
+
+    text: str
+    answer: object
+    working: str
+    hints: tuple
+    mistakes: tuple
+
+
+class Prediction(Question):
+    """`ask(**numbers)` returns an Asked, or None if these numbers make no good question.
+
+    `first`: the numbers in the lesson's text; `ranges`: from what others are drawn. Drawn are only numbers with which
+    no known mistake leads to the right answer.
+    """
+
+    def __init__(self, name, title, reread, ask, first, ranges):
+        super().__init__(name, title, reread)
+        self._ask, self._first, self._ranges = ask, first, ranges
+
+    def asked(self):
+        """The question with the present seed's numbers: an Asked."""
+        if self.seed == 0:
+            return self._ask(**self._first)
+        generator = random.Random(f"{self.name} {self.seed}")
+        for _ in range(TRIES):
+            numbers = {name: generator.choice(values) for name, values in self._ranges.items()}
+            try:
+                asked = self._ask(**numbers)
+            except ShapeError:
+                continue
+            if asked and not any(is_same(asked.answer, mistake.answer) for mistake in asked.mistakes):
+                return asked
+        raise ValueError(f"{self.name}: the ranges hold no numbers that tell all mistakes from the answer.")
+
+    def predict(self, answer):
+        """Say what you expect, before the lesson shows it. The answer is kept; a wrong one is looked at closely."""
+        asked = self.asked()
+        if answer is ...:
+            return self._open("put your answer where the three dots are, and run the cell.")
+        try:
+            given = read(answer, asked.answer)
+        except NotUnderstoodError as error:
+            return self._says("open", str(error))
+        if is_same(asked.answer, given):
+            warning = self._keep_answer(shown(given), True)
+            return self._says("right", f"{shown(given)} is right.", _complete(asked), *warning)
+        mistakes = [mistake for mistake in asked.mistakes if is_same(mistake.answer, given)]
+        warning = self._keep_answer(shown(given), False, mistakes)
+        question = self._text() if self.seed else ()
+        found = _named(mistakes) or (f"None of the known mistakes gives this. Compare: {asked.working}",)
+        headline = f"{shown(given)}? Not yet."
+        if len(mistakes) > 1:
+            headline += " More than one mistake gives this:"
+        return self._says("wrong", headline, *question, *found, self._what_next(), *warning)
+
+    def reveal(self, result):
+        """At the end of the cell that shows the result: compares it with what was predicted."""
+        asked = self._ask(**self._first)
+        result = read(result, asked.answer)
+        if not is_same(asked.answer, result):
+            headline = f"This cell shows {shown(result)}: with other numbers than {self.label} asks about."
+            return self._says("note", headline)
+        answers = [event for event in record.events(self.name, 0) if event["what"] == "answer"]
+        if not answers:
+            return self._says("open", f"{shown(result)}. There was no prediction.")
+        given = answers[-1]["given"]
+        if answers[-1]["is_right"]:
+            return self._says("right", f"You predicted {given}, and {shown(result)} it is.")
+        mistakes = [mistake for mistake in asked.mistakes if mistake.name in answers[-1]["mistakes"]]
+        headline = f"You predicted {given}; it is {shown(result)}."
+        return self._says("wrong", headline, *_named(mistakes), _complete(asked))
+
+    def _text(self):
+        return (self.asked().text,)
+
+    def _hints(self):
+        asked = self.asked()
+        return (*asked.hints, asked.working)
+
+    def _solution(self):
+        asked = self.asked()
+        return (asked.text, _complete(asked)) if self.seed else (_complete(asked),)
+
+
+def _complete(asked):
+    return f"{asked.working} = {shown(asked.answer)}"
+
+
+def _named(mistakes):
+    return tuple((mistake.name, mistake.why) for mistake in mistakes)

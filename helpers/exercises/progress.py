@@ -1,0 +1,128 @@
+"""Looking back: what was right at first, what after hints, which mistake came back, and what to read again."""
+
+from collections import Counter
+from itertools import chain, count
+from pathlib import Path
+
+from helpers.exercises import record
+from helpers.exercises.feedback import Feedback
+from helpers.exercises.question import QUESTIONS
+
+AT_FIRST = "right at first"
+HEADS = ("question", "about", "result", "mistakes")
+
+
+def progress(keep_in=None):
+    """The questions of the lesson, and how they were answered: a Progress.
+
+    `keep_in`: a file, such as "answers.jsonl". What is in it is brought back, and from now on every answer is added to
+    it, so that it survives a restart. Nothing leaves the machine.
+    """
+    return Progress(record.keep_in(keep_in) if keep_in is not None else ())
+
+
+class Progress:
+    """A table in a notebook, the same as text in print; `export` writes it with all answers into a file."""
+
+    def __init__(self, notes=()):
+        self._notes = tuple(notes)
+        questions = list(QUESTIONS.values())
+        self._several = len({question.name.split(".")[0] for question in questions}) > 1
+        self._events = {question: record.events(question.name) for question in questions}
+
+    def __repr__(self):
+        return repr(self._feedback())
+
+    def _repr_html_(self):
+        return self._feedback()._repr_html_()
+
+    def export(self, path="progress.txt"):
+        """Write the table and every answer into a readable file, to hand in. A file of this name is not overwritten."""
+        path = _unused(Path(path))
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(f"{self!r}\n\nEvery answer, in order\n{self._answers()}")
+        except OSError as error:
+            how = "Give the name of a file in a folder that can be written to."
+            return Feedback("progress", "wrong", f"{path} cannot be written: {error.strerror}.", (how,))
+        return Feedback("progress", "note", f"Written to {path}.")
+
+    def _feedback(self):
+        results = [_result(events) for events in self._events.values()]
+        right = sum(result.startswith("right") for result in results)
+        headline = (
+            f"{right} of {len(results)} right, {results.count(AT_FIRST)} of them at first and without a hint."
+        )
+        rows = [HEADS] + [
+            (self._label(question), question.title, result + _practice(events), _times(_mistakes(events)))
+            for (question, events), result in zip(self._events.items(), results, strict=True)
+        ]
+        paragraphs = []
+        mistakes = sum(map(_mistakes, self._events.values()), Counter())
+        if often := _times(Counter({name: times for name, times in mistakes.items() if times > 1})):
+            paragraphs.append(("came back", f"{often}."))
+        headings = dict.fromkeys(q.reread for q, events in self._events.items() if _is_shaky(events))
+        if headings:
+            paragraphs.append(("to read again", "; ".join(headings) + "."))
+        paragraphs += self._notes
+        return Feedback("progress", "note", headline, tuple(paragraphs), tuple(rows))
+
+    def _label(self, question):
+        return question.name.replace(".", " ") if self._several else question.label
+
+    def _answers(self):
+        lines = []
+        for question, events in self._events.items():
+            for event in events:
+                seed = f", seed {event['seed']}" if event["seed"] else ""
+                said = event["what"]
+                if said == "answer":
+                    verdict = "right" if event["is_right"] else "wrong"
+                    said = ": ".join([event["given"], ", ".join([verdict, *event["mistakes"]])])
+                lines.append(f"{question.name}{seed}: {said}\n")
+        return "".join(lines)
+
+
+def _unused(path):
+    """The path, with a number at its name if there is such a file already."""
+    others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(other for other in chain([path], others) if not other.exists())
+
+
+def _practice(events):
+    """How it went with other numbers than the lesson's."""
+    others = {event["seed"] for event in events if event["seed"] and event["what"] == "answer"}
+    solved = {event["seed"] for event in events if event["seed"] and event.get("is_right")}
+    return f"; {len(solved)} of {len(others)} with other numbers" if others else ""
+
+
+def _result(events):
+    """How the lesson's own numbers were answered."""
+    events = [event for event in events if event["seed"] == 0]
+    answers = [event["what"] for event in events if event["what"] == "answer"]
+    place = next((place for place, event in enumerate(events) if event.get("is_right")), None)
+    if place is None:
+        return f"not right yet, {_counted(len(answers), 'answer')}" if answers else "not answered"
+    before = [event["what"] for event in events[:place]]
+    wrong, hints = before.count("answer"), before.count("hint")
+    if "solution" in before:
+        return "right after the solution"
+    steps = [_counted(wrong, "wrong answer")] * bool(wrong) + [_counted(hints, "hint")] * bool(hints)
+    return f"right after {' and '.join(steps)}" if steps else AT_FIRST
+
+
+def _is_shaky(events):
+    return bool(events) and (_result(events) != AT_FIRST or bool(_mistakes(events)))
+
+
+def _mistakes(events):
+    return Counter(name for event in events for name in event.get("mistakes", []))
+
+
+def _times(mistakes):
+    """`the floor forgotten, 3 times; rounded up`"""
+    return "; ".join(f"{name}, {n} times" if n > 1 else name for name, n in mistakes.most_common())
+
+
+def _counted(number, what):
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -1,0 +1,87 @@
+"""What all questions share: hints one at a time, the solution, fresh numbers, and what is kept of the answers."""
+
+import os
+import re
+
+from helpers.exercises import record
+from helpers.exercises.feedback import Feedback
+
+SWITCH = "CNN_SHAPES_WITHOUT"  # an environment variable: "solutions", "hints", or both
+QUESTIONS = {}  # every question of the lessons that are imported, by name, in the lessons' order
+
+
+class Question:
+    """One question. `name` is "01.q5"; `reread` the heading in the lesson that answers it.
+
+    What differs between the kinds is in three methods: _text() is the question itself, _hints() from the first to
+    the last, which is nearly the answer, and _solution() the paragraphs of the solution.
+    """
+
+    def __init__(self, name, title, reread):
+        self.name, self.title, self.reread = name, title, reread
+        self.seed = 0  # 0: the numbers in the lesson's text
+        QUESTIONS[name] = self
+
+    @property
+    def label(self):
+        """As it is called in the lesson: q5."""
+        return self.name.split(".")[1]
+
+    def hint(self):
+        """The next hint. The last one is nearly the answer."""
+        if _is_off("hints"):
+            return self._says("note", "Hints are switched off for this class.")
+        hints = self._hints()
+        seen = len([event for event in self._events() if event["what"] == "hint"])
+        if seen >= len(hints):
+            after = "" if _is_off("solutions") else f" The next step is `{self.label}.solution()`."
+            return self._says("note", f"That was the last hint.{after}", hints[-1])
+        warning = self._keep(what="hint")
+        return self._says("note", f"Hint {seen + 1} of {len(hints)}", hints[seen], *warning)
+
+    def solution(self):
+        """The answer, and how to come to it."""
+        if _is_off("solutions"):
+            return self._says("note", "Solutions are switched off for this class.")
+        warning = self._keep(what="solution")
+        return self._says("note", "Solution", *self._solution(), *warning)
+
+    def again(self, seed=None):
+        """The same question with new numbers: the next ones, or those of a seed that a class shares. 0: the first."""
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+            return self._says("note", f"A seed is a whole number from 0 on, such as 7; it got {seed!r}.")
+        self.seed = self.seed + 1 if seed is None else seed
+        return self._says("note", self.title, *self._text())
+
+    def __repr__(self):
+        return repr(self._says("note", self.title, *self._text()))
+
+    def _repr_html_(self):
+        return self._says("note", self.title, *self._text())._repr_html_()
+
+    def _says(self, state, headline, *paragraphs):
+        name = f"{self.label}, seed {self.seed}" if self.seed else self.label
+        return Feedback(name, state, headline, paragraphs)
+
+    def _open(self, how):
+        return self._says("open", f"Not answered yet: {how}")
+
+    def _events(self):
+        return record.events(self.name, self.seed)
+
+    def _keep(self, **event):
+        """Into the record. Returns its warnings, as paragraphs."""
+        return tuple(filter(None, [record.add({"question": self.name, "seed": self.seed, **event})]))
+
+    def _keep_answer(self, given, is_right, mistakes=()):
+        names = [mistake.name for mistake in mistakes]
+        return self._keep(what="answer", given=given, is_right=is_right, mistakes=names)
+
+    def _what_next(self):
+        """The last paragraph under a wrong answer."""
+        ways = [] if _is_off("hints") else [f"`{self.label}.hint()` helps"]
+        return f"Try again{''.join(f', or: {way}' for way in ways)}."
+
+
+def _is_off(part):
+    return part in re.split(r"[\s,;]+", os.environ.get(SWITCH, "").lower())

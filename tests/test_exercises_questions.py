@@ -1,0 +1,176 @@
+"""Every question of every lesson keeps its promises: its solution passes, each known mistake is recognised."""
+
+import importlib
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers.exercises import record
+from helpers.exercises.answers import is_same
+from helpers.exercises.implementation import Implementation
+from helpers.exercises.ordering import Ordering
+from helpers.exercises.prediction import Prediction
+from helpers.exercises.question import Question
+
+ROOT = Path(__file__).parent.parent
+MODULES = [
+    importlib.import_module(f"helpers.exercises.{path.stem}")
+    for path in sorted((ROOT / "helpers" / "exercises").glob("lesson_*.py"))
+]
+LESSONS = {module.__name__[-2:]: module for module in MODULES}
+QUESTIONS = [value for module in MODULES for value in vars(module).values() if isinstance(value, Question)]
+SEEDS = range(201)  # 0 has the numbers of the lesson's text, the others are drawn
+
+
+def every(kind):
+    found = [question for question in QUESTIONS if isinstance(question, kind)]
+    return pytest.mark.parametrize("question", found, ids=[question.name for question in found])
+
+
+def fresh(question, seed):
+    record.forget()
+    question.again(seed)
+    return question
+
+
+@pytest.fixture(autouse=True)
+def memory():
+    yield
+    record.forget()
+    for question in QUESTIONS:
+        question.again(0)
+
+
+def solved(question, module=None):
+    """What the solution's text makes, with the names of the lesson's module at hand."""
+    module = module or LESSONS[question.name[:2]]
+    names = dict(vars(module))
+    before = set(names)
+    exec(question.code, names)
+    made = [value for name, value in names.items() if name not in before and callable(value)]
+    made += [names[name] for name in re.findall(r"^def (\w+)", question.code, flags=re.MULTILINE)]
+    return made[-1]
+
+
+def test_lessons_01_to_05_have_at_least_six_questions_each():
+    assert sorted(LESSONS) == ["01", "02", "03", "04", "05"]
+    for module in MODULES:
+        assert sum(isinstance(value, Question) for value in vars(module).values()) >= 6
+
+
+@pytest.mark.parametrize("module", MODULES, ids=LESSONS)
+def test_a_question_is_called_as_its_variable_is(module):
+    found = {name: value.name for name, value in vars(module).items() if isinstance(value, Question)}
+    assert found == {name: f"{module.__name__[-2:]}.{name}" for name in found}
+    assert list(found) == [f"q{number}" for number in range(1, len(found) + 1)]
+
+
+@every(Question)
+def test_what_to_read_again_is_a_heading_of_the_lesson(question):
+    path = next((ROOT / "notebooks").glob(f"{question.name[:2]}_*.ipynb"))
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    assert re.search(rf"^##+ {re.escape(question.reread)}$", "\n".join(cells), flags=re.MULTILINE)
+
+
+@every(Question)
+def test_a_question_shows_its_text_at_least_two_hints_and_its_solution(question):
+    for seed in (0, 1, 2):
+        fresh(question, seed)
+        assert question.title in repr(question)
+        hints = question._hints()
+        assert len(hints) >= 2
+        assert len(set(hints)) == len(hints)
+        shown = [repr(question.hint()) for _ in hints]
+        assert all(f"Hint {n} of {len(hints)}" in text for n, text in enumerate(shown, start=1))
+        assert "last hint" in repr(question.hint())
+        assert "Solution" in repr(question.solution())
+
+
+@every(Question)
+def test_three_dots_are_no_answer_and_nothing_is_kept_of_them(question):
+    fresh(question, 0)
+    ask = question.predict if isinstance(question, Prediction) else question.check
+    assert "Not answered yet" in repr(ask(...))
+    assert record.events() == []
+
+
+@every(Prediction)
+def test_the_right_answer_is_right_and_each_known_mistake_recognised_in_200_instances(question):
+    texts = set()
+    for seed in SEEDS:
+        asked = fresh(question, seed).asked()
+        texts.add(asked.text)
+        assert question.predict(asked.answer).state == "right", seed
+        assert len({mistake.name for mistake in asked.mistakes}) == len(asked.mistakes) >= 3
+        for mistake in asked.mistakes:
+            assert not is_same(asked.answer, mistake.answer), (seed, mistake)
+            feedback = question.predict(mistake.answer)
+            assert feedback.state == "wrong"
+            assert (mistake.name, mistake.why) in feedback.paragraphs, (seed, mistake)
+    assert len(texts) > 5, "practice would end soon"
+
+
+@every(Prediction)
+def test_a_wrong_answer_is_never_answered_with_the_right_one(question):
+    """Neither in the words about a mistake nor in the working: the last step is the learner's."""
+    for seed in range(30):
+        asked = fresh(question, seed).asked()
+        assert not asked.working.rstrip(".").endswith(f"= {asked.answer}"), seed
+        feedback = question.predict(987654 if not isinstance(asked.answer, tuple) else (98, 76, 54, 32, 10))
+        assert feedback.state == "wrong"
+        assert any(asked.working in str(paragraph) for paragraph in feedback.paragraphs)
+
+
+@every(Prediction)
+def test_the_reveal_compares_what_was_predicted_with_what_is_shown(question):
+    answer, mistakes = fresh(question, 0).asked().answer, question.asked().mistakes
+    assert question.reveal(answer).state == "open"
+    question.predict(mistakes[0].answer)
+    assert question.reveal(answer).state == "wrong"
+    assert mistakes[0].why in repr(question.reveal(answer))
+    question.predict(answer)
+    assert question.reveal(answer).state == "right"
+    assert "other numbers" in repr(question.reveal((9, 9, 9, 9) if isinstance(answer, tuple) else 987654))
+
+
+@every(Implementation)
+def test_the_solution_and_torchs_own_way_pass(question):
+    for seed in range(5):
+        fresh(question, seed)
+        assert question.check(solved(question)).state == "right", question.check(solved(question))
+        assert question.check(question.reference).state == "right"
+
+
+@every(Implementation)
+def test_each_known_mistake_is_rejected_and_called_by_its_name(question):
+    assert len(question.mistakes) + bool(question.broken) >= 3
+    for seed in range(5):
+        fresh(question, seed)
+        for mistake in question.mistakes:
+            feedback = question.check(mistake.answer)
+            assert feedback.state == "wrong", mistake.name
+            assert (mistake.name, mistake.why) in feedback.paragraphs, (mistake.name, repr(feedback))
+            others = [m.name for m in question.mistakes if (m.name, m.why) in feedback.paragraphs]
+            assert others == [mistake.name]
+
+
+@every(Implementation)
+def test_a_broken_function_that_is_unchanged_is_not_mended_yet_and_shows_what_it_does(question):
+    if question.broken:
+        feedback = fresh(question, 0).check(question.broken)
+        assert feedback.state == "open"
+        assert "Not mended yet" in feedback.headline
+        assert any("expected" in paragraph for paragraph in feedback.paragraphs)
+        assert record.events() == []
+
+
+@every(Ordering)
+def test_the_right_order_passes_under_all_letters(question):
+    for seed in range(20):
+        fresh(question, seed)
+        letters = {line: letter for letter, line in question.lettered().items()}
+        order = "".join(letters[line] for line in question.lines)
+        assert question.check(order).state == "right"
+        assert question.check(order[::-1]).state == "wrong"
