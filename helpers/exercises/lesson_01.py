@@ -231,6 +231,58 @@ q5 = Prediction(
 )
 
 
+def _rectangle(height, width, kernel_height, kernel_width, stride):
+    if height == width or kernel_height == kernel_width:
+        return None
+    size, kernel_size = (height, width), (kernel_height, kernel_width)
+    rooms = height - kernel_height, width - kernel_width
+    floors = " and ".join(f"⌊{room} / {stride}⌋ + 1" for room in rooms)
+    return Asked(
+        f"An input of {size} (height, width), a kernel of {kernel_size}, stride {stride}. "
+        "What is the output's (height, width)?",
+        answer=conv_output_size(size, kernel_size, stride),
+        working=f"height ⌊({height} − {kernel_height}) / {stride}⌋ + 1, "
+        f"width ⌊({width} − {kernel_width}) / {stride}⌋ + 1: ({floors})",
+        hints=(
+            "Height and width are counted separately, each with its own kernel. Height comes first.",
+            f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cells.",
+        ),
+        mistakes=(
+            Mistake(
+                "height and width mixed up",
+                conv_output_size((width, height), kernel_size, stride),
+                f"the first number of each pair is the height: {kernel_height} of {height} rows.",
+            ),
+            Mistake(
+                "width before height",
+                conv_output_size(size, kernel_size, stride)[::-1],
+                "both numbers are there, but the height comes first.",
+            ),
+            Mistake(
+                "the + 1 forgotten",
+                tuple(room // stride for room in rooms),
+                f"the place the kernel started from counts too: {floors}.",
+            ),
+        ),
+    )
+
+
+q6 = Prediction(
+    "01.q6",
+    "a rectangle",
+    "Height and width",
+    _rectangle,
+    first={"height": 7, "width": 8, "kernel_height": 3, "kernel_width": 2, "stride": 2},
+    ranges={
+        "height": range(6, 21),
+        "width": range(6, 21),
+        "kernel_height": range(1, 6),
+        "kernel_width": range(1, 6),
+        "stride": (2, 3),
+    },
+)
+
+
 def _conv2d(image, weight, stride=1):
     return F.conv2d(image[None, None], weight[None, None], stride=stride)[0, 0]
 
@@ -274,10 +326,10 @@ def _windows(generator):
     return cases
 
 
-q6 = Implementation(
-    "01.q6",
+q7 = Implementation(
+    "01.q7",
     "conv2d by hand",
-    "7 · The real thing",
+    "Write it yourself",
     "Write `conv2d(image, weight, stride=1)` for one plane and one kernel: cut each window out of the image, multiply "
     "it by the weights, add up.",
     reference=_conv2d,
@@ -330,58 +382,6 @@ def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) ->
             "each number of the window is multiplied by the weight that lies on it, and only then all are added.",
         ),
     ),
-)
-
-
-def _rectangle(height, width, kernel_height, kernel_width, stride):
-    if height == width or kernel_height == kernel_width:
-        return None
-    size, kernel_size = (height, width), (kernel_height, kernel_width)
-    rooms = height - kernel_height, width - kernel_width
-    floors = " and ".join(f"⌊{room} / {stride}⌋ + 1" for room in rooms)
-    return Asked(
-        f"An input of {size} (height, width), a kernel of {kernel_size}, stride {stride}. "
-        "What is the output's (height, width)?",
-        answer=conv_output_size(size, kernel_size, stride),
-        working=f"height ⌊({height} − {kernel_height}) / {stride}⌋ + 1, "
-        f"width ⌊({width} − {kernel_width}) / {stride}⌋ + 1: ({floors})",
-        hints=(
-            "Height and width are counted separately, each with its own kernel. Height comes first.",
-            f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cells.",
-        ),
-        mistakes=(
-            Mistake(
-                "height and width mixed up",
-                conv_output_size((width, height), kernel_size, stride),
-                f"the first number of each pair is the height: {kernel_height} of {height} rows.",
-            ),
-            Mistake(
-                "width before height",
-                conv_output_size(size, kernel_size, stride)[::-1],
-                "both numbers are there, but the height comes first.",
-            ),
-            Mistake(
-                "the + 1 forgotten",
-                tuple(room // stride for room in rooms),
-                f"the place the kernel started from counts too: {floors}.",
-            ),
-        ),
-    )
-
-
-q7 = Prediction(
-    "01.q7",
-    "a rectangle",
-    "7 · The real thing",
-    _rectangle,
-    first={"height": 7, "width": 8, "kernel_height": 3, "kernel_width": 2, "stride": 2},
-    ranges={
-        "height": range(6, 21),
-        "width": range(6, 21),
-        "kernel_height": range(1, 6),
-        "kernel_width": range(1, 6),
-        "stride": (2, 3),
-    },
 )
 
 
