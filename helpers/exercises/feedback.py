@@ -26,9 +26,10 @@ class Feedback:
         lines = [f"{self.name} {MARKS[self.state]} {self.headline}"]
         lines += _aligned(self.rows)
         for label, text in map(_labelled, self.paragraphs):
-            start = f"{label}: " if label else ""
-            block = "\n" + indent(text, "    ") if "\n" in text else text
-            lines.append(f"  {start}{block}".rstrip() if start or block is text else block[1:])
+            if "\n" in text:
+                lines += [f"  {label}:"] * bool(label) + [indent(text, "    ")]
+            else:
+                lines.append(f"  {label}: {text}" if label else f"  {text}")
         return "\n".join(lines)
 
     def _repr_html_(self):
