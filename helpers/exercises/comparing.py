@@ -15,14 +15,13 @@ def difference(yours, expected):
     if isinstance(expected, tuple):
         if not isinstance(yours, (tuple, list)):
             return f"Yours is {_kind(yours)}, a tuple of {len(expected)} is expected."
-        return "" if tuple(map(_plain, yours)) == expected else "The two are not equal."
-    if isinstance(expected, (int, float)) and not isinstance(_plain(yours), (int, float)):
+        yours = tuple(map(_plain, yours))
+        return "" if yours == expected else _unequal(yours, expected)
+    yours = _plain(yours)
+    if not isinstance(yours, (int, float)):
         return f"Yours is {_kind(yours)}, a number is expected."
-    if isinstance(expected, float):
-        return (
-            "" if abs(_plain(yours) - expected) <= 1e-4 * max(1, abs(expected)) else "The two are not equal."
-        )
-    return "" if _plain(yours) == expected else "The two are not equal."
+    margin = 1e-4 * max(1, abs(expected)) if isinstance(expected, float) else 0
+    return "" if abs(yours - expected) <= margin else _unequal(yours, expected)
 
 
 def described(value):
@@ -57,11 +56,17 @@ def _of_tensors(yours, expected):
     return f"First difference{at}: yours {yours[place].item():g}, expected {expected[place].item():g}."
 
 
+def _unequal(yours, expected):
+    numbers = (f"{value:.5g}" if isinstance(value, float) else f"{value}" for value in (yours, expected))
+    return "Yours is {}, expected is {}.".format(*numbers)
+
+
 def _kind(value):
-    if value is None:
-        return "None"
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
     name = type(value).__name__
-    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+    article = "an" if name[0].lower() in "aeiou" else "a"
+    return {"NoneType": "None", "ndarray": "a NumPy array", "str": "a text"}.get(name, f"{article} {name}")
 
 
 def _plain(value):

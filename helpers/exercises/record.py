@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-# An event is a dict; "what" is answer, hint or solution. An answer also has what was given and what was found in it.
+# An event is a dict. An answer also has what was given, and what was found in it.
+WHAT = ("answer", "hint", "solution")
 FIELDS = {"question": str, "seed": int, "what": str}
 ANSWER = {"given": str, "is_right": bool, "mistakes": list}
 
@@ -36,6 +37,7 @@ def keep_in(path):
     path = Path(path)
     try:
         found, damaged = _read(path)
+        path.open("a").close()  # can it be written to?
     except (OSError, ValueError) as error:
         return [f"{path} cannot be used: {error} It is left as it is, and your answers are in memory only."]
     if path.resolve() == _file["path"]:
@@ -79,6 +81,9 @@ def _event(line):
         return None
     fields = FIELDS | (ANSWER if event.get("what") == "answer" else {})
     is_whole = all(isinstance(event.get(name), kind) for name, kind in fields.items())
+    is_whole = (
+        is_whole and event["what"] in WHAT and all(isinstance(m, str) for m in event.get("mistakes", []))
+    )
     return event if is_whole else None
 
 

@@ -1,0 +1,172 @@
+"""Looking back: what was right at first, what after hints, which mistake came back, what to read again."""
+
+import pytest
+
+from helpers.exercises import progress, record
+from helpers.exercises.prediction import Asked, Mistake, Prediction
+from helpers.exercises.question import QUESTIONS
+
+
+def half(number):
+    return Asked(
+        f"Half of {number}, rounded down?",
+        number // 2,
+        f"⌊{number} / 2⌋",
+        ("Whole numbers only.",),
+        (
+            Mistake("the floor forgotten", number / 2, "it is rounded down."),
+            Mistake("rounded up", -(-number // 2), "it is rounded down."),
+            Mistake("doubled", 2 * number, "half, not twice."),
+        ),
+    )
+
+
+@pytest.fixture
+def lesson():
+    """Three questions of a lesson of their own."""
+    others = dict(QUESTIONS)
+    QUESTIONS.clear()
+    record.forget()
+    yield [
+        Prediction(
+            f"09.q{n}", f"half of {number}", f"{n} · Half", half, {"number": number}, {"number": range(3, 99)}
+        )
+        for n, number in ((1, 7), (2, 9), (3, 11))
+    ]
+    record.forget()
+    QUESTIONS.clear()
+    QUESTIONS.update(others)
+
+
+def test_nothing_answered(lesson):
+    assert repr(progress()).splitlines() == [
+        "progress · 0 of 3 right, 0 of them at first and without a hint.",
+        "  question  about       result        mistakes",
+        "  q1        half of 7   not answered",
+        "  q2        half of 9   not answered",
+        "  q3        half of 11  not answered",
+    ]
+
+
+def test_right_at_first_after_hints_and_not_yet(lesson):
+    q1, q2, q3 = lesson
+    q1.predict(3)
+    q2.predict(4.5)
+    q2.hint()
+    q2.predict(5)
+    q2.predict(4)
+    q3.predict(5.5)
+    assert repr(progress()).splitlines() == [
+        "progress · 2 of 3 right, 1 of them at first and without a hint.",
+        "  question  about       result                                  mistakes",
+        "  q1        half of 7   right at first",
+        "  q2        half of 9   right after 2 wrong answers and 1 hint  the floor forgotten; rounded up",
+        "  q3        half of 11  not right yet, 1 answer                 the floor forgotten",
+        "  came back: the floor forgotten, 2 times.",
+        "  to read again: 2 · Half; 3 · Half.",
+    ]
+
+
+def result(question):
+    row = next(row for row in progress()._feedback().rows if row[0] == question.label)
+    return row[2]
+
+
+def test_a_hint_alone_takes_the_at_first_away(lesson):
+    q1, *_ = lesson
+    q1.hint()
+    q1.predict(3)
+    assert result(q1) == "right after 1 hint"
+
+
+def test_hints_after_the_right_answer_do_not_count(lesson):
+    q1, *_ = lesson
+    q1.predict(3)
+    q1.hint()
+    assert result(q1) == "right at first"
+
+
+def test_the_solution_before_the_answer_is_told(lesson):
+    q1, *_ = lesson
+    q1.predict(4)
+    q1.solution()
+    q1.predict(3)
+    assert result(q1) == "right after the solution"
+
+
+def test_practice_with_other_numbers_is_counted_by_itself(lesson):
+    q1, *_ = lesson
+    q1.predict(3)
+    q1.again()
+    q1.predict(q1.asked().answer)
+    q1.again(7)
+    q1.predict(q1.asked().mistakes[0].answer)
+    assert result(q1) == "right at first; 1 of 2 with other numbers"
+    assert "to read again: 1 · Half." in repr(progress())
+
+
+def test_a_lesson_answered_right_at_first_has_nothing_to_read_again(lesson):
+    for question in lesson:
+        question.predict(question.asked().answer)
+    assert repr(progress()).startswith("progress · 3 of 3 right, 3 of them at first and without a hint.")
+    assert "again" not in repr(progress())
+
+
+def test_the_table_in_a_notebook_says_the_same(lesson):
+    lesson[0].predict(3.5)
+    html = progress()._repr_html_()
+    assert "<td>not right yet, 1 answer</td><td>the floor forgotten</td>" in html
+    assert '<th scope="row">q1</th>' in html
+
+
+def test_a_file_survives_a_restart(lesson, tmp_path):
+    q1, *_ = lesson
+    path = tmp_path / "answers.jsonl"
+    assert f"Kept in {path}: 0 lines were in it." in repr(progress(keep_in=path))
+    q1.predict(3)
+    record.forget()
+    assert result(q1) == "not answered"
+    assert "1 of 3 right" in repr(progress(keep_in=path))
+    assert q1.reveal(3).state == "right"
+
+
+def test_a_warning_about_the_file_stands_under_the_answer(lesson, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    progress(keep_in=folder / "answers.jsonl")
+    (folder / "answers.jsonl").unlink()
+    folder.rmdir()
+    feedback = lesson[0].predict(3)
+    assert feedback.state == "right"
+    assert "could not be written" in repr(feedback)
+
+
+def test_the_export_has_the_table_and_every_answer_in_order(lesson, tmp_path):
+    q1, q2, _ = lesson
+    q1.predict(3.5)
+    q1.hint()
+    q1.predict(3)
+    q2.again(7)
+    q2.predict(q2.asked().answer)
+    path = tmp_path / "anna.txt"
+    assert repr(progress().export(path)) == f"progress · Written to {path}."
+    text = path.read_text("utf-8")
+    assert text.startswith(repr(progress()))
+    assert text.endswith(
+        "Every answer, in order\n09.q1: 3.5: wrong, the floor forgotten\n09.q1: hint\n09.q1: 3: right\n"
+        f"09.q2, seed 7: {q2.asked().answer}: right\n"
+    )
+
+
+def test_an_export_never_overwrites_a_file(lesson, tmp_path):
+    path = tmp_path / "progress.txt"
+    path.write_text("my own notes")
+    assert "progress-2.txt" in repr(progress().export(path))
+    assert "progress-3.txt" in repr(progress().export(path))
+    assert path.read_text() == "my own notes"
+
+
+def test_an_export_that_cannot_be_written_says_so(lesson, tmp_path):
+    feedback = progress().export(tmp_path / "missing" / "progress.txt")
+    assert feedback.state == "wrong"
+    assert "cannot be written" in repr(feedback)

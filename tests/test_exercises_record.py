@@ -1,0 +1,180 @@
+"""Answers live in memory, and in a file if the learner wants. Lines are only added, and damage is reported."""
+
+import json
+import os
+
+import pytest
+
+from helpers.exercises import record
+
+
+@pytest.fixture(autouse=True)
+def _memory():
+    record.forget()
+    yield
+    record.forget()
+
+
+def answered(question="01.q1", given="4", is_right=False, mistakes=("the + 1 forgotten",), seed=0):
+    return {
+        "question": question,
+        "seed": seed,
+        "what": "answer",
+        "given": given,
+        "is_right": is_right,
+        "mistakes": list(mistakes),
+    }
+
+
+def hinted(question="01.q1"):
+    return {"question": question, "seed": 0, "what": "hint"}
+
+
+def restart():
+    """As if the kernel had been restarted."""
+    record.forget()
+
+
+def test_events_are_kept_in_order_and_found_by_question_and_seed():
+    for event in (answered(), hinted("01.q2"), answered("01.q1", "5", True, (), seed=3)):
+        assert record.add(event) == ""
+    assert [event["question"] for event in record.events()] == ["01.q1", "01.q2", "01.q1"]
+    assert record.events("01.q1", 3) == [answered("01.q1", "5", True, (), seed=3)]
+
+
+def test_the_same_answer_again_is_not_counted_again():
+    for _ in range(3):
+        record.add(answered())
+    record.add(answered(given="5", is_right=True, mistakes=()))
+    record.add(answered(given="5", is_right=True, mistakes=()))
+    assert len(record.events()) == 2
+    record.add(answered())
+    assert len(record.events()) == 3, "a mistake that comes back is one"
+
+
+def test_a_hint_between_two_equal_answers_does_not_make_them_two():
+    record.add(answered())
+    record.add(hinted())
+    record.add(answered())
+    assert [event["what"] for event in record.events()] == ["answer", "hint"]
+
+
+def test_a_file_brings_the_answers_back_after_a_restart(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    assert record.keep_in(path) == [f"Kept in {path}: 0 lines were in it."]
+    record.add(answered())
+    record.add(hinted())
+    restart()
+    assert record.events() == []
+    assert record.keep_in(path) == [f"Kept in {path}: 2 lines were in it."]
+    assert record.events() == [answered(), hinted()]
+
+
+def test_answers_given_before_the_file_was_named_are_written_into_it(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    record.add(answered())
+    record.keep_in(path)
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [answered()]
+
+
+def test_naming_the_file_again_changes_nothing(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    record.keep_in(path)
+    record.add(answered())
+    before = path.read_bytes()
+    record.keep_in(path)
+    record.keep_in(str(path))
+    assert path.read_bytes() == before
+    assert record.events() == [answered()]
+
+
+def test_two_lessons_may_share_a_file(tmp_path):
+    """Another kernel adds its lines in between: neither loses anything."""
+    path = tmp_path / "answers.jsonl"
+    record.keep_in(path)
+    record.add(answered("01.q1"))
+    with path.open("a") as other_kernel:
+        other_kernel.write(json.dumps(answered("02.q1")) + "\n")
+    record.add(answered("01.q2"))
+    restart()
+    record.keep_in(path)
+    assert [event["question"] for event in record.events()] == ["01.q1", "02.q1", "01.q2"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "{",
+        "half a li",
+        "[]",
+        "17",
+        '{"question": "01.q1"}',
+        '{"question": 1, "seed": 0, "what": "hint"}',
+        '{"question": "01.q1", "seed": 0, "what": "answer", "given": 5, "is_right": true, "mistakes": []}',
+        '{"question": "01.q1", "seed": 0, "what": "answer", "given": "5"}',
+        '{"question": "01.q1", "seed": 0, "what": "answer", "given": "5", "is_right": true, "mistakes": [1]}',
+        '{"question": "01.q1", "seed": 0, "what": "lunch"}',
+    ],
+)
+def test_a_damaged_line_is_reported_left_as_it_is_and_the_rest_is_used(tmp_path, damage):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(f"{json.dumps(answered())}\n{damage}\n{json.dumps(hinted())}\n")
+    before = path.read_bytes()
+    notes = record.keep_in(path)
+    assert notes[1:] == [f"Line 2 of {path} cannot be read. It is left as it is."]
+    assert record.events() == [answered(), hinted()]
+    record.add(answered(given="5"))
+    assert path.read_bytes().startswith(before)
+
+
+def test_a_torn_last_line_does_not_swallow_the_next_answer(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(json.dumps(answered()) + "\n" + '{"question": "01')
+    record.keep_in(path)
+    record.add(hinted())
+    restart()
+    assert len(record.keep_in(path)) == 2
+    assert record.events() == [answered(), hinted()]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a letter to my aunt\n", b'{"cells": [],\n "nbformat": 4}\n', b"\x89PNG\r\n\x1a\n\xff\xfe", b"\x00"],
+)
+def test_a_file_of_something_else_is_not_touched(tmp_path, content):
+    path = tmp_path / "letter.txt"
+    path.write_bytes(content)
+    (note,) = record.keep_in(path)
+    assert "there are no answers of this course in it. It is left as it is" in note
+    record.add(answered())
+    assert path.read_bytes() == content
+    assert record.events() == [answered()]
+
+
+@pytest.mark.parametrize("name", ["", "missing/answers.jsonl"])
+def test_a_place_that_cannot_be_written_to_is_reported_at_once_and_the_answers_stay_in_memory(tmp_path, name):
+    (note,) = record.keep_in(tmp_path / name)
+    assert "cannot be used" in note
+    assert "your answers are in memory only" in note
+    assert record.add(answered()) == ""
+    assert record.events() == [answered()]
+
+
+def test_what_could_not_be_written_is_reported_and_written_later(tmp_path):
+    path = tmp_path / "folder" / "answers.jsonl"
+    path.parent.mkdir()
+    record.keep_in(path)
+    path.unlink()
+    path.parent.rmdir()
+    assert "could not be written" in record.add(answered())
+    path.parent.mkdir()
+    assert record.add(hinted()) == ""
+    assert len(path.read_text().splitlines()) == 2
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_must_not_be_read_is_reported(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text("")
+    path.chmod(0)
+    assert "cannot be used" in record.keep_in(path)[0]
