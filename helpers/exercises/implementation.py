@@ -56,7 +56,8 @@ class Implementation(Question):
 
     def _checked(self, function):
         cases = self.cases(random.Random(f"{self.name} {self.seed}"))
-        if others := takes_others(function, self._takes or list(cases[0])):
+        takes = list(cases[0]) if self._takes is None else self._takes
+        if others := takes_others(function, takes):
             return self._wrong(("", others))
         expected = [self._call(self.reference, case) for case in cases]
         yours = []
