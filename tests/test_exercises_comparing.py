@@ -66,8 +66,14 @@ def test_the_first_difference_is_said(yours, expected, said):
 
 
 def test_small_tensors_are_shown_with_their_numbers_and_large_ones_by_their_shape():
-    assert described(PLANE) == "tensor([[1., 2.],\n        [3., 4.]])"
+    assert described(PLANE) == "1 2\n3 4"
+    assert described(torch.tensor([[-1.0, 10.0], [0.25, 3.0]])) == "  -1   10\n0.25    3"
+    assert described(torch.tensor([1, 2, 30])) == " 1  2 30"
+    assert described(torch.tensor(2.5)) == "2.5"
+    assert described(torch.tensor([True, False])) == "1 0"
     assert described(torch.zeros(4, 18, 16, 16)) == "a tensor of shape (4, 18, 16, 16)"
+    assert described(torch.zeros(2, 2, 2)) == "a tensor of shape (2, 2, 2)"
+    assert described(torch.zeros(2, device="meta")) == "a tensor of shape (2,)"
     assert described((1, 2)) == "(1, 2)"
     assert described({"loss": 0.5}) == "loss: 0.5"
-    assert "grad" not in described(PLANE.clone().requires_grad_() * 2)
+    assert described(PLANE.clone().requires_grad_() * 2) == "2 4\n6 8"

@@ -3,7 +3,7 @@
 import re
 from html import unescape
 
-from helpers.exercises.feedback import MARKS, Feedback
+from helpers.exercises.feedback import MARKS, Beside, Feedback
 
 WRONG = Feedback(
     "q5",
@@ -72,3 +72,20 @@ def test_a_screen_reader_is_told_and_the_card_brings_its_style_once():
     assert 'role="status"' in html
     assert html.count("<style>") == 1
     assert "/*" not in html
+
+
+def test_what_stands_side_by_side_in_a_notebook_stands_one_below_the_other_as_text():
+    feedback = Feedback(
+        "q7", "wrong", "Not yet.", (Beside((("yours", "1 2\n3 4"), ("stride", "2"))), "Try again.")
+    )
+    assert repr(feedback).splitlines()[1:] == [
+        "  yours:",
+        "    1 2",
+        "    3 4",
+        "  stride: 2",
+        "  Try again.",
+    ]
+    html = feedback._repr_html_()
+    assert (
+        "<div><p><b>yours</b></p><pre>1 2\n3 4</pre></div><div><p><b>stride</b></p><pre>2</pre></div>" in html
+    )

@@ -162,7 +162,7 @@ def test_a_broken_function_that_is_unchanged_is_not_mended_yet_and_shows_what_it
         feedback = fresh(question, 0).check(question.broken)
         assert feedback.state == "open"
         assert "Not mended yet" in feedback.headline
-        assert any("expected" in paragraph for paragraph in feedback.paragraphs)
+        assert "  expected:" in repr(feedback)
         assert record.events() == []
 
 

@@ -29,11 +29,20 @@ def described(value):
     if isinstance(value, dict):
         return "\n".join(f"{name}: {described(part)}" for name, part in value.items())
     if isinstance(value, torch.Tensor):
-        shape = tuple(value.shape)
-        if value.numel() > SHOWN:
-            return f"a tensor of shape {shape}"
-        return str(value.detach())
-    return repr(value)
+        if value.numel() > SHOWN or value.ndim > 2 or value.device.type == "meta":
+            return f"a tensor of shape {tuple(value.shape)}"
+        return _grid(value.detach().tolist())
+    return f"{value:.5g}" if isinstance(value, float) else repr(value)
+
+
+def _grid(numbers):
+    """The numbers of a tensor in their rows, aligned."""
+    if not isinstance(numbers, list):
+        return f"{numbers:.4g}"
+    rows = numbers if numbers and isinstance(numbers[0], list) else [numbers]
+    texts = [[f"{number:.4g}" for number in row] for row in rows]
+    width = max((len(text) for row in texts for text in row), default=0)
+    return "\n".join(" ".join(f"{text:>{width}}" for text in row) for row in texts)
 
 
 def _of_tensors(yours, expected):

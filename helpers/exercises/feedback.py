@@ -6,14 +6,21 @@ from functools import cache
 from html import escape
 from pathlib import Path
 from textwrap import indent
+from typing import NamedTuple
 
 MARKS = {"right": "✓", "wrong": "✗", "open": "○", "note": "·"}  # a state is never told by its colour alone
 
 
+class Beside(NamedTuple):
+    """(label, text) pairs that a notebook shows side by side."""
+
+    parts: tuple
+
+
 @dataclass(frozen=True)
 class Feedback:
-    """`state`: one of MARKS. A paragraph is a text, or a (label, text) pair; `code` in backticks; one that has several
-    lines is set as it stands. `rows`: a table, its first row the heads.
+    """`state`: one of MARKS. A paragraph is a text, a (label, text) pair, or a Beside; `code` stands in backticks; text
+    of several lines is set as it stands. `rows`: a table, its first row the heads.
     """
 
     name: str
@@ -25,7 +32,7 @@ class Feedback:
     def __repr__(self):
         lines = [f"{self.name} {MARKS[self.state]} {self.headline}"]
         lines += _aligned(self.rows)
-        for label, text in map(_labelled, self.paragraphs):
+        for label, text in _flat(self.paragraphs):
             if "\n" in text:
                 lines += [f"  {label}:"] * bool(label) + [indent(text, "    ")]
             else:
@@ -50,7 +57,18 @@ def _labelled(paragraph):
     return paragraph if isinstance(paragraph, tuple) else ("", paragraph)
 
 
+def _flat(paragraphs):
+    for paragraph in paragraphs:
+        yield from paragraph.parts if isinstance(paragraph, Beside) else [_labelled(paragraph)]
+
+
 def _paragraph(paragraph):
+    if isinstance(paragraph, Beside):
+        parts = (
+            f"<div><p><b>{_marked_up(label)}</b></p><pre>{escape(text)}</pre></div>"
+            for label, text in paragraph.parts
+        )
+        return f'<div class="cs-answer-beside">{"".join(parts)}</div>'
     label, text = _labelled(paragraph)
     label = f"<b>{_marked_up(label)}</b>: " if label else ""
     if "\n" in text:

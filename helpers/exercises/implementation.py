@@ -7,6 +7,7 @@ import torch
 
 from helpers.exercises.calling import called, takes_others
 from helpers.exercises.comparing import described, difference
+from helpers.exercises.feedback import Beside
 from helpers.exercises.question import Question
 
 PRINTED = 300  # characters are shown of what the learner's function printed
@@ -119,11 +120,13 @@ def _is_alike(mine, theirs):
 
 def _shown(problem, case, mine, right):
     """The paragraphs that show one failing case."""
-    paragraphs = [problem if "\n" not in problem else ("it stopped", problem)]
-    paragraphs += [(name, described(value)) for name, value in case.items()]
-    if not mine.error:
-        paragraphs.append(("yours", described(mine.value)))
-    paragraphs.append(("expected", described(right.value)))
+    values = (
+        {**case, "expected": right.value}
+        if mine.error
+        else {**case, "yours": mine.value, "expected": right.value}
+    )
+    shown = Beside(tuple((name, described(value)) for name, value in values.items()))
+    paragraphs = [problem if "\n" not in problem else ("it stopped", problem), shown]
     if mine.printed:
         more = " …" * (len(mine.printed) > PRINTED)
         paragraphs.append(("it printed", mine.printed[:PRINTED].rstrip() + more))
