@@ -62,7 +62,7 @@ def test_a_wrong_function_is_shown_the_smallest_case_that_fails(make):
         "  times: 2\n"
         "  yours: 1 3 5\n"
         "  expected:  2  6 10\n"
-        "  Try again, or: `q1.hint()` helps."
+        "  Try again. `q1.hint()` helps."
     )
 
 

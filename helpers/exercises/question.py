@@ -79,8 +79,7 @@ class Question:
 
     def _what_next(self):
         """The last paragraph under a wrong answer."""
-        ways = [] if _is_off("hints") else [f"`{self.label}.hint()` helps"]
-        return f"Try again{''.join(f', or: {way}' for way in ways)}."
+        return "Try again." if _is_off("hints") else f"Try again. `{self.label}.hint()` helps."
 
 
 def _is_off(part):
