@@ -249,3 +249,37 @@ def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_li
     assert page.locator(".cs-run-stopped").count() == 1
     assert train.is_enabled()
     assert page.problems == []
+
+
+ANSWERED = """from IPython.display import display
+from helpers.exercises import progress
+from helpers.exercises.lesson_01 import q5, q7
+
+def conv2d(image, weight, stride=1):
+    while True:
+        pass
+
+for said in (q5.predict(...), q5.predict(9), q5.hint(), q5.predict(10), q7.check(conv2d)):
+    display(said)
+progress()"""
+CARDS = """() => Array.from(document.querySelectorAll(".cs-answer"), (card) => [
+  card.innerText.split("\\n")[0], getComputedStyle(card).borderLeftColor, card.scrollWidth <= card.clientWidth])"""
+
+
+def test_answers_are_shown_as_cards_each_state_with_its_sign_and_its_colour(open_lesson):
+    page = open_lesson("one_cell.ipynb")
+    run_cell(page, ANSWERED)
+    page.locator(".cs-answer table").wait_for()
+    cards = page.evaluate(CARDS)
+    assert [text for text, _, _ in cards] == [
+        "q5 ○ Not answered yet: put your answer where the three dots are, and run the cell.",
+        "q5 ✗ 9? Not yet. More than one mistake gives this:",
+        "q5 · Hint 1 of 3",
+        "q5 ✓ 10 is right.",
+        "q7 ✗ Not yet.",
+        "progress · 1 of 9 right, 0 of them at first and without a hint.",
+    ]
+    assert len({colour for _, colour, _ in cards[:4]}) == 4
+    assert all(fits for _, _, fits in cards)
+    assert page.get_by_text("It was stopped after 5 seconds").count() == 1, "in a real kernel, too"
+    assert page.problems == []
