@@ -1,0 +1,170 @@
+"""Lesson 03's answers are torch's; functions written as a learner might write them are judged rightly."""
+
+from itertools import product
+from random import Random
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from helpers.arithmetic import ShapeError
+from helpers.exercises import lesson_03 as lesson
+from helpers.exercises import record
+from helpers.model import SimpleCNN
+
+
+@pytest.fixture(autouse=True)
+def _memory():
+    yield
+    record.forget()
+
+
+def answers(question, at_most=400):
+    """(numbers, answer) of the lesson's own numbers and of many that can be drawn."""
+    drawn = [
+        dict(zip(question._ranges, values, strict=True)) for values in product(*question._ranges.values())
+    ]
+    for numbers in [question._first, *Random(0).sample(drawn, min(at_most, len(drawn)))]:
+        try:
+            asked = question._ask(**numbers)
+        except ShapeError:
+            continue
+        if asked:
+            yield numbers, asked.answer
+
+
+def test_the_place_and_the_way_back_are_torchs():
+    tried = list(answers(lesson.q1))
+    assert len(tried) > 30
+    for numbers, answer in tried:
+        x = torch.arange(numbers["channels"] * numbers["height"] * numbers["width"])
+        x = x.reshape(numbers["channels"], numbers["height"], numbers["width"])
+        assert answer == x[numbers["c"], numbers["h"], numbers["w"]]
+    tried = list(answers(lesson.q2))
+    assert len(tried) > 30
+    for numbers, answer in tried:
+        sizes = (numbers["channels"], numbers["height"], numbers["width"])
+        assert answer == tuple(map(int, torch.unravel_index(torch.tensor(numbers["place"]), sizes)))
+
+
+def test_strides_and_flattened_shapes_are_torchs():
+    for numbers, answer in answers(lesson.q4):
+        x = torch.zeros(numbers["channels"], numbers["height"], numbers["width"])
+        assert answer == x.permute(numbers["order"]).stride()
+    for numbers, answer in answers(lesson.q5):
+        assert answer == torch.flatten(torch.zeros(tuple(numbers.values()), device="meta"), 1).shape
+
+
+def test_the_rows_are_those_of_the_network_with_the_view():
+    model = SimpleCNN().to("meta")
+    tried = list(answers(lesson.q6))
+    assert len(tried) > 20
+    for numbers, answer in tried:
+        images = torch.zeros(
+            numbers["pictures"], 3, numbers["image_size"], numbers["image_size"], device="meta"
+        )
+        assert answer == len(model.pool(model.conv1(images)).view(-1, 18 * 16 * 16))
+
+
+def test_the_inputs_of_fc1_are_those_that_torch_flattens():
+    tried = list(answers(lesson.q8))
+    assert len(tried) > 30
+    for numbers, answer in tried:
+        conv1 = torch.nn.Conv2d(
+            3, numbers["conv_channels"], numbers["kernel_size"], padding=numbers["padding"]
+        )
+        maps = conv1.to("meta")(
+            torch.zeros(1, 3, numbers["image_size"], numbers["image_size"], device="meta")
+        )
+        assert answer == F.max_pool2d(maps, 2).flatten(1).shape[1]
+
+
+# Written as a learner would; none of them is among the known mistakes.
+
+
+def rows_of_all_channels(place, height, width):
+    c = place // (height * width)
+    return c, (place - c) // width, place % width
+
+
+def height_and_width_swapped(place, height, width):
+    c, rest = divmod(place, height * width)
+    w, h = divmod(rest, width)
+    return c, h, w
+
+
+def as_floats(place, height, width):
+    return place / (height * width), place / width % height, place % width
+
+
+def one_less(place, height, width):
+    c, rest = divmod(place, (height - 1) * (width - 1) or 1)
+    return c, rest // max(width - 1, 1), rest % max(width - 1, 1)
+
+
+def without_the_column(place, height, width):
+    return place // (height * width), place % (height * width) // width
+
+
+def by_modulo(place, height, width):
+    return [place // width // height, place // width % height, place % width]
+
+
+@pytest.mark.parametrize(
+    "wrong", [rows_of_all_channels, height_and_width_swapped, as_floats, one_less, without_the_column]
+)
+def test_a_wrong_way_back_is_rejected(wrong):
+    for seed in range(3):
+        lesson.q3.again(seed)
+        assert lesson.q3.check(wrong).state == "wrong"
+    lesson.q3.again(0)
+
+
+def test_a_way_back_written_otherwise_is_accepted():
+    assert lesson.q3.check(by_modulo).state == "right"
+
+
+def scores(flatten):
+    return lambda model, images: model.fc2(
+        F.relu(model.fc1(flatten(model.pool(F.relu(model.conv1(images))))))
+    )
+
+
+@pytest.mark.parametrize(
+    "flatten",
+    [
+        lambda x: x.reshape(-1, 4608),
+        lambda x: x.view(2, 4608),
+        lambda x: x.flatten(),
+        lambda x: x.view(1, -1),
+        lambda x: x.reshape(len(x), -1)[:, :4608] * 2,
+        lambda x: x.permute(0, 2, 3, 1).reshape(len(x), -1),
+        lambda x: x[:, :, :16, :16].reshape(-1, 4608)[: len(x) - 1],
+    ],
+)
+def test_a_view_that_is_mended_wrongly_is_rejected(flatten):
+    assert lesson.q7.check(scores(flatten)).state in ("wrong", "open")
+
+
+def test_only_the_same_mistake_in_other_words_is_not_mended_yet():
+    assert "Not mended yet" in lesson.q7.check(scores(lambda x: x.reshape(-1, 4608))).headline
+    assert lesson.q7.check(scores(lambda x: x.flatten())).state == "wrong"
+
+
+@pytest.mark.parametrize(
+    "flatten",
+    [
+        lambda x: x.view(len(x), -1),
+        lambda x: x.reshape(x.shape[0], -1),
+        lambda x: torch.nn.Flatten()(x),
+        lambda x: x.view(-1, x.shape[1] * x.shape[2] * x.shape[3]),
+        lambda x: F.adaptive_avg_pool2d(x, 16).flatten(1),
+    ],
+)
+def test_a_view_that_is_mended_otherwise_is_accepted(flatten):
+    feedback = lesson.q7.check(scores(flatten))
+    assert feedback.state == "right", feedback
+
+
+def test_the_picture_of_the_bug_is_nine_rows_for_four_pictures():
+    assert "rows of scores: Yours is 9, expected is 4." in repr(lesson.q7.check(lesson.q7.broken))
