@@ -1,0 +1,310 @@
+"""Lesson 02's answers are torch's; functions written as a learner might write them are judged rightly."""
+
+import random
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from helpers.arithmetic import pool_output_size
+from helpers.exercises import lesson_02 as lesson
+from helpers.exercises import record
+from helpers.exercises.prediction import Prediction
+from helpers.exercises.question import Question
+
+QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
+
+
+@pytest.fixture(autouse=True)
+def _memory():
+    yield
+    record.forget()
+    for question in QUESTIONS:
+        question.again(0)
+
+
+def by_default(size, kernel_size):
+    return nn.MaxPool2d(kernel_size)(torch.zeros(1, size, size)).shape[1]
+
+
+def rounded_up(size, kernel_size, stride):
+    pool = nn.MaxPool2d(kernel_size, stride, ceil_mode=True)
+    return tuple(pool(torch.zeros(1, rows, rows)).shape[1] for rows in (size, size + 1))
+
+
+def top_left(a, b, c, d):
+    plane = torch.full((1, 4, 4), 100.0)  # the window at the top left does not reach the hundreds
+    plane[0, :2, :2] = torch.tensor([[a, b], [c, d]])
+    return nn.MaxPool2d(3, stride=2, padding=1)(plane)[0, 0, 0].item()
+
+
+def maps(pictures, channels, height, width, kernel_size):
+    return tuple(nn.MaxPool2d(kernel_size)(torch.zeros(pictures, channels, height, width)).shape)
+
+
+def learned(in_channels, out_channels, kernel_size, pool_size):
+    layers = nn.Sequential(nn.Conv2d(in_channels, out_channels, kernel_size), nn.MaxPool2d(pool_size))
+    return sum(parameter.numel() for parameter in layers.parameters())
+
+
+def gradients(a, b, c, d, gradient):
+    window = torch.tensor([[[a, b], [c, d]]]).float().requires_grad_()
+    F.max_pool2d(window, 2).backward(torch.full((1, 1, 1), float(gradient)))
+    return tuple(window.grad.flatten().tolist())
+
+
+def relus(channels, size, kernel_size):
+    read = []
+    relu = nn.ReLU()
+    relu.register_forward_pre_hook(lambda layer, inputs: read.append(inputs[0].numel()))
+    nn.Sequential(nn.MaxPool2d(kernel_size), relu)(torch.zeros(1, channels, size, size))
+    return read[0]
+
+
+BY_TORCH = {
+    "q2": by_default,
+    "q4": rounded_up,
+    "q5": top_left,
+    "q7": maps,
+    "q8": learned,
+    "q9": gradients,
+    "q10": relus,
+}
+
+
+def test_every_prediction_is_held_against_torch():
+    assert list(BY_TORCH) == [question.label for question in QUESTIONS if isinstance(question, Prediction)]
+
+
+@pytest.mark.parametrize("label", BY_TORCH)
+def test_the_answer_is_torchs_for_the_lessons_numbers_and_for_300_others(label):
+    question, by_torch = getattr(lesson, label), BY_TORCH[label]
+    generator, tried = random.Random(2), 0
+    draws = [
+        {name: generator.choice(values) for name, values in question._ranges.items()} for _ in range(300)
+    ]
+    for numbers in [question._first, *draws]:
+        if asked := question._ask(**numbers):
+            assert asked.answer == by_torch(**numbers), numbers
+            tried += 1
+    assert tried > 250
+
+
+def test_sizes_without_the_exception_of_ceil_mode_are_not_asked_for():
+    for seed in range(50):
+        lesson.q4.again(seed)
+        asked = lesson.q4.asked()
+        rounded = next(mistake for mistake in asked.mistakes if mistake.name == "always rounded up")
+        assert asked.answer != rounded.answer
+
+
+def test_the_gradient_question_has_one_winner_for_every_seed():
+    for seed in range(50):
+        lesson.q9.again(seed)
+        assert sum(gradient > 0 for gradient in lesson.q9.asked().answer) == 1
+
+
+# Written as a learner would; none of them is among the known mistakes.
+
+
+def the_top_left_of_each_block(plane):
+    return plane[0::2, 0::2]
+
+
+def the_smallest_of_four(plane):
+    return -F.max_pool2d(-plane[None], 2)[0]
+
+
+def cuts_memory_in_order(plane):
+    height, width = plane.shape
+    plane = plane.as_strided((height, width), (width, 1))
+    return F.max_pool2d(plane[None], 2)[0]
+
+
+def height_for_width(plane):
+    return F.max_pool2d(plane[None], 2)[0].reshape(plane.shape[1] // 2, plane.shape[0] // 2)
+
+
+def blocks_of_four_in_a_row(plane):
+    return plane.reshape(-1, 4).amax(dim=1).reshape(plane.shape[0] // 2, plane.shape[1] // 2)
+
+
+def the_largest_absolute_value(plane):
+    return F.max_pool2d(plane[None].abs(), 2)[0]
+
+
+def prints_it(plane):
+    print(F.max_pool2d(plane[None], 2)[0])
+
+
+def cell_by_cell(plane):
+    output = torch.empty(plane.shape[0] // 2, plane.shape[1] // 2)
+    for row in range(output.shape[0]):
+        for column in range(output.shape[1]):
+            block = plane[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            output[row, column] = max(block.flatten().tolist())
+    return output
+
+
+def all_corners_in_a_stack(plane):
+    return torch.stack([plane[row::2, column::2] for row in (0, 1) for column in (0, 1)]).amax(dim=0)
+
+
+def size_by_half(size, kernel_size, stride=None, padding=0):
+    return (size + 2 * padding) // 2
+
+
+def size_by_whole_windows(size, kernel_size, stride=None, padding=0):
+    return (size + 2 * padding) // (stride or kernel_size)
+
+
+def size_of_one_too_many(size, kernel_size, stride=None, padding=0):
+    return (size + 2 * padding - kernel_size + 1) // (stride or kernel_size) + 1
+
+
+def size_with_stride_2_by_default(size, kernel_size, stride=None, padding=0):
+    return (size + 2 * padding - kernel_size) // (stride if stride else 2) + 1
+
+
+def size_rounded_to_the_nearest(size, kernel_size, stride=None, padding=0):
+    return round((size + 2 * padding - kernel_size) / (stride or kernel_size)) + 1
+
+
+def size_by_counting(size, kernel_size, stride=None, padding=0):
+    starts = range(-padding, size + padding - kernel_size + 1, stride or kernel_size)
+    return len(starts)
+
+
+def size_as_torch_counts(size, kernel_size, stride=None, padding=0):
+    return nn.MaxPool2d(kernel_size, stride, padding)(torch.zeros(1, size, size)).shape[-1]
+
+
+def pads_with_minus_one(plane, kernel_size, stride, padding):
+    return F.max_pool2d(F.pad(plane, (padding,) * 4, value=-1)[None], kernel_size, stride)[0]
+
+
+def the_smallest_of_each_window(plane, kernel_size, stride, padding):
+    return -F.max_pool2d(-plane[None], kernel_size, stride, padding)[0]
+
+
+def starts_from_zeros(plane, kernel_size, stride, padding):
+    return F.max_pool2d(plane[None], kernel_size, stride, padding)[0].clamp(min=0)
+
+
+def stride_of_the_kernel(plane, kernel_size, stride, padding):
+    return F.max_pool2d(plane[None], kernel_size, padding=padding)[0]
+
+
+def rows_for_columns(plane, kernel_size, stride, padding):
+    return F.max_pool2d(plane.T[None], kernel_size, stride, padding)[0]
+
+
+def window_as_large_as_the_stride(plane, kernel_size, stride, padding):
+    padded = F.pad(plane, (padding,) * 4, value=-torch.inf)
+    rows, columns = (pool_output_size(size, kernel_size, stride, padding) for size in plane.shape)
+    output = torch.zeros(rows, columns)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * stride, column * stride
+            output[row, column] = padded[top : top + stride, left : left + stride].max()
+    return output
+
+
+def a_list_of_lists(plane, kernel_size, stride, padding):
+    return F.max_pool2d(plane[None], kernel_size, stride, padding)[0].tolist()
+
+
+def unfolded(plane, kernel_size, stride, padding):
+    padded = F.pad(plane, (padding,) * 4, value=-torch.inf)
+    return padded.unfold(0, kernel_size, stride).unfold(1, kernel_size, stride).amax(dim=(2, 3))
+
+
+def only_the_cells_inside(plane, kernel_size, stride, padding):
+    """No padding at all: the window is cut off at the border."""
+    rows = range(-padding, plane.shape[0] + padding - kernel_size + 1, stride)
+    columns = range(-padding, plane.shape[1] + padding - kernel_size + 1, stride)
+    largest = [
+        [plane[max(0, r) : r + kernel_size, max(0, c) : c + kernel_size].max() for c in columns] for r in rows
+    ]
+    return torch.tensor(largest)
+
+
+WRONG = {
+    "q1": [
+        the_top_left_of_each_block,
+        the_smallest_of_four,
+        cuts_memory_in_order,
+        height_for_width,
+        blocks_of_four_in_a_row,
+        the_largest_absolute_value,
+        prints_it,
+    ],
+    "q3": [
+        size_by_half,
+        size_by_whole_windows,
+        size_of_one_too_many,
+        size_with_stride_2_by_default,
+        size_rounded_to_the_nearest,
+    ],
+    "q6": [
+        pads_with_minus_one,
+        the_smallest_of_each_window,
+        starts_from_zeros,
+        stride_of_the_kernel,
+        rows_for_columns,
+        window_as_large_as_the_stride,
+        a_list_of_lists,
+    ],
+}
+RIGHT = {
+    "q1": [cell_by_cell, all_corners_in_a_stack],
+    "q3": [size_by_counting, size_as_torch_counts],
+    "q6": [unfolded, only_the_cells_inside],
+}
+
+
+def each(functions):
+    pairs = [(label, function) for label, some in functions.items() for function in some]
+    return pytest.mark.parametrize(
+        ("label", "function"), pairs, ids=lambda value: getattr(value, "__name__", value)
+    )
+
+
+@each(WRONG)
+def test_a_wrong_function_is_rejected_whatever_the_seed_and_called_no_known_mistake(label, function):
+    question = getattr(lesson, label)
+    for seed in range(5):
+        question.again(seed)
+        feedback = question.check(function)
+        assert feedback.state == "wrong", seed
+        assert not [m.name for m in question.mistakes if (m.name, m.why) in feedback.paragraphs]
+
+
+@each(RIGHT)
+def test_a_function_written_otherwise_is_accepted(label, function):
+    question = getattr(lesson, label)
+    for seed in range(5):
+        question.again(seed)
+        assert question.check(function).state == "right", repr(question.check(function))
+
+
+def test_zeros_in_the_padding_are_found_out_on_negative_numbers():
+    feedback = lesson.q6.check(lambda plane, k, s, p: F.max_pool2d(F.pad(plane, (p,) * 4)[None], k, s)[0])
+    assert feedback.paragraphs[0][0] == "padded with zeros"
+    assert "yours 0, expected -" in repr(feedback)
+
+
+def test_the_lessons_known_mistakes_are_all_among_the_questions():
+    names = {
+        mistake.name
+        for question in QUESTIONS
+        for mistake in (question.asked() if isinstance(question, Prediction) else question).mistakes
+    }
+    assert names >= {
+        "the channels mixed",
+        "a pool like a convolution",
+        "stride 1 by default",
+        "padded with zeros",
+        "averaged",
+    }
