@@ -508,8 +508,8 @@ q8 = Implementation(
     "04.q8",
     "a loss that stays high",
     "6 · Logits, and where softmax went",
-    "`loss_of(logits, labels)` is to return the loss that the cell above computes: −log of the right class's "
-    "probability, and of the pictures' losses the mean. It runs, and returns something else. Mend it.",
+    "`loss_of(logits, labels)` is to return the mean over the pictures of −log of the right class's probability. "
+    "It runs, and returns something else. Mend it.",
     reference=lambda logits, labels: F.cross_entropy(logits, labels),
     broken=lambda logits, labels: F.cross_entropy(logits.softmax(dim=1), labels),
     cases=_scores,
@@ -518,7 +518,7 @@ def loss_of(logits, labels):
     return F.cross_entropy(logits, labels)  # (N, 10) and (N,) -> ()
 """,
     hints=(
-        "What did `cross_entropy` get in the cell above, and what does it get here?",
+        "What did `cross_entropy` get in the lesson's cell above this one, and what does it get here?",
         "`F.cross_entropy` computes the softmax itself. How often is it computed in `loss_of`?",
         "Hand the logits over as they are: `F.cross_entropy(logits, labels)`.",
     ),

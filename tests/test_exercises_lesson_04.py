@@ -1,0 +1,323 @@
+"""Lesson 04's answers are torch's; functions written as a learner might write them are judged rightly."""
+
+import random
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from helpers.exercises import lesson_04 as lesson
+from helpers.exercises import record
+from helpers.exercises.prediction import Prediction
+from helpers.exercises.question import Question
+
+QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
+
+
+@pytest.fixture(autouse=True)
+def _memory():
+    yield
+    record.forget()
+    for question in QUESTIONS:
+        question.again(0)
+
+
+def some_numbers(question, count=60):
+    """The numbers of the lesson's text, and others that the question can draw: each with what is asked."""
+    generator = random.Random(question.name)
+    found = [question._first]
+    while len(found) < count:
+        numbers = {name: generator.choice(values) for name, values in question._ranges.items()}
+        if question._ask(**numbers):
+            found.append(numbers)
+    return [(numbers, question._ask(**numbers)) for numbers in found]
+
+
+def convolved(batch, channels, image_size, conv_channels, kernel_size, padding):
+    """A batch after conv1 and the pool, as torch makes it. No batch: one picture without that dimension."""
+    layers = nn.Sequential(nn.Conv2d(channels, conv_channels, kernel_size, padding=padding), nn.MaxPool2d(2))
+    shape = (channels, image_size, image_size)
+    return layers.to("meta")(torch.empty(shape if batch is None else (batch, *shape), device="meta"))
+
+
+def test_the_size_with_the_bracket_in_its_place_is_torchs():
+    for numbers, asked in some_numbers(lesson.q1):
+        layer = nn.Conv1d(1, 1, numbers["kernel_size"], numbers["stride"], numbers["padding"])
+        assert asked.answer == layer(torch.zeros(1, 1, numbers["size"])).shape[-1], numbers
+
+
+def test_a_bracket_closed_too_late_gives_what_the_lessons_cell_prints():
+    mistakes = {mistake.name: mistake.answer for mistake in lesson.q1.asked().mistakes}
+    assert mistakes["the bracket closed too late"] == (32 - 3 + 2 * 1 / 2) + 1 == 31
+    assert mistakes["the floor forgotten"] == (32 - 3 + 2 * 1) / 2 + 1 == 16.5
+
+
+def test_the_shape_after_the_pool_is_torchs():
+    for numbers, asked in some_numbers(lesson.q2):
+        assert asked.answer == tuple(convolved(**numbers).shape), numbers
+
+
+def test_what_flatten_makes_of_one_picture_without_a_batch_is_torchs():
+    for numbers, asked in some_numbers(lesson.q3):
+        maps = convolved(None, **numbers, kernel_size=3, padding=1)
+        assert asked.answer == tuple(torch.flatten(maps, 1).shape), numbers
+        assert tuple(torch.flatten(maps).shape) in [mistake.answer for mistake in asked.mistakes]
+
+
+def test_what_fc1_needs_after_another_padding_is_what_the_flatten_makes():
+    for numbers, asked in some_numbers(lesson.q4):
+        before = numbers["before"]
+        now = {name: value for name, value in numbers.items() if name != "before"}
+        assert asked.answer == convolved(**now, channels=3).flatten(1).shape[1], numbers
+        unchanged = convolved(**now | {"padding": before}, channels=3).flatten(1).shape[1]
+        assert asked.mistakes[0].answer == unchanged, numbers
+
+
+def test_the_message_is_torchs_own_and_with_the_answer_the_layer_runs():
+    for numbers, asked in some_numbers(lesson.q5):
+        batch, outputs = numbers["batch"], numbers["outputs"]
+        arrives = torch.zeros(batch, numbers["conv_channels"] * numbers["arriving"] ** 2)
+        written = numbers["conv_channels"] * numbers["written"] ** 2
+        with pytest.raises(RuntimeError) as error:
+            nn.Linear(written, outputs)(arrives)
+        assert f"`{error.value}`" in asked.text
+        assert nn.Linear(asked.answer, outputs)(arrives).shape == (batch, outputs)
+
+
+def test_what_a_pooled_number_sees_is_where_torch_has_a_gradient():
+    for numbers, asked in some_numbers(lesson.q9):
+        row = torch.ones(1, 1, 60, requires_grad=True)
+        kernel = torch.ones(1, 1, numbers["kernel_size"])
+        F.avg_pool1d(F.conv1d(row, kernel), numbers["pool"])[0, 0, 1].backward()
+        assert asked.answer == (row.grad != 0).sum(), numbers
+
+
+@pytest.mark.parametrize(
+    "question", [q for q in QUESTIONS if isinstance(q, Prediction)], ids=lambda question: question.name
+)
+def test_no_word_about_a_mistake_ends_with_the_right_answer(question):
+    for seed in range(50):
+        question.again(seed)
+        asked = question.asked()
+        for words in (asked.working, *(mistake.why for mistake in asked.mistakes)):
+            assert not re.search(rf"[=:→] {re.escape(str(asked.answer))}$", words.rstrip(" .")), words
+
+
+# Functions written as a learner would; none of them is among the known mistakes.
+
+
+def without_padding(image_size, conv_channels, kernel_size, padding):
+    return conv_channels * ((image_size - kernel_size + 1) // 2) ** 2
+
+
+def without_plus_one(image_size, conv_channels, kernel_size, padding):
+    return conv_channels * ((image_size + 2 * padding - kernel_size) // 2) ** 2
+
+
+def rounds_the_pool_up(image_size, conv_channels, kernel_size, padding):
+    return conv_channels * -((-(image_size + 2 * padding - kernel_size + 1) // 2) ** 2)
+
+
+def colours(image_size, conv_channels, kernel_size, padding):
+    return 3 * ((image_size + 2 * padding - kernel_size + 1) // 2) ** 2
+
+
+def strides_twice(image_size, conv_channels, kernel_size, padding):
+    return conv_channels * ((image_size + 2 * padding - kernel_size) // 2 // 2 + 1) ** 2
+
+
+def one_number(image_size, conv_channels, kernel_size, padding):
+    return 18 * 16 * 16
+
+
+def a_shape(image_size, conv_channels, kernel_size, padding):
+    size = (image_size + 2 * padding - kernel_size + 1) // 2
+    return conv_channels, size, size
+
+
+def by_sending_zeros(image_size, conv_channels, kernel_size, padding):
+    layers = nn.Sequential(nn.Conv2d(3, conv_channels, kernel_size, padding=padding), nn.MaxPool2d(2))
+    return layers(torch.zeros(1, 3, image_size, image_size)).numel()
+
+
+def in_one_line(image_size, conv_channels, kernel_size, padding):
+    return conv_channels * ((image_size + 2 * padding - kernel_size + 1) // 2) ** 2
+
+
+def layers(padding, linear, flatten=None, pool=2):
+    first = [nn.Conv2d(3, 18, 3, padding=padding), nn.ReLU(), nn.MaxPool2d(pool), flatten or nn.Flatten()]
+    return nn.Sequential(*first, linear, nn.ReLU(), nn.Linear(64, 10))
+
+
+def batch_in_the_row(image_size, padding):
+    size = (image_size + 2 * padding - 2) // 2
+    return layers(padding, nn.Linear(18 * size * size, 64), nn.Flatten(0))
+
+
+def batch_in_fc1(image_size, padding):
+    size = (image_size + 2 * padding - 2) // 2
+    return layers(padding, nn.Linear(4 * 18 * size * size, 64))
+
+
+def padding_on_one_side(image_size, padding):
+    return layers(padding, nn.Linear(18 * ((image_size + padding - 2) // 2) ** 2, 64))
+
+
+def viewed(image_size, padding):
+    """As the note has it: rows of 4608, wherever the pictures end."""
+
+    class Rows(nn.Module):
+        def forward(self, x):
+            return x.reshape(-1, 4608)
+
+    return layers(padding, nn.Linear(4608, 64), Rows())
+
+
+def same_padding(image_size, padding):
+    return layers("same", nn.Linear(18 * (image_size // 2) ** 2, 64))
+
+
+def returns_no_model(image_size, padding):
+    layers(padding, nn.Linear(4608, 64))
+
+
+def lazily(image_size, padding):
+    return layers(padding, nn.LazyLinear(64))
+
+
+def as_a_class(image_size, padding):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = nn.Conv2d(3, 18, 3, padding=padding)
+            self.fc1 = nn.Linear(18 * ((image_size + 2 * padding - 2) // 2) ** 2, 64)
+            self.fc2 = nn.Linear(64, 10)
+
+        def forward(self, x):
+            x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+            return self.fc2(F.relu(self.fc1(x.flatten(1))))
+
+    return Net()
+
+
+def sigmoid_in_front(logits, labels):
+    return F.cross_entropy(logits.sigmoid(), labels)
+
+
+def largest_in_place_of_right(logits, labels):
+    return -logits.log_softmax(dim=1).amax(dim=1).mean()
+
+
+def minus_forgotten(logits, labels):
+    return logits.log_softmax(dim=1)[range(len(labels)), labels].mean()
+
+
+def mean_before_log(logits, labels):
+    return -logits.softmax(dim=1)[range(len(labels)), labels].mean().log()
+
+
+def base_ten(logits, labels):
+    return -logits.softmax(dim=1)[range(len(labels)), labels].log10().mean()
+
+
+def whole_numbers_one_hot(logits, labels):
+    return F.cross_entropy(logits, F.one_hot(labels, logits.shape[1]))
+
+
+def divided_by_classes(logits, labels):
+    return F.cross_entropy(logits, labels, reduction="sum") / logits.shape[1]
+
+
+def log_softmax_in_front(logits, labels):
+    """A softmax of it changes nothing: the sum of exp is 1 already."""
+    return F.cross_entropy(logits.log_softmax(dim=1), labels)
+
+
+def by_hand(logits, labels):
+    return -logits.softmax(dim=1)[range(len(labels)), labels].log().mean()
+
+
+def nll(logits, labels):
+    return nn.NLLLoss()(F.log_softmax(logits, dim=1), labels)
+
+
+def one_hot_floats(logits, labels):
+    return F.cross_entropy(logits, F.one_hot(labels, logits.shape[1]).float())
+
+
+WRONG = {
+    lesson.q6: [
+        without_padding,
+        without_plus_one,
+        rounds_the_pool_up,
+        colours,
+        strides_twice,
+        one_number,
+        a_shape,
+    ],
+    lesson.q7: [
+        batch_in_the_row,
+        batch_in_fc1,
+        padding_on_one_side,
+        viewed,
+        same_padding,
+        returns_no_model,
+    ],
+    lesson.q8: [
+        sigmoid_in_front,
+        largest_in_place_of_right,
+        minus_forgotten,
+        mean_before_log,
+        base_ten,
+        whole_numbers_one_hot,
+        divided_by_classes,
+    ],
+}
+RIGHT = {
+    lesson.q6: [by_sending_zeros, in_one_line],
+    lesson.q7: [lazily, as_a_class],
+    lesson.q8: [log_softmax_in_front, by_hand, nll, one_hot_floats],
+}
+
+
+def each(functions):
+    pairs = [(question, function) for question, listed in functions.items() for function in listed]
+    return pytest.mark.parametrize(
+        ("question", "function"), pairs, ids=[f"{q.name}-{f.__name__}" for q, f in pairs]
+    )
+
+
+@each(WRONG)
+def test_a_wrong_function_is_rejected(question, function):
+    for seed in range(4):
+        question.again(seed)
+        assert question.check(function).state == "wrong"
+
+
+@each(RIGHT)
+def test_a_right_one_written_otherwise_is_accepted(question, function):
+    for seed in range(4):
+        question.again(seed)
+        assert question.check(function).state == "right", question.check(function)
+
+
+def broken_network(image_size, padding):
+    return layers(padding, nn.Linear(18 * 16 * 16, 64))
+
+
+def test_a_network_that_does_not_fit_is_explained_by_trace():
+    feedback = repr(lesson.q7.check(broken_network))
+    assert "Not mended yet" in feedback
+    assert "mat1 and mat2 shapes cannot be multiplied (4x4050 and 4608x64)" in feedback
+    assert "4050 numbers arrive for each image, and model[4] is written for 4608." in feedback
+
+
+def test_a_padding_put_back_is_told_though_all_scores_have_the_right_shape():
+    def padded_again(image_size, padding):
+        return layers(1, nn.LazyLinear(64))
+
+    feedback = repr(lesson.q7.check(padded_again))
+    assert "the padding put back" in feedback
+    assert "after the convolution" in feedback
