@@ -61,7 +61,7 @@ def _untrained(classes):
     return Asked(
         f"A network has {classes} classes to choose from and knows nothing yet. Which loss do you expect, to two "
         "decimals?",
-        answer=math.log(classes),
+        answer=-math.log(1 / classes),
         working=f"−log({probability})",
         hints=(
             "Which probability does it give to the right class, on average? And which loss is that?",
@@ -91,7 +91,7 @@ def _untrained(classes):
             ),
             Mistake(
                 "the minus forgotten",
-                -math.log(classes),
+                math.log(1 / classes),
                 f"the logarithm of a number below 1 is below 0. The loss is minus that: −log({probability}).",
             ),
         ),
@@ -180,16 +180,17 @@ q3 = Ordering(
 
 
 def _added(first, second, third):
-    total = f"{first} + {_signed(second)} + {_signed(third)}"
+    one, two, three = (f"{number}".replace("-", "−") for number in (first, second, third))
+    total = " + ".join(f"({number})" if "−" in number else number for number in (one, two, three))
     return Asked(
         "Three batches one after the other, forward and `backward`, with no `zero_grad` and no `step` in between. "
-        f"Alone, they would give a weight the gradients {first}, {second} and {third}. "
+        f"Alone, they would give a weight the gradients {one}, {two} and {three}. "
         "What is its gradient in the end?",
         answer=first + second + third,
         working=total,
         hints=(
-            "What does `backward` do with a gradient that is there already?",
-            f"After the first `backward` it is {first}. The second one adds {second} to it.",
+            "A gradient is there already. Does `backward` write over it, take a mean, or add?",
+            f"After the first `backward` it is {one}. The second one adds {two} to it.",
         ),
         mistakes=(
             Mistake(
@@ -215,10 +216,6 @@ def _added(first, second, third):
             ),
         ),
     )
-
-
-def _signed(number):
-    return f"({number})" if number < 0 else f"{number}"
 
 
 GRADIENTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
@@ -459,13 +456,13 @@ def _tested_twice(accuracy, model, images, labels):
 def _testing(generator):
     """Models in train mode, which are right for three of four pictures, in eval mode."""
     cases = []
-    images, _ = _random_pictures(generator, 16)
+    images, _ = _random_pictures(generator, 40)
     for name, between in (("dropout", nn.Dropout(0.8)), ("batch norm", nn.BatchNorm1d(8))):
         model = nn.Sequential(nn.Linear(2, 8), between, nn.Linear(8, 4))
         if name == "batch norm":
             between.running_mean += 3  # the training pictures had other averages than this batch
         with torch.no_grad():
-            labels = model.eval()(images).argmax(dim=1)  # (16, 4) -> (16,)
+            labels = model.eval()(images).argmax(dim=1)  # (40, 4) -> (40,)
         labels[::4] = (labels[::4] + 1) % 4
         cases.append({"model": model.train(), "images": images, "labels": labels})
     return cases
