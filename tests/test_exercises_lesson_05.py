@@ -370,6 +370,11 @@ def holds_another_model(model, device):
     return torch.optim.Adam(SimpleCNN(image_size=8).to(device).parameters())
 
 
+def holds_a_copy(model, device):
+    model.to(device)
+    return torch.optim.Adam(deepcopy(model).parameters())
+
+
 def moves_weights_one_by_one(model, device):
     return torch.optim.Adam([parameter.to(device) for parameter in model.parameters()])
 
@@ -405,6 +410,7 @@ WRONG = {
     lesson.q10: [
         holds_one_layer,
         holds_another_model,
+        holds_a_copy,
         moves_weights_one_by_one,
         moves_back,
         returns_the_model,
