@@ -82,6 +82,14 @@ def test_a_shape_may_come_as_any_row_of_numbers(given):
         torch.zeros(0),
         "1,6",
         [[1, 2]],
+        [[[1]]] * 2,
+        10**400,
+        1e300,
+        "9" * 400,
+        "٣",
+        torch.zeros(1, device="meta"),
+        torch.tensor(1j),
+        torch.tensor(True),
         object,
     ],
     ids=repr,
@@ -101,6 +109,21 @@ def test_what_is_no_shape_gets_one_sentence_with_an_example(given):
         NotUnderstoodError, match=r"^This asks for a shape, such as \(3, 8, 8\); it got .*\.$"
     ):
         read(given, (1, 2))
+
+
+def test_an_object_that_cannot_even_be_shown_gets_the_sentence_too():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError
+
+        tolist = __repr__
+
+    itself = []
+    itself.append(itself)
+    for answer in (Broken(), itself, [Broken()]):
+        for right in (3, (1, 2)):
+            with pytest.raises(NotUnderstoodError, match="such as"):
+                read(answer, right)
 
 
 def test_a_shape_of_one_number_is_a_shape():
@@ -134,6 +157,7 @@ def test_whole_numbers_must_be_equal_and_others_to_the_decimals_given():
     assert is_same(31 / 3, 10.3)
     assert not is_same(31 / 3, 10)
     assert not is_same(10, 10.33)
+    assert not is_same(5, 4.9999), "whole numbers are whole"
 
 
 def test_shapes_are_equal_number_by_number():

@@ -40,7 +40,9 @@ def test_the_line_is_the_learners_even_if_the_error_came_up_inside_torch():
     assert error.endswith(": return torch.nn.functional.linear(image, torch.zeros(2, 5))")
 
 
-@pytest.mark.parametrize("kind", [ValueError, RecursionError, MemoryError, SystemExit, AssertionError])
+@pytest.mark.parametrize(
+    "kind", [ValueError, RecursionError, MemoryError, SystemExit, GeneratorExit, BaseException]
+)
 def test_no_error_of_the_learners_gets_through(kind):
     def fails():
         raise kind("no")
@@ -72,11 +74,25 @@ def catches():
             sum(range(10))
 
 
+def catches_everything():
+    number = 0
+    while True:
+        try:  # noqa: SIM105
+            number += 1
+        except:  # noqa: E722
+            pass
+
+
+def prints():
+    while True:
+        print("x" * 1000)
+
+
 def comprehends():
     return [number for number in iter(int, 1)]
 
 
-@pytest.mark.parametrize("endless", [one_line, counts, catches, comprehends])
+@pytest.mark.parametrize("endless", [one_line, counts, catches, catches_everything, prints, comprehends])
 def test_an_endless_loop_is_stopped(endless):
     start = time.monotonic()
     result = called(endless, [], seconds=0.3)
@@ -90,6 +106,26 @@ def test_an_endless_loop_is_stopped_in_another_thread_too():
     thread.start()
     thread.join(20)
     assert "stopped after" in found[0].error
+
+
+def test_what_is_printed_is_kept_only_so_far():
+    assert len(called(prints, [], seconds=0.3).printed) < 1000
+
+
+def test_a_function_may_close_what_it_prints_to():
+    def closes():
+        print("a")
+        sys.stdout.close()
+        print("b")
+
+    assert called(closes, []).printed == "a\nb\n"
+
+
+def test_a_long_error_is_cut():
+    def fails():
+        raise ValueError("x" * 1_000_000)
+
+    assert len(called(fails, []).error) < 2000
 
 
 def test_nothing_is_left_behind_after_a_call():
@@ -115,7 +151,17 @@ def test_three_dots_are_seen_as_unwritten_where_ever_they_stand():
     def adds_to_them():
         return 1 + ...
 
-    for function in (returns_them, uses_them, adds_to_them):
+    def among_others():
+        return 1, ...
+
+    def makes_a_tensor():
+        return torch.tensor(...)
+
+    def has_no_sum():
+        window = ...
+        return window.sum()
+
+    for function in (returns_them, uses_them, adds_to_them, among_others, makes_a_tensor, has_no_sum):
         assert called(function, []).is_unwritten
     assert not called(lambda: torch.zeros(2, 3)[..., 0], []).is_unwritten
 

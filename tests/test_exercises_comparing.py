@@ -44,6 +44,9 @@ def test_what_is_equal_has_no_difference(yours, expected):
         (PLANE[None], PLANE, "Yours has shape (1, 2, 2), expected is (2, 2)."),
         ([[1, 2], [3, 4]], PLANE, "Yours is a list, a tensor is expected."),
         (PLANE.numpy(), PLANE, "Yours is a NumPy array, a tensor is expected."),
+        (PLANE.to_sparse(), PLANE, "Yours is sparse, an ordinary tensor is expected."),
+        (PLANE * 1j, PLANE, "Yours is complex, an ordinary tensor is expected."),
+        (PLANE.to("meta"), PLANE, "Yours is on meta, not on cpu."),
         (None, PLANE, "Yours is None, a tensor is expected."),
         (7, PLANE, "Yours is an int, a tensor is expected."),
         (PLANE, 3, "Yours is a tensor of shape (2, 2), a number is expected."),
@@ -53,6 +56,9 @@ def test_what_is_equal_has_no_difference(yours, expected):
         (2.5, 2.302585, "Yours is 2.5, expected is 2.3026."),
         ((2, 1), (1, 2), "Yours is (2, 1), expected is (1, 2)."),
         (3, (1, 2), "Yours is an int, a tuple of 2 is expected."),
+        ((1, 2, 3), (1, 2), "Yours is (1, 2, 3), expected is (1, 2)."),
+        (np.zeros(2), 3, "Yours is a NumPy array, a number is expected."),
+        (torch.zeros(1, device="meta"), 3, "Yours is a tensor of shape (1,), a number is expected."),
         (
             {"loss": 1.0, "weights": PLANE + 1},
             {"loss": 1.0, "weights": PLANE},
@@ -77,3 +83,14 @@ def test_small_tensors_are_shown_with_their_numbers_and_large_ones_by_their_shap
     assert described((1, 2)) == "(1, 2)"
     assert described({"loss": 0.5}) == "loss: 0.5"
     assert described(PLANE.clone().requires_grad_() * 2) == "2 4\n6 8"
+
+
+def test_whatever_a_function_returns_can_be_shown():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError
+
+    assert "Broken" in described(Broken())
+    assert described(PLANE.to_sparse()) == described(PLANE * 1j) == "a tensor of shape (2, 2)"
+    assert len(described("x" * 10_000)) < 100
+    assert len(described(list(range(10_000)))) < 100

@@ -132,8 +132,29 @@ def test_what_is_no_function_gets_a_sentence(make, given):
 def test_three_dots_in_the_function_are_no_answer(make, unwritten):
     feedback = make().check(unwritten)
     assert feedback.state == "open"
-    assert "write your lines where the three dots are" in feedback.headline
+    assert "write your lines in place of the three dots" in feedback.headline
     assert record.events() == []
+
+
+def test_what_cannot_be_compared_is_said(make):
+    class Broken(list):
+        def __len__(self):
+            raise RuntimeError("no length")
+
+    q1 = make(reference=lambda row, times: (1, 2), mistakes=())
+    assert "What it returns cannot be compared: RuntimeError: no length" in repr(
+        q1.check(lambda row, times: Broken())
+    )
+
+
+def test_two_different_wrong_functions_are_two_answers(make):
+    q1 = make()
+    for wrong in (lambda row, times: row[:1], lambda row, times: None, lambda row, times: row[:1]):
+        q1.check(wrong)
+    assert [event["given"] for event in record.events()] == [
+        "Yours has shape (1,), expected is (2,).",
+        "It returns nothing. Does it end with `return`?",
+    ]
 
 
 def test_a_function_that_changes_its_input_spoils_nothing(make):

@@ -112,6 +112,14 @@ def reads_memory_in_order(image, weight, stride=1):
     return F.conv2d(image[None, None], weight[None, None], stride=stride)[0, 0]
 
 
+def whole_numbers(image, weight, stride=1):
+    return F.conv2d(image[None, None], weight[None, None], stride=stride)[0, 0].to(torch.int)
+
+
+def without_negative_numbers(image, weight, stride=1):
+    return F.conv2d(image.abs()[None, None], weight[None, None], stride=stride)[0, 0]
+
+
 def a_list_of_lists(image, weight, stride=1):
     return F.conv2d(image[None, None], weight[None, None], stride=stride)[0, 0].tolist()
 
@@ -130,6 +138,8 @@ def unfolded(image, weight, stride=1):
         pads,
         one_stride_for_rows_only,
         reads_memory_in_order,
+        whole_numbers,
+        without_negative_numbers,
         a_list_of_lists,
     ],
 )
@@ -151,6 +161,10 @@ def test_a_list_is_called_a_list():
 def test_the_issues_own_example_is_recognised_with_the_step_that_went_wrong():
     lesson.q5.again(0)
     feedback = lesson.q5.predict(9)
-    assert [label for label, _ in feedback.paragraphs[:2]] == ["padding counted once", "the + 1 forgotten"]
+    assert [label for label, _ in feedback.paragraphs[:3]] == [
+        "padding counted once",
+        "padding left out",
+        "the + 1 forgotten",
+    ]
     assert "it is added on both sides: ⌊(28 + 2·2 − 4) / 3⌋ + 1." in repr(feedback)
     assert feedback.headline == "9? Not yet. More than one mistake gives this:"

@@ -21,6 +21,9 @@ def half(number):
     )
 
 
+MISTAKES = (Mistake("this", 9, "no."), Mistake("that", 9, "no."), Mistake("other", 8, "no."))
+
+
 @pytest.fixture
 def lesson():
     """Three questions of a lesson of their own."""
@@ -40,7 +43,7 @@ def lesson():
 
 def test_nothing_answered(lesson):
     assert repr(progress()).splitlines() == [
-        "progress · 0 of 3 right, 0 of them at first and without a hint.",
+        "progress · 0 of 3 right.",
         "  question  about       result        mistakes",
         "  q1        half of 7   not answered",
         "  q2        half of 9   not answered",
@@ -62,8 +65,8 @@ def test_right_at_first_after_hints_and_not_yet(lesson):
         "  q1        half of 7   right at first",
         "  q2        half of 9   right after 2 wrong answers and 1 hint  the floor forgotten; rounded up",
         "  q3        half of 11  not right yet, 1 answer                 the floor forgotten",
-        "  came back: the floor forgotten, 2 times.",
-        "  to read again: 2 · Half; 3 · Half.",
+        "  came back: the floor forgotten, 2 times",
+        "  to read again: 2 · Half; 3 · Half",
     ]
 
 
@@ -94,6 +97,42 @@ def test_the_solution_before_the_answer_is_told(lesson):
     assert result(q1) == "right after the solution"
 
 
+def test_an_answer_given_after_the_page_showed_it_is_told(lesson):
+    q1, q2, _ = lesson
+    q1.reveal(3)
+    assert result(q1) == "not answered"
+    q1.predict(3)
+    assert result(q1) == "right after it was shown"
+    q2.predict(5)
+    q2.reveal(4)
+    q2.predict(4)
+    assert result(q2) == "right after it was shown"
+
+
+def test_a_reveal_compares_with_the_latest_answer(lesson):
+    q1, *_ = lesson
+    for given in (3, 4, 3):
+        q1.predict(given)
+    assert q1.reveal(3).headline == "You predicted 3, and 3 it is."
+    q1.predict(4)
+    assert q1.reveal(3).headline == "You predicted 4; it is 3."
+
+
+def test_new_numbers_answered_after_their_solution_do_not_count(lesson):
+    q1, *_ = lesson
+    q1.again(7)
+    q1.solution()
+    q1.predict(q1.asked().answer)
+    assert result(q1) == "not answered; 0 of 1 with other numbers"
+
+
+def test_a_mistake_that_nobody_can_know_is_called_this_or_that(lesson):
+    twice = Prediction("09.q4", "two", "4 · Half", lambda: half(7)._replace(mistakes=MISTAKES), {}, {})
+    twice.predict(9)
+    assert twice.predict(9).headline.endswith("More than one mistake gives this:")
+    assert progress()._feedback().rows[-1][3] == "this or that"
+
+
 def test_practice_with_other_numbers_is_counted_by_itself(lesson):
     q1, *_ = lesson
     q1.predict(3)
@@ -102,7 +141,7 @@ def test_practice_with_other_numbers_is_counted_by_itself(lesson):
     q1.again(7)
     q1.predict(q1.asked().mistakes[0].answer)
     assert result(q1) == "right at first; 1 of 2 with other numbers"
-    assert "to read again: 1 · Half." in repr(progress())
+    assert "to read again: 1 · Half" in repr(progress())
 
 
 def test_a_lesson_answered_right_at_first_has_nothing_to_read_again(lesson):
@@ -122,7 +161,7 @@ def test_the_table_in_a_notebook_says_the_same(lesson):
 def test_a_file_survives_a_restart(lesson, tmp_path):
     q1, *_ = lesson
     path = tmp_path / "answers.jsonl"
-    assert f"Kept in {path}: 0 lines were in it." in repr(progress(keep_in=path))
+    assert f"Kept in {path}. Found in it: 0." in repr(progress(keep_in=path))
     q1.predict(3)
     record.forget()
     assert result(q1) == "not answered"
@@ -153,8 +192,8 @@ def test_the_export_has_the_table_and_every_answer_in_order(lesson, tmp_path):
     text = path.read_text("utf-8")
     assert text.startswith(repr(progress()))
     assert text.endswith(
-        "Every answer, in order\n09.q1: 3.5: wrong, the floor forgotten\n09.q1: hint\n09.q1: 3: right\n"
-        f"09.q2, seed 7: {q2.asked().answer}: right\n"
+        "Every answer, in order\n09.q1: 3.5 → wrong, the floor forgotten\n09.q1: hint\n09.q1: 3 → right\n"
+        f"09.q2, seed 7: {q2.asked().answer} → right\n"
     )
 
 
@@ -164,6 +203,12 @@ def test_an_export_never_overwrites_a_file(lesson, tmp_path):
     assert "progress-2.txt" in repr(progress().export(path))
     assert "progress-3.txt" in repr(progress().export(path))
     assert path.read_text() == "my own notes"
+
+
+def test_an_export_into_a_folder_is_a_file_in_it(lesson, tmp_path):
+    progress().export(tmp_path)
+    progress().export(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["progress-2.txt", "progress.txt"]
 
 
 def test_an_export_that_cannot_be_written_says_so(lesson, tmp_path):

@@ -31,6 +31,20 @@ def test_hints_come_one_at_a_time_and_the_last_is_nearly_the_answer():
     assert len(record.events("01.q5")) == 3
 
 
+def test_only_what_is_named_is_switched_off(monkeypatch):
+    monkeypatch.setenv(SWITCH, "hints")
+    assert "Hints are switched off" in repr(q5.hint())
+    assert "= 10" in repr(q5.solution())
+    monkeypatch.setenv(SWITCH, "solutions")
+    assert "Hint 1 of 3" in repr(q5.hint())
+
+
+def test_a_word_that_is_unknown_switches_everything_off_rather_than_nothing(monkeypatch):
+    monkeypatch.setenv(SWITCH, "sloutions")
+    assert "switched off" in repr(q5.hint())
+    assert "switched off" in repr(q5.solution())
+
+
 def test_hints_begin_anew_with_new_numbers():
     q5.hint()
     q5.again(3)
@@ -73,11 +87,13 @@ def test_the_numbers_of_a_seed_are_the_same_in_every_process():
     assert texts == {(q5.asked().text + "\n").encode()}
 
 
-@pytest.mark.parametrize("seed", [-1, 1.5, "7", True, ()])
+@pytest.mark.parametrize(
+    "seed", [-1, 1.5, "7", True, (), 10**30, type(None)], ids=lambda seed: type(seed).__name__
+)
 def test_what_is_no_seed_gets_a_sentence_and_changes_nothing(seed):
     q5.again(4)
     assert repr(q5.again(seed)).startswith(
-        "q5, seed 4 · A seed is a whole number from 0 on, such as 7; it got "
+        "q5, seed 4 · A seed is a whole number from 0 to 1,000,000,000, such as 7; it got "
     )
     assert q5.seed == 4
 
@@ -85,12 +101,14 @@ def test_what_is_no_seed_gets_a_sentence_and_changes_nothing(seed):
 def test_an_answer_to_new_numbers_shows_the_question_again():
     q5.again(7)
     assert q5.asked().text in repr(q5.predict(987654))
+    assert "`q5.again(0)` goes back to the lesson's numbers." in repr(q5.predict(987654))
     q5.again(0)
     assert q5.asked().text not in repr(q5.predict(987654))
 
 
 @pytest.mark.parametrize(
-    "value", ["solutions", "Solutions", " solutions ", "hints,solutions", "solutions hints"]
+    "value",
+    ["solutions", "Solutions", " solution ", "hints,solutions", "solutions+hints", "all", "solutoins"],
 )
 def test_a_teacher_can_switch_solutions_off(monkeypatch, value):
     monkeypatch.setenv(SWITCH, value)

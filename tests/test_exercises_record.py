@@ -42,31 +42,77 @@ def test_events_are_kept_in_order_and_found_by_question_and_seed():
     assert record.events("01.q1", 3) == [answered("01.q1", "5", True, (), seed=3)]
 
 
-def test_the_same_answer_again_is_not_counted_again():
+def test_each_answer_is_counted_once_however_often_its_cell_is_run():
     for _ in range(3):
         record.add(answered())
-    record.add(answered(given="5", is_right=True, mistakes=()))
-    record.add(answered(given="5", is_right=True, mistakes=()))
-    assert len(record.events()) == 2
-    record.add(answered())
-    assert len(record.events()) == 3, "a mistake that comes back is one"
+        record.add(hinted())
+        record.add(answered(given="5", is_right=True, mistakes=()))
+    assert [event["what"] for event in record.events()] == ["answer", "hint", "answer"]
 
 
-def test_a_hint_between_two_equal_answers_does_not_make_them_two():
+def test_the_latest_answer_is_known_even_if_it_was_given_before():
+    assert record.latest_answer("01.q1") is None
+    for given in ("4", "5", "4"):
+        record.add(answered(given=given))
+    record.add(answered(given="9", seed=3))
+    assert record.latest_answer("01.q1")["given"] == "4"
+
+
+def test_a_restart_and_run_all_adds_no_line(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    for _ in range(3):
+        record.add(answered())
+        record.add(hinted())
+        record.keep_in(path)
+        before = path.read_bytes()
+        restart()
+    assert len(before.splitlines()) == 2
+    record.keep_in(path)
+    assert record.latest_answer("01.q1") == answered()
+
+
+def test_a_file_that_was_removed_is_written_again(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    record.keep_in(path)
     record.add(answered())
-    record.add(hinted())
+    path.unlink()
+    record.add(answered(given="5"))
+    record.keep_in(path)
+    assert record.events() == [answered(given="5"), answered()]
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_another_file_that_cannot_be_used_changes_nothing(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    record.keep_in(path)
+    (note,) = record.keep_in(tmp_path)
+    assert note.endswith(f"Your answers are still kept in {path}.")
     record.add(answered())
-    assert [event["what"] for event in record.events()] == ["answer", "hint"]
+    assert len(path.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", [True, 5, ["a"], b"x", "a\0b", "x" * 5000])
+def test_what_is_no_name_of_a_file_is_reported(name):
+    (note,) = record.keep_in(name)
+    assert "cannot be used" in note
+
+
+def test_windows_marks_and_strange_separators_are_no_damage(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    event = answered(given="a\u2028b")
+    path.write_bytes(b"\xef\xbb\xbf" + (json.dumps(event, ensure_ascii=False) + "\r\n").encode())
+    record.keep_in(path)
+    assert record.events() == [event]
 
 
 def test_a_file_brings_the_answers_back_after_a_restart(tmp_path):
     path = tmp_path / "answers.jsonl"
-    assert record.keep_in(path) == [f"Kept in {path}: 0 lines were in it."]
+    assert record.keep_in(path) == [f"Kept in {path}. Found in it: 0."]
     record.add(answered())
     record.add(hinted())
     restart()
     assert record.events() == []
-    assert record.keep_in(path) == [f"Kept in {path}: 2 lines were in it."]
+    assert record.keep_in(path) == [f"Kept in {path}. Found in it: 2."]
     assert record.events() == [answered(), hinted()]
 
 
@@ -114,6 +160,9 @@ def test_two_lessons_may_share_a_file(tmp_path):
         '{"question": "01.q1", "seed": 0, "what": "answer", "given": "5"}',
         '{"question": "01.q1", "seed": 0, "what": "answer", "given": "5", "is_right": true, "mistakes": [1]}',
         '{"question": "01.q1", "seed": 0, "what": "lunch"}',
+        '{"question": "01.q1", "seed": true, "what": "hint"}',
+        '{"question": "01.q1", "seed": -4, "what": "hint"}',
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_line_is_reported_left_as_it_is_and_the_rest_is_used(tmp_path, damage):
@@ -125,6 +174,14 @@ def test_a_damaged_line_is_reported_left_as_it_is_and_the_rest_is_used(tmp_path,
     assert record.events() == [answered(), hinted()]
     record.add(answered(given="5"))
     assert path.read_bytes().startswith(before)
+
+
+def test_many_damaged_lines_are_counted(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(json.dumps(answered()) + "\n" + "x\n" * 1000)
+    notes = record.keep_in(path)
+    assert len(notes) == 7
+    assert notes[-1] == "995 more lines cannot be read."
 
 
 def test_a_torn_last_line_does_not_swallow_the_next_answer(tmp_path):
@@ -145,7 +202,7 @@ def test_a_file_of_something_else_is_not_touched(tmp_path, content):
     path = tmp_path / "letter.txt"
     path.write_bytes(content)
     (note,) = record.keep_in(path)
-    assert "there are no answers of this course in it. It is left as it is" in note
+    assert "there are no answers of this course in it. Nothing in it was changed." in note
     record.add(answered())
     assert path.read_bytes() == content
     assert record.events() == [answered()]
@@ -155,7 +212,7 @@ def test_a_file_of_something_else_is_not_touched(tmp_path, content):
 def test_a_place_that_cannot_be_written_to_is_reported_at_once_and_the_answers_stay_in_memory(tmp_path, name):
     (note,) = record.keep_in(tmp_path / name)
     assert "cannot be used" in note
-    assert "your answers are in memory only" in note
+    assert "Your answers are in memory only" in note
     assert record.add(answered()) == ""
     assert record.events() == [answered()]
 

@@ -1,9 +1,10 @@
 """Read a learner's answer: a number, a shape, a row of numbers, or "error". And compare it with another one."""
 
-import math
 import re
 import reprlib
 
+LARGEST = 10**15  # no shape and no number of parameters comes near
+MOST = 12  # numbers are read of a row; no shape has so many
 EXAMPLES = {"number": ("7", "12"), "shape": ("(3, 8, 8)", "(5, 6, 6)")}
 
 
@@ -38,11 +39,7 @@ def is_same(value, given):
         if not (isinstance(value, tuple) and isinstance(given, tuple)) or len(value) != len(given):
             return False
         return all(map(is_same, value, given))
-    if (
-        isinstance(value, str)
-        or isinstance(given, str)
-        or (isinstance(value, int) and isinstance(given, int))
-    ):
+    if isinstance(value, (str, int)) or isinstance(given, str):
         return value == given
     decimals = len(repr(given).partition(".")[2]) if isinstance(given, float) else 0
     return abs(value - given) <= (0.051 if decimals < 2 else 1.01 * 10**-decimals)
@@ -54,31 +51,49 @@ def shown(value):
         return f"({', '.join(map(shown, value))}{',' * (len(value) == 1)})"
     if isinstance(value, str):
         return value
-    return str(round(value, 2)) if value % 1 else str(int(value))
+    value = round(value, 2)
+    return str(value) if value % 1 else str(int(value))
 
 
 def _values(given):
     """A tuple of the numbers in it, or None."""
     if isinstance(given, str):
         return _in_text(given)
-    if hasattr(given, "tolist"):  # of torch or NumPy
-        given = given.tolist()
-    if isinstance(given, (tuple, list)):
-        parts = [_values(part) for part in given]
-        is_row = all(part is not None and len(part) == 1 for part in parts)
-        return tuple(part[0] for part in parts) if is_row else None
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given):
+    parts = _plain(given)
+    numbers = [_number(part) for part in (parts[:MOST] if isinstance(parts, (tuple, list)) else [parts])]
+    return None if None in numbers else tuple(numbers)
+
+
+def _number(part):
+    """An int or a float, or None."""
+    if isinstance(part, str):
+        numbers = _in_text(part) or ()
+        return numbers[0] if len(numbers) == 1 else None
+    part = _plain(part)
+    if isinstance(part, bool) or not isinstance(part, (int, float)) or not abs(part) < LARGEST:
         return None
-    return (int(given) if given == int(given) else given,)
+    return int(part) if part == int(part) else part
+
+
+def _plain(given):
+    """A tensor or an array as Python's numbers: a number, or a list."""
+    try:
+        return given.item()
+    except Exception:  # not one number
+        pass
+    try:
+        return given.tolist()
+    except Exception:  # no tensor, or one without numbers: then it is no answer, or an answer as it is
+        return given
 
 
 def _in_text(text):
     """`18x16x16`, `(18, 16, 16)`, `torch.Size([18, 16, 16])`, `16`, `2.5`; None for other text."""
     text = text.strip().replace("−", "-").removeprefix("torch.Size").strip("()[] ")
     parts = [part for part in re.split(r"\s*[x×*,]\s*|\s+", text) if part]
-    if not parts or not all(re.fullmatch(r"-?\d+(\.\d+)?", part) for part in parts):
+    if not parts or not all(re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]+)?", part) for part in parts):
         return None
-    return tuple(value for part in parts for value in _values(float(part)))
+    return tuple(_number(float(part)) for part in parts)
 
 
 def _is_single(given):

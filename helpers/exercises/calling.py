@@ -5,11 +5,13 @@ import ctypes
 import inspect
 import io
 import linecache
+import re
 import threading
 import traceback
 from typing import NamedTuple
 
 SECONDS = 5  # for one call
+SHOWN = 300  # characters of what is printed; four times as many of an error
 
 
 class Called(NamedTuple):
@@ -26,12 +28,12 @@ def called(function, arguments, observe=None, seconds=SECONDS):
 
     def watched(*given):
         value = function(*given)
-        if value is ...:
+        if value is ... or (isinstance(value, tuple) and any(part is ... for part in value)):
             raise _Unwritten
         return value
 
     call = watched if observe is None else lambda *given: observe(watched, *given)
-    printed, value, error, is_unwritten = io.StringIO(), None, "", False
+    printed, value, error, is_unwritten = _Printed(), None, "", False
     try:
         with contextlib.redirect_stdout(printed), _time_limit(seconds):
             value = call(*arguments)
@@ -39,10 +41,12 @@ def called(function, arguments, observe=None, seconds=SECONDS):
         is_unwritten = True
     except _TookTooLong:
         error = f"It was stopped after {seconds:g} seconds. Does a loop in it never end?"
-    except (Exception, SystemExit) as raised:
-        is_unwritten = isinstance(raised, TypeError) and "ellipsis" in str(raised)
+    except KeyboardInterrupt:  # the stop button
+        raise
+    except BaseException as raised:  # whatever the learner's function does, the lesson goes on
+        is_unwritten = bool(re.search(r"'ellipsis'|\b(a|of) ellipsis\b", str(raised)))
         error = _told(raised, function)
-    return Called(value, error, printed.getvalue(), is_unwritten)
+    return Called(value, error, printed.text, is_unwritten)
 
 
 def takes_others(function, names):
@@ -60,8 +64,21 @@ def takes_others(function, names):
     return ""
 
 
+class _Printed(io.TextIOBase):
+    """The first characters of what is printed; an endless loop must not fill the memory."""
+
+    text = ""
+
+    def write(self, text):
+        self.text = (self.text + text)[: SHOWN + 1]
+        return len(text)
+
+    def close(self):
+        """Stays open, also if the learner's function closes it."""
+
+
 class _Unwritten(BaseException):
-    pass
+    """The function returned the three dots of the lesson."""
 
 
 class _TookTooLong(BaseException):
@@ -72,30 +89,36 @@ class _TookTooLong(BaseException):
 def _time_limit(seconds):
     """Raises _TookTooLong in this thread, at its next step in Python, after so many seconds.
 
-    Python has no other way that works on every system, in every thread, and in a loop of one line.
+    Python has no other way that works on every system, in every thread, and in a loop of one line. It is raised again
+    and again, for the loop may catch it. What waits outside Python (time.sleep, one huge number) ends only by itself.
     """
-    thread, lock, is_over = ctypes.c_ulong(threading.get_ident()), threading.Lock(), False
+    thread, lock, waking = ctypes.c_ulong(threading.get_ident()), threading.Lock(), threading.Event()
+    is_over = False
 
     def stop():
-        with lock:
-            if not is_over:
+        pause = seconds
+        while not waking.wait(pause):
+            pause = 0.01
+            with lock:
+                if is_over:
+                    return
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TookTooLong))
 
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True  # a kernel that shuts down does not wait for it
-    timer.start()
     try:
+        threading.Thread(target=stop, daemon=True).start()
         yield
     finally:
-        timer.cancel()
+        is_over = True  # first of all: from here on nothing new is raised
         with lock:
-            is_over = True
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # one that came in the last moment
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # one that came in the last moment
+        waking.set()
 
 
 def _told(error, function):
     """The exception's own words, and the line of the learner's function where it came up."""
     words = "".join(traceback.format_exception_only(error)).strip()
+    if len(words) > 4 * SHOWN:
+        words = words[: 4 * SHOWN] + " …"
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     places = [place for place in traceback.extract_tb(error.__traceback__) if place.filename == file]
     if not places:

@@ -1,7 +1,12 @@
 """Compare what a learner's function returned with what torch says, and show the first difference."""
 
+import math
+import reprlib
+
 import torch
 
+_repr = reprlib.Repr()  # stands even an object that cannot show itself
+_repr.maxother = _repr.maxstring = 80
 SHOWN = 64  # a tensor of more numbers is shown by its shape
 
 
@@ -15,13 +20,17 @@ def difference(yours, expected):
     if isinstance(expected, tuple):
         if not isinstance(yours, (tuple, list)):
             return f"Yours is {_kind(yours)}, a tuple of {len(expected)} is expected."
-        yours = tuple(map(_plain, yours))
-        return "" if yours == expected else _unequal(yours, expected)
+        is_equal = len(yours) == len(expected) and not any(map(difference, yours, expected))
+        return "" if is_equal else _unequal(tuple(map(_plain, yours)), expected)
     yours = _plain(yours)
     if not isinstance(yours, (int, float)):
         return f"Yours is {_kind(yours)}, a number is expected."
-    margin = 1e-4 * max(1, abs(expected)) if isinstance(expected, float) else 0
-    return "" if abs(yours - expected) <= margin else _unequal(yours, expected)
+    is_equal = (
+        math.isclose(yours, expected, rel_tol=1e-4, abs_tol=1e-6)
+        if isinstance(expected, float)
+        else yours == expected
+    )
+    return "" if is_equal else _unequal(yours, expected)
 
 
 def described(value):
@@ -29,10 +38,11 @@ def described(value):
     if isinstance(value, dict):
         return "\n".join(f"{name}: {described(part)}" for name, part in value.items())
     if isinstance(value, torch.Tensor):
-        if value.numel() > SHOWN or value.ndim > 2 or value.device.type == "meta":
+        has_numbers = value.layout == torch.strided and value.device.type != "meta"
+        if value.numel() > SHOWN or value.ndim > 2 or value.is_complex() or not has_numbers:
             return f"a tensor of shape {tuple(value.shape)}"
         return _grid(value.detach().tolist())
-    return f"{value:.5g}" if isinstance(value, float) else repr(value)
+    return f"{value:.5g}" if isinstance(value, float) else _repr.repr(value)
 
 
 def _grid(numbers):
@@ -56,6 +66,8 @@ def _of_tensors(yours, expected):
             if yours.device == expected.device
             else f"Yours is on {yours.device}, not on {expected.device}."
         )
+    if yours.is_complex() or yours.layout != torch.strided:
+        return f"Yours is {'complex' if yours.is_complex() else 'sparse'}, an ordinary tensor is expected."
     yours, expected = yours.detach().double(), expected.detach().double()
     differs = ~torch.isclose(yours, expected, rtol=1e-4, atol=1e-5, equal_nan=True)
     if not differs.any():
@@ -66,8 +78,7 @@ def _of_tensors(yours, expected):
 
 
 def _unequal(yours, expected):
-    numbers = (f"{value:.5g}" if isinstance(value, float) else f"{value}" for value in (yours, expected))
-    return "Yours is {}, expected is {}.".format(*numbers)
+    return f"Yours is {described(yours)}, expected is {described(expected)}."
 
 
 def _kind(value):
@@ -79,5 +90,7 @@ def _kind(value):
 
 
 def _plain(value):
-    """A tensor of one number, or NumPy's number, as Python's."""
-    return value.item() if hasattr(value, "item") and getattr(value, "numel", lambda: 1)() == 1 else value
+    """A tensor or an array of one number as Python's number."""
+    if isinstance(value, torch.Tensor):
+        return value.item() if value.numel() == 1 and value.device.type != "meta" else value
+    return value.item() if getattr(value, "size", 0) == 1 else value

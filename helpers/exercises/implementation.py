@@ -5,12 +5,10 @@ from copy import deepcopy
 
 import torch
 
-from helpers.exercises.calling import called, takes_others
+from helpers.exercises.calling import SHOWN, called, takes_others
 from helpers.exercises.comparing import described, difference
 from helpers.exercises.feedback import Beside
 from helpers.exercises.question import Question
-
-PRINTED = 300  # characters are shown of what the learner's function printed
 
 
 class Implementation(Question):
@@ -40,10 +38,8 @@ class Implementation(Question):
         super().__init__(name, title, reread)
         self.text, self.reference, self.cases, self.code = text, reference, cases, solution.strip()
         self.hints, self.mistakes, self.broken = tuple(hints), tuple(mistakes), broken
-        self._observe, self._takes = (
-            observe,
-            takes,
-        )  # `takes`: its arguments' names, if not those of the cases
+        self._observe = observe
+        self._takes = takes  # its arguments' names, if not those of the cases
 
     def check(self, function):
         """Try the function on fixed and random cases, and show the smallest one that fails."""
@@ -59,13 +55,13 @@ class Implementation(Question):
         cases = self.cases(random.Random(f"{self.name} {self.seed}"))
         takes = list(cases[0]) if self._takes is None else self._takes
         if others := takes_others(function, takes):
-            return self._wrong(("", others))
+            return self._wrong(others, (others,))
         expected = [self._call(self.reference, case) for case in cases]
         yours = []
         for case in cases:
             yours.append(self._call(function, case))
             if yours[-1].is_unwritten:
-                return self._open("write your lines where the three dots are, and run the cell.")
+                return self._open("write your lines in place of the three dots, and run the cell.")
             if yours[-1].error:
                 break
         problems = [_problem(mine, right) for mine, right in zip(yours, expected, strict=False)]
@@ -77,7 +73,8 @@ class Implementation(Question):
         if self.broken and self._agrees(self.broken, cases, yours):
             return self._says("open", "Not mended yet. This is what it does:", *shown)
         mistakes = [mistake for mistake in self.mistakes if self._agrees(mistake.answer, cases, yours)]
-        return self._wrong(*((mistake.name, mistake.why) for mistake in mistakes), *shown, mistakes=mistakes)
+        named = [(mistake.name, mistake.why) for mistake in mistakes]
+        return self._wrong(problems[first].split("\n")[0], (*named, *shown), mistakes)
 
     def _call(self, function, case):
         return called(function, list(deepcopy(case).values()), self._observe)
@@ -87,8 +84,8 @@ class Implementation(Question):
         theirs = [self._call(known, case) for case in cases[: len(yours)]]
         return all(map(_is_alike, yours, theirs))
 
-    def _wrong(self, *paragraphs, mistakes=()):
-        warning = self._keep_answer("a function", False, mistakes)
+    def _wrong(self, problem, paragraphs, mistakes=()):
+        warning = self._keep_answer(problem, False, mistakes)
         return self._says("wrong", "Not yet.", *paragraphs, self._what_next(), *warning)
 
     def _text(self):
@@ -109,7 +106,10 @@ def _problem(mine, right):
         if mine.printed:
             return "It prints its result and returns nothing: write `return` in place of `print`."
         return "It returns nothing. Does it end with `return`?"
-    return difference(mine.value, right.value)
+    try:
+        return difference(mine.value, right.value)
+    except Exception as error:  # there is no end of what a function may return
+        return f"What it returns cannot be compared: {type(error).__name__}: {error}"
 
 
 def _is_alike(mine, theirs):
@@ -128,6 +128,6 @@ def _shown(problem, case, mine, right):
     shown = Beside(tuple((name, described(value)) for name, value in values.items()))
     paragraphs = [problem if "\n" not in problem else ("it stopped", problem), shown]
     if mine.printed:
-        more = " …" * (len(mine.printed) > PRINTED)
-        paragraphs.append(("it printed", mine.printed[:PRINTED].rstrip() + more))
+        more = " …" * (len(mine.printed) > SHOWN)
+        paragraphs.append(("it printed", mine.printed[:SHOWN].rstrip() + more))
     return paragraphs

@@ -58,7 +58,7 @@ def _padded(size, kernel_size, padding):
         working=f"{size} + 2·{padding} − {kernel_size} + 1 = {size + 2 * padding} − {kernel_size} + 1",
         hints=(
             "First: how wide is the input once the zeros lie around it?",
-            f"There are {padding} zeros on the left and {padding} on the right.",
+            f"Zeros are put on both sides: {padding} on the left and {padding} on the right.",
         ),
         mistakes=(
             Mistake(
@@ -75,6 +75,11 @@ def _padded(size, kernel_size, padding):
                 "padding left out",
                 size - kernel_size + 1,
                 f"the kernel may stand on the padding as well: {size} + 2·{padding} − {kernel_size} + 1.",
+            ),
+            Mistake(
+                "the padded input",
+                size + 2 * padding,
+                "so wide is the input with its zeros. In how many places can the kernel stand on it?",
             ),
         ),
     )
@@ -106,17 +111,22 @@ def _strided(size, kernel_size, stride):
             Mistake(
                 "rounded up",
                 -(-room // stride) + 1,
-                f"in {room} cells there are only {room // stride} whole steps of {stride}. What is left is dropped.",
+                f"⌊{room} / {stride}⌋ rounds down: what is left over makes no whole step, and is dropped.",
             ),
             Mistake(
                 "the floor forgotten",
                 room / stride + 1,
-                f"a part of a step is none: {room} / {stride} is rounded down.",
+                f"part of a step does not count: {room} / {stride} is rounded down.",
             ),
             Mistake(
                 "the + 1 forgotten",
                 room // stride,
                 f"so many steps fit. The place before the first step counts too: ⌊{room} / {stride}⌋ + 1.",
+            ),
+            Mistake(
+                "the stride left out",
+                room + 1,
+                f"so many places there are with stride 1. Here the kernel goes {stride} cells at a time.",
             ),
             Mistake(
                 "an error expected",
@@ -161,6 +171,11 @@ def _dilated(size, kernel_size, dilation):
                 f"there are gaps only between the weights, and none after the last: {spanned}.",
             ),
             Mistake(
+                "dilation taken for the gap",
+                size - (dilation + 1) * (kernel_size - 1),
+                f"dilation {dilation} puts each weight {dilation} cells after the one before: {spanned}.",
+            ),
+            Mistake(
                 "kernel − 1 without the + 1",
                 size - dilation * (kernel_size - 1) + 1,
                 f"{dilation}·({kernel_size} − 1) = {span - 1} are the steps from the first weight to the last; "
@@ -195,17 +210,22 @@ def _all_in_one(size, kernel_size, stride, padding):
             Mistake(
                 "the floor forgotten",
                 room / stride + 1,
-                f"{room} / {stride} is no whole number of steps, and a part of a step is none: {formula}.",
+                f"{room} / {stride} is no whole number of steps, and part of a step does not count: {formula}.",
             ),
             Mistake(
                 "rounded up",
                 -(-room // stride) + 1,
-                f"⌊ ⌋ rounds down: in {room} cells there are {room // stride} whole steps of {stride}.",
+                f"⌊{room} / {stride}⌋ rounds down: what is left over makes no whole step.",
             ),
             Mistake(
                 "padding counted once",
                 (size + padding - kernel_size) // stride + 1,
                 f"it is added on both sides: {formula}.",
+            ),
+            Mistake(
+                "padding left out",
+                (size - kernel_size) // stride + 1 if size >= kernel_size else 0,
+                f"the kernel may stand on the padding as well: {formula}.",
             ),
             Mistake(
                 "the + 1 forgotten",
@@ -241,8 +261,7 @@ def _rectangle(height, width, kernel_height, kernel_width, stride):
         f"An input of {size} (height, width), a kernel of {kernel_size}, stride {stride}. "
         "What is the output's (height, width)?",
         answer=conv_output_size(size, kernel_size, stride),
-        working=f"height ⌊({height} − {kernel_height}) / {stride}⌋ + 1, "
-        f"width ⌊({width} − {kernel_width}) / {stride}⌋ + 1: ({floors})",
+        working=f"(⌊({height} − {kernel_height}) / {stride}⌋ + 1, ⌊({width} − {kernel_width}) / {stride}⌋ + 1)",
         hints=(
             "Height and width are counted separately, each with its own kernel. Height comes first.",
             f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cells.",
@@ -251,12 +270,17 @@ def _rectangle(height, width, kernel_height, kernel_width, stride):
             Mistake(
                 "height and width mixed up",
                 conv_output_size((width, height), kernel_size, stride),
-                f"the first number of each pair is the height: {kernel_height} of {height} rows.",
+                "the first number of each pair is the height: in the input, in the kernel and in the output.",
             ),
             Mistake(
                 "width before height",
                 conv_output_size(size, kernel_size, stride)[::-1],
                 "both numbers are there, but the height comes first.",
+            ),
+            Mistake(
+                "the stride left out",
+                tuple(room + 1 for room in rooms),
+                f"so many places there are with stride 1. Here the kernel goes {stride} cells at a time.",
             ),
             Mistake(
                 "the + 1 forgotten",
@@ -299,6 +323,12 @@ def _square_windows(image, weight, stride=1):
     return output
 
 
+def _not_added_up(image, weight, stride=1):
+    output = torch.zeros(_conv2d(image, weight, stride).shape)
+    output[0, 0] = image[: weight.shape[0], : weight.shape[1]] * weight
+    return output
+
+
 def _without_stride(image, weight, stride=1):
     """The windows of stride 1, in an output of the right size."""
     rows, columns = (conv_output_size(*pair, stride) for pair in zip(image.shape, weight.shape, strict=True))
@@ -323,6 +353,8 @@ def _windows(generator):
         for image, weight, stride in sizes
     ]
     cases.append(cases[2] | {"image": cases[2]["image"].T.contiguous().T})  # not contiguous in memory
+    image, weight = torch.randn(6, 7, generator=numbers), torch.randn(3, 2, generator=numbers)
+    cases.append({"image": 10 * image, "weight": weight, "stride": 2})  # neither whole nor positive
     return cases
 
 
@@ -369,9 +401,14 @@ def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) ->
             "the first index is the row, and rows are counted by the height.",
         ),
         Mistake(
-            "the window as wide as high",
+            "height and width of the window",
             _square_windows,
-            "`weight.shape[0]` is the kernel's height, `weight.shape[1]` its width.",
+            "the window has `weight.shape[0]` rows and `weight.shape[1]` columns, and the rows come first.",
+        ),
+        Mistake(
+            "not added up",
+            _not_added_up,
+            "one output number takes one number: add up all of `window * weight` with `.sum()`.",
         ),
         Mistake(
             "multiplied, not added up by pairs",
@@ -409,6 +446,11 @@ def _parameters(in_channels, out_channels, kernel_size):
                 f"a filter has a kernel for each of the {in_channels} input channels: {weights} + {out_channels}.",
             ),
             Mistake(
+                "neither input channels nor biases",
+                conv_parameters(1, out_channels, kernel_size, bias=False),
+                f"a filter has a kernel for each of the {in_channels} input channels, and a bias.",
+            ),
+            Mistake(
                 "a bias for each kernel",
                 out_channels * in_channels * (kernel_size**2 + 1),
                 f"the bias is added once to the sum over all input channels: {weights} + {out_channels}.",
@@ -437,8 +479,10 @@ q8 = Prediction(
 
 
 def _field(first, second):
+    different = f"the first with kernel {first}, the second with kernel {second}, both without padding"
+    kernels = f"both with kernel {first}" if first == second else different
     return Asked(
-        f"Two layers in a row, the first with kernel {first}, the second with kernel {second}, both with stride 1. "
+        f"Two layers in a row, {kernels} and stride 1. "
         "How wide is the part of the input that one number of the second output sees?",
         answer=receptive_field([(first, 1, 1), (second, 1, 1)]),
         working=f"{first} + ({second} − 1)",
@@ -456,7 +500,7 @@ def _field(first, second):
             Mistake(
                 "the kernels multiplied",
                 first * second,
-                f"{second} windows of {first} cells would be so many if they lay side by side, but they overlap.",
+                f"side by side, {second} windows of {first} cells would be so wide. But they overlap.",
             ),
             Mistake(
                 "the last layer alone",

@@ -1,6 +1,8 @@
 """Questions whose answer is an order: lines of code, shuffled."""
 
 import random
+import re
+import reprlib
 import string
 
 from helpers.exercises.question import Question
@@ -14,33 +16,30 @@ class Ordering(Question):
 
     def __init__(self, name, title, reread, text, *, lines, first, problem, hints):
         super().__init__(name, title, reread)
-        self.text, self.lines, self.first, self.problem, self.hints = (
-            text,
-            lines,
-            first,
-            problem,
-            tuple(hints),
-        )
+        self.text, self.hints = text, tuple(hints)
+        self.lines, self.first, self.problem = lines, first, problem
 
     def lettered(self):
-        """{letter: line}, in the letters' order."""
-        letters = list(self.first)
-        if self.seed:
-            letters = list(string.ascii_uppercase[: len(self.lines)])
-            random.Random(f"{self.name} {self.seed}").shuffle(letters)
-        return dict(sorted(zip(letters, self.lines, strict=True)))
+        """{letter: line}, in the letters' order, which is never a right one."""
+        if self.seed == 0:
+            return dict(sorted(zip(self.first, self.lines, strict=True)))
+        generator = random.Random(f"{self.name} {self.seed}")
+        letters = string.ascii_uppercase[: len(self.lines)]
+        shuffled = list(self.lines)
+        while self.problem(shuffled) is None:
+            generator.shuffle(shuffled)
+        return dict(zip(letters, shuffled, strict=True))
 
     def check(self, order):
         """An order of the letters: "CEDAB", or a list of them."""
         if order is ...:
             return self._open("put the letters, in your order, where the three dots are.")
         lettered = self.lettered()
-        given = "".join(
-            letter for letter in "".join(map(str, _listed(order))).upper() if letter not in " ,;->→"
-        )
+        given = "".join(re.findall("[A-Z]", _text(order).upper()))
         if sorted(given) != list(lettered):
             letters = ", ".join(lettered)
-            return self._open(f'each of {letters} once, such as `"{"".join(lettered)}"`; it got {order!r}.')
+            how = f'Give each of the letters {letters} once, such as `"{"".join(lettered)}"`.'
+            return self._says("open", how, f"It got {reprlib.repr(order)}.")
         mistake = self.problem([lettered[letter] for letter in given])
         code = "\n".join(lettered[letter] for letter in given)
         warning = self._keep_answer(given, mistake is None, [mistake] if mistake else [])
@@ -60,5 +59,6 @@ class Ordering(Question):
         return ("".join(letters[line] for line in self.lines), "\n".join(self.lines))
 
 
-def _listed(order):
-    return order if isinstance(order, (list, tuple)) else [order]
+def _text(order):
+    letters = order if isinstance(order, (list, tuple)) else [order]
+    return " ".join(letter for letter in letters if isinstance(letter, str))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from helpers.arithmetic import ShapeError
 from helpers.exercises import record
 from helpers.exercises.answers import NotUnderstoodError, is_same, read, shown
+from helpers.exercises.feedback import Feedback
 from helpers.exercises.question import Question
 
 TRIES = 10_000  # to draw numbers that make a good question; most questions need fewer than ten
@@ -58,9 +59,14 @@ class Prediction(Question):
                 return asked
         raise ValueError(f"{self.name}: the ranges hold no numbers that tell all mistakes from the answer.")
 
-    def predict(self, answer):
-        """Say what you expect, before the lesson shows it. The answer is kept; a wrong one is looked at closely."""
+    def predict(self, answer, *more):
+        """Say what you expect, before the lesson shows it. The answer is kept; a wrong one is looked at closely.
+
+        A number, a shape, or "error": predict(16), predict((18, 16, 16)), also predict(18, 16, 16) or
+        predict("18x16x16").
+        """
         asked = self.asked()
+        answer = (answer, *more) if more else answer
         if answer is ...:
             return self._open("put your answer where the three dots are, and run the cell.")
         try:
@@ -82,19 +88,24 @@ class Prediction(Question):
     def reveal(self, result):
         """At the end of the cell that shows the result: compares it with what was predicted."""
         asked = self._ask(**self._first)
-        result = read(result, asked.answer)
+        try:
+            result = read(result, asked.answer)
+        except NotUnderstoodError as error:
+            return Feedback(self.label, "open", str(error))
         if not is_same(asked.answer, result):
             headline = f"This cell shows {shown(result)}: with other numbers than {self.label} asks about."
-            return self._says("note", headline)
-        answers = [event for event in record.events(self.name, 0) if event["what"] == "answer"]
-        if not answers:
-            return self._says("open", f"{shown(result)}. There was no prediction.")
-        given = answers[-1]["given"]
-        if answers[-1]["is_right"]:
-            return self._says("right", f"You predicted {given}, and {shown(result)} it is.")
-        mistakes = [mistake for mistake in asked.mistakes if mistake.name in answers[-1]["mistakes"]]
-        headline = f"You predicted {given}; it is {shown(result)}."
-        return self._says("wrong", headline, *_named(mistakes), _complete(asked))
+            return Feedback(self.label, "note", headline)
+        latest = record.latest_answer(self.name)
+        if latest and latest["is_right"]:
+            return Feedback(
+                self.label, "right", f"You predicted {latest['given']}, and {shown(result)} it is."
+            )
+        record.add({"question": self.name, "seed": 0, "what": "reveal"})
+        if latest is None:
+            return Feedback(self.label, "open", f"{shown(result)}. There was no prediction.")
+        mistakes = [mistake for mistake in asked.mistakes if mistake.name in latest["mistakes"]]
+        headline = f"You predicted {latest['given']}; it is {shown(result)}."
+        return Feedback(self.label, "wrong", headline, (*_named(mistakes), _complete(asked)))
 
     def _text(self):
         return (self.asked().text,)

@@ -8,7 +8,7 @@ from helpers.exercises import record
 from helpers.exercises.feedback import Feedback
 from helpers.exercises.question import QUESTIONS
 
-AT_FIRST = "right at first"
+AT_FIRST, AFTER_SOLUTION = "right at first", "right after the solution"
 HEADS = ("question", "about", "result", "mistakes")
 
 
@@ -38,21 +38,21 @@ class Progress:
 
     def export(self, path="progress.txt"):
         """Write the table and every answer into a readable file, to hand in. A file of this name is not overwritten."""
-        path = _unused(Path(path))
         try:
-            with path.open("x", encoding="utf-8") as file:
+            path = _unused(Path(path))
+            with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{self!r}\n\nEvery answer, in order\n{self._answers()}")
-        except OSError as error:
+        except (OSError, ValueError, TypeError) as error:
+            reason = getattr(error, "strerror", None) or error
             how = "Give the name of a file in a folder that can be written to."
-            return Feedback("progress", "wrong", f"{path} cannot be written: {error.strerror}.", (how,))
-        return Feedback("progress", "note", f"Written to {path}.")
+            return Feedback("progress", "wrong", f"{path} cannot be written: {reason}.", (how,))
+        return Feedback("progress", "note", f"Written to {path.resolve()}.")
 
     def _feedback(self):
         results = [_result(events) for events in self._events.values()]
         right = sum(result.startswith("right") for result in results)
-        headline = (
-            f"{right} of {len(results)} right, {results.count(AT_FIRST)} of them at first and without a hint."
-        )
+        at_first = f", {results.count(AT_FIRST)} of them at first and without a hint" if right else ""
+        headline = f"{right} of {len(results)} right{at_first}."
         rows = [HEADS] + [
             (self._label(question), question.title, result + _practice(events), _times(_mistakes(events)))
             for (question, events), result in zip(self._events.items(), results, strict=True)
@@ -60,10 +60,10 @@ class Progress:
         paragraphs = []
         mistakes = sum(map(_mistakes, self._events.values()), Counter())
         if often := _times(Counter({name: times for name, times in mistakes.items() if times > 1})):
-            paragraphs.append(("came back", f"{often}."))
+            paragraphs.append(("came back", often))
         headings = dict.fromkeys(q.reread for q, events in self._events.items() if _is_shaky(events))
         if headings:
-            paragraphs.append(("to read again", "; ".join(headings) + "."))
+            paragraphs.append(("to read again", "; ".join(headings)))
         paragraphs += self._notes
         return Feedback("progress", "note", headline, tuple(paragraphs), tuple(rows))
 
@@ -78,13 +78,15 @@ class Progress:
                 said = event["what"]
                 if said == "answer":
                     verdict = "right" if event["is_right"] else "wrong"
-                    said = ": ".join([event["given"], ", ".join([verdict, *event["mistakes"]])])
+                    said = f"{event['given']} → {', '.join([verdict, *event['mistakes']])}"
                 lines.append(f"{question.name}{seed}: {said}\n")
         return "".join(lines)
 
 
 def _unused(path):
-    """The path, with a number at its name if there is such a file already."""
+    """The path, with a number at its name if there is such a file already; in a folder, a file in it."""
+    if path.is_dir():
+        path = path / "progress.txt"
     others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
     return next(other for other in chain([path], others) if not other.exists())
 
@@ -92,31 +94,36 @@ def _unused(path):
 def _practice(events):
     """How it went with other numbers than the lesson's."""
     others = {event["seed"] for event in events if event["seed"] and event["what"] == "answer"}
-    solved = {event["seed"] for event in events if event["seed"] and event.get("is_right")}
+    results = [_result(events, seed) for seed in others]
+    solved = [result for result in results if result.startswith("right") and result != AFTER_SOLUTION]
     return f"; {len(solved)} of {len(others)} with other numbers" if others else ""
 
 
-def _result(events):
-    """How the lesson's own numbers were answered."""
-    events = [event for event in events if event["seed"] == 0]
-    answers = [event["what"] for event in events if event["what"] == "answer"]
-    place = next((place for place, event in enumerate(events) if event.get("is_right")), None)
-    if place is None:
+def _result(events, seed=0):
+    """How the numbers of a seed were answered; 0: the lesson's."""
+    events = [event for event in events if event["seed"] == seed]
+    answers = [event for event in events if event["what"] == "answer"]
+    if not any(event["is_right"] for event in answers):
         return f"not right yet, {_counted(len(answers), 'answer')}" if answers else "not answered"
+    place = next(place for place, event in enumerate(events) if event.get("is_right"))
     before = [event["what"] for event in events[:place]]
-    wrong, hints = before.count("answer"), before.count("hint")
     if "solution" in before:
-        return "right after the solution"
+        return AFTER_SOLUTION
+    if "reveal" in before:
+        return "right after it was shown"
+    wrong, hints = before.count("answer"), before.count("hint")
     steps = [_counted(wrong, "wrong answer")] * bool(wrong) + [_counted(hints, "hint")] * bool(hints)
     return f"right after {' and '.join(steps)}" if steps else AT_FIRST
 
 
 def _is_shaky(events):
-    return bool(events) and (_result(events) != AT_FIRST or bool(_mistakes(events)))
+    is_tried = any(event["what"] != "reveal" for event in events)
+    return is_tried and (_result(events) != AT_FIRST or bool(_mistakes(events)))
 
 
 def _mistakes(events):
-    return Counter(name for event in events for name in event.get("mistakes", []))
+    """Where two mistakes give the same answer, nobody knows which it was: they are counted as one, "this or that"."""
+    return Counter(" or ".join(event["mistakes"]) for event in events if event.get("mistakes"))
 
 
 def _times(mistakes):

@@ -1,12 +1,15 @@
 """What all questions share: hints one at a time, the solution, fresh numbers, and what is kept of the answers."""
 
+import operator
 import os
 import re
+import reprlib
 
 from helpers.exercises import record
 from helpers.exercises.feedback import Feedback
 
 SWITCH = "CNN_SHAPES_WITHOUT"  # an environment variable: "solutions", "hints", or both
+LARGEST = 10**9  # seed
 QUESTIONS = {}  # every question of the lessons that are imported, by name, in the lessons' order
 
 
@@ -36,7 +39,7 @@ class Question:
         if seen >= len(hints):
             after = "" if _is_off("solutions") else f" The next step is `{self.label}.solution()`."
             return self._says("note", f"That was the last hint.{after}", hints[-1])
-        warning = self._keep(what="hint")
+        warning = self._keep(what="hint", number=seen + 1)
         return self._says("note", f"Hint {seen + 1} of {len(hints)}", hints[seen], *warning)
 
     def solution(self):
@@ -48,9 +51,16 @@ class Question:
 
     def again(self, seed=None):
         """The same question with new numbers: the next ones, or those of a seed that a class shares. 0: the first."""
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-            return self._says("note", f"A seed is a whole number from 0 on, such as 7; it got {seed!r}.")
-        self.seed = self.seed + 1 if seed is None else seed
+        try:
+            wanted = self.seed + 1 if seed is None else operator.index(seed)
+        except TypeError:
+            wanted = -1
+        if isinstance(seed, bool) or not 0 <= wanted <= LARGEST:
+            got = reprlib.repr(seed)
+            return self._says(
+                "note", f"A seed is a whole number from 0 to {LARGEST:,}, such as 7; it got {got}."
+            )
+        self.seed = wanted
         return self._says("note", self.title, *self._text())
 
     def __repr__(self):
@@ -64,7 +74,8 @@ class Question:
         return Feedback(name, state, headline, paragraphs)
 
     def _open(self, how):
-        return self._says("open", f"Not answered yet: {how}")
+        question = self._text() if self.seed else ()
+        return self._says("open", f"Not answered yet: {how}", *question)
 
     def _events(self):
         return record.events(self.name, self.seed)
@@ -79,8 +90,12 @@ class Question:
 
     def _what_next(self):
         """The last paragraph under a wrong answer."""
-        return "Try again." if _is_off("hints") else f"Try again. `{self.label}.hint()` helps."
+        hint = "" if _is_off("hints") else f" `{self.label}.hint()` helps."
+        back = f" `{self.label}.again(0)` goes back to the lesson's numbers." if self.seed else ""
+        return f"Try again.{hint}{back}"
 
 
 def _is_off(part):
-    return part in re.split(r"[\s,;]+", os.environ.get(SWITCH, "").lower())
+    """Is it switched off? A word that is no known one switches everything off: better that than a teacher's typo."""
+    words = {word.rstrip("s") for word in re.findall(r"\w+", os.environ.get(SWITCH, "").lower())}
+    return part.rstrip("s") in words or bool(words - {"solution", "hint"})

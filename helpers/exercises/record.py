@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
-# An event is a dict. An answer also has what was given, and what was found in it.
-WHAT = ("answer", "hint", "solution")
+# An event is a dict. "reveal": the answer was seen on the page. An answer has what was given, and what was found in it.
+WHAT = ("answer", "hint", "solution", "reveal")
 FIELDS = {"question": str, "seed": int, "what": str}
 ANSWER = {"given": str, "is_right": bool, "mistakes": list}
+REPORTED = 5  # damaged lines are reported one by one
 
 _events = []
+_latest = {}  # the latest answer to each question with the lesson's numbers, also if it was given before
 _file = {"path": None, "written": 0}  # the first so many events are in the file
 
 
@@ -19,10 +21,17 @@ def events(question=None, seed=None):
     ]
 
 
+def latest_answer(question):
+    """The latest answer to a question with the lesson's numbers, or None."""
+    answers = [event for event in events(question, 0) if event["what"] == "answer"]
+    return _latest.get(question, answers[-1] if answers else None)
+
+
 def add(event):
-    """Keep an event, but not the same answer twice in a row. Returns a warning if the file could not be written."""
-    before = [old for old in events(event["question"], event["seed"]) if old["what"] == event["what"]]
-    if event["what"] != "hint" and before and before[-1] == event:
+    """Keep an event, each only once: a cell that is run again adds nothing. Returns a warning, or ""."""
+    if event["what"] == "answer" and event["seed"] == 0:
+        _latest[event["question"]] = event
+    if event in _events:
         return ""
     _events.append(event)
     return _write()
@@ -31,28 +40,32 @@ def add(event):
 def keep_in(path):
     """Keep the answers in this file from now on, and bring back those that are in it. Returns what there is to say.
 
-    A line for each answer, hint and solution, in JSON. Lines are only ever added. One that cannot be read is reported
-    and left as it is; a file in which there are other things altogether is not touched.
+    A line for each event, in JSON. Lines are only ever added. One that cannot be read is reported and left as it is; a
+    file in which there are other things altogether is not touched.
     """
-    path = Path(path)
     try:
+        path = Path(path)
         found, damaged = _read(path)
         path.open("a").close()  # can it be written to?
-    except (OSError, ValueError) as error:
-        return [f"{path} cannot be used: {error} It is left as it is, and your answers are in memory only."]
-    if path.resolve() == _file["path"]:
-        _events[: _file["written"]] = found
-    else:
-        _events[:0] = found
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        where = f"still kept in {_file['path']}" if _file["path"] else "in memory only"
+        return [f"{path} cannot be used: {reason}. Nothing in it was changed. Your answers are {where}."]
+    _events[:] = found + [event for event in _events if event not in found]
     _file.update(path=path.resolve(), written=len(found))
-    notes = [f"Kept in {path}: {len(found)} lines were in it."]
-    notes += [f"Line {number} of {path} cannot be read. It is left as it is." for number in damaged]
+    notes = [f"Kept in {path}. Found in it: {len(found)}."]
+    notes += [
+        f"Line {number} of {path} cannot be read. It is left as it is." for number in damaged[:REPORTED]
+    ]
+    if len(damaged) > REPORTED:
+        notes.append(f"{len(damaged) - REPORTED} more lines cannot be read.")
     return [*notes, *filter(None, [_write()])]
 
 
 def forget():
     """Empty the memory; a file stays as it is."""
     _events.clear()
+    _latest.clear()
     _file.update(path=None, written=0)
 
 
@@ -61,30 +74,30 @@ def _read(path):
     if not path.exists():
         return [], []
     found, damaged = [], []
-    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
+    text = path.read_text("utf-8-sig", errors="replace")
+    for number, line in enumerate(text.split("\n"), start=1):
         event = _event(line)
         if event is not None:
             found.append(event)
         elif line.strip():
             damaged.append(number)
     if damaged and not found:
-        raise ValueError("there are no answers of this course in it.")
+        raise ValueError("there are no answers of this course in it")
     return found, damaged
 
 
 def _event(line):
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict):
         return None
     fields = FIELDS | (ANSWER if event.get("what") == "answer" else {})
-    is_whole = all(isinstance(event.get(name), kind) for name, kind in fields.items())
-    is_whole = (
-        is_whole and event["what"] in WHAT and all(isinstance(m, str) for m in event.get("mistakes", []))
-    )
-    return event if is_whole else None
+    if not all(isinstance(event.get(name), kind) for name, kind in fields.items()):
+        return None
+    is_known = event["what"] in WHAT and not isinstance(event["seed"], bool) and event["seed"] >= 0
+    return event if is_known and all(isinstance(name, str) for name in event.get("mistakes", [])) else None
 
 
 def _write():
