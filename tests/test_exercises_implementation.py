@@ -166,6 +166,10 @@ def test_a_function_that_changes_its_input_spoils_nothing(make):
     assert q1.check(lambda row, times: row * times).state == "right"
 
 
+def test_the_input_is_shown_as_it_was_before_the_function_changed_it(make):
+    assert "  row: 1 2\n" in repr(make().check(lambda row, times: row.mul_(times).add_(5)))
+
+
 def test_the_lessons_random_numbers_go_on_as_if_nothing_had_been(make):
     def noisy(row, times):
         torch.manual_seed(123)
