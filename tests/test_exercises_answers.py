@@ -1,5 +1,7 @@
 """An answer is read where its meaning is clear; else one sentence says what is asked for, with an example."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -158,6 +160,12 @@ def test_whole_numbers_must_be_equal_and_others_to_the_decimals_given():
     assert not is_same(31 / 3, 10)
     assert not is_same(10, 10.33)
     assert not is_same(5, 4.9999), "whole numbers are whole"
+
+
+def test_a_number_that_torch_computed_in_float32_is_the_same_number():
+    loss = torch.nn.functional.cross_entropy(torch.zeros(4, 10), torch.arange(4))
+    assert is_same(math.log(10), read(loss, 2.5))
+    assert is_same(-math.log(0.1), math.log(10))
 
 
 def test_shapes_are_equal_number_by_number():

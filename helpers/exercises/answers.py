@@ -42,7 +42,8 @@ def is_same(value, given):
     if isinstance(value, (str, int)) or isinstance(given, str):
         return value == given
     decimals = len(repr(given).partition(".")[2]) if isinstance(given, float) else 0
-    return abs(value - given) <= (0.051 if decimals < 2 else 1.01 * 10**-decimals)
+    margin = 0.051 if decimals < 2 else 1.01 * 10**-decimals
+    return abs(value - given) <= max(margin, 1e-6 * max(1, abs(value)))  # torch's float32 has seven digits
 
 
 def shown(value):
