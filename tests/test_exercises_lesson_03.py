@@ -139,6 +139,7 @@ def scores(flatten):
         lambda x: x.view(1, -1),
         lambda x: x.reshape(len(x), -1)[:, :4608] * 2,
         lambda x: x.permute(0, 2, 3, 1).reshape(len(x), -1),
+        lambda x: x.flatten()[: len(x) * 4608].view(-1, 4608),
         lambda x: x[:, :, :16, :16].reshape(-1, 4608)[: len(x) - 1],
     ],
 )
@@ -168,3 +169,11 @@ def test_a_view_that_is_mended_otherwise_is_accepted(flatten):
 
 def test_the_picture_of_the_bug_is_nine_rows_for_four_pictures():
     assert "rows of scores: Yours is 9, expected is 4." in repr(lesson.q7.check(lesson.q7.broken))
+
+
+def test_an_error_of_ones_own_for_another_size_is_loud_as_well():
+    def strict(x):
+        assert x.shape[1:] == (18, 16, 16)
+        return x.view(-1, 4608)
+
+    assert lesson.q7.check(scores(strict)).state == "right"

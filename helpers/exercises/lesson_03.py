@@ -87,7 +87,8 @@ def _way_back(channels, height, width, place):
             Mistake(
                 "counted from 1",
                 (c + 1, h + 1, w + 1),
-                f"{c} whole channels lie before it, so its own has the index {c}. Rows and columns count from 0, too.",
+                f"whole channels that lie before it: {c}, so its own has the index {c}. "
+                "Rows and columns count from 0, too.",
             ),
             Mistake(
                 "the order turned round",
@@ -324,16 +325,27 @@ def _scores(model, images, flatten):
 
 
 def _rows_and_scores(function, images):
-    """At another size than 32 × 32 an error is right; what must not come is another number of rows."""
+    """At another size than 32 × 32 an error is right; what must not come is another number of rows, or a mixed one."""
     torch.manual_seed(0)
     model = SimpleCNN()
     with torch.no_grad():
         if images.shape[-1] == 32:
             return {"scores": function(model, images)}
         try:
-            return {"rows of scores": len(function(model, images))}
-        except RuntimeError:
-            return {"rows of scores": len(images)}
+            scores = function(model, images)
+            changed = [_changed_rows(function, model, images, n, scores) for n in range(len(images))]
+        except Exception:
+            scores, changed = images, [{n} for n in range(len(images))]
+    pictures = tuple(tuple(n for n, rows in enumerate(changed) if row in rows) for row in range(len(scores)))
+    return {"rows of scores": len(scores), "pictures in each row": pictures}
+
+
+def _changed_rows(function, model, images, number, scores):
+    """The rows that change when one picture is turned into its negative."""
+    images = images.clone()
+    images[number] = 1 - images[number]
+    changed = function(model, images)
+    return {row for row in range(len(scores)) if not torch.allclose(scores[row], changed[row])}
 
 
 def _batches(generator):
@@ -375,6 +387,11 @@ def scores(model, images):
             "the batch written by hand",
             lambda model, images: _scores(model, images, lambda x: x.view(4, -1)),
             "a batch may have any number of pictures: `len(x)`, not 4.",
+        ),
+        Mistake(
+            "the surplus rows cut off",
+            lambda model, images: _scores(model, images, lambda x: x.view(-1, 18 * 16 * 16)[: len(x)]),
+            "there are as many rows as pictures now, but they are still cut at the wrong places.",
         ),
         Mistake(
             "the channels kept",
