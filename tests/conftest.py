@@ -1,4 +1,4 @@
-"""What several test files share: a browser, and a page that holds an explorer without Jupyter around it."""
+"""What several test files share: questions that nobody has answered, a browser, and a page that holds an explorer."""
 
 import json
 import os
@@ -6,6 +6,9 @@ import os
 import pytest
 from anywidget import AnyWidget
 from lab import CHROMIUM, chromium_browser, watched
+
+from helpers.exercises import record
+from helpers.exercises.question import QUESTIONS
 
 # Just enough of a widget manager for a view to find its sliders' models.
 PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 16px }</style><div id="here"></div>
@@ -52,6 +55,26 @@ SYNCED = (
     "index",
     "_options_labels",
 )  # what the view reads of a slider, a choice, a switch
+
+
+@pytest.fixture(autouse=True)
+def unanswered():
+    """Each test finds the questions as a learner does: none answered, all with the lesson's numbers."""
+    record.forget()
+    yield
+    record.forget()
+    for question in QUESTIONS.values():
+        question.again(0)
+
+
+@pytest.fixture
+def no_lesson():
+    """As if no lesson were imported: a test's own questions do not mix with theirs."""
+    others = dict(QUESTIONS)
+    QUESTIONS.clear()
+    yield
+    QUESTIONS.clear()
+    QUESTIONS.update(others)
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,21 @@
 """A learner's function is judged on every case; what is wrong with it is said in those words, and nothing crashes."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from helpers.exercises import record
+from helpers.exercises.calling import called
 from helpers.exercises.implementation import Implementation
 from helpers.exercises.prediction import Mistake
-from helpers.exercises.question import QUESTIONS
 from helpers.trace import explained
 
 
 @pytest.fixture
-def make():
-    others = dict(QUESTIONS)
-    record.forget()
-    yield question
-    record.forget()
-    QUESTIONS.clear()
-    QUESTIONS.update(others)
+def make(no_lesson):
+    return question
 
 
 def cases(generator):
@@ -90,7 +87,7 @@ def test_an_endless_loop_is_stopped_and_said(make, monkeypatch):
         while times:
             pass
 
-    monkeypatch.setattr("helpers.exercises.calling.called.__defaults__", (None, 0.3))
+    monkeypatch.setattr("helpers.exercises.implementation.called", partial(called, seconds=0.3))
     assert "Does a loop in it never end?" in repr(make().check(scaled))
 
 

@@ -9,19 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.exercises import lesson_04 as lesson
-from helpers.exercises import record
 from helpers.exercises.prediction import Prediction
 from helpers.exercises.question import Question
 
 QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    yield
-    record.forget()
-    for question in QUESTIONS:
-        question.again(0)
 
 
 def some_numbers(question, count=60):

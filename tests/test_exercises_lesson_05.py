@@ -15,21 +15,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.exercises import lesson_05 as lesson
-from helpers.exercises import record
 from helpers.exercises.implementation import Implementation
 from helpers.exercises.question import Question
 from helpers.model import SimpleCNN
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "05_training_on_gpu.ipynb"
 QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
-
-
-@pytest.fixture(autouse=True)
-def _memory():
-    yield
-    record.forget()
-    for question in QUESTIONS:
-        question.again(0)
 
 
 def all_numbers(question):

@@ -5,17 +5,14 @@ import pytest
 from helpers.exercises import record
 from helpers.exercises.ordering import Ordering
 from helpers.exercises.prediction import Mistake
-from helpers.exercises.question import QUESTIONS
 
 SHOES_FIRST = Mistake("shoes before socks", None, "you put socks over your shoes.")
 OTHER = Mistake("door too early", None, "you leave without shoes.")
 
 
 @pytest.fixture
-def q1():
-    others = dict(QUESTIONS)
-    record.forget()
-    yield Ordering(
+def q1(no_lesson):
+    return Ordering(
         "09.q1",
         "going out",
         "1 · Morning",
@@ -31,9 +28,6 @@ def q1():
         ),
         hints=("What is under what?", "Socks are first."),
     )
-    record.forget()
-    QUESTIONS.clear()
-    QUESTIONS.update(others)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import pytest
 
 from helpers.exercises import progress, record
 from helpers.exercises.prediction import Asked, Mistake, Prediction
-from helpers.exercises.question import QUESTIONS
 
 
 def half(number):
@@ -25,20 +24,14 @@ MISTAKES = (Mistake("this", 9, "no."), Mistake("that", 9, "no."), Mistake("other
 
 
 @pytest.fixture
-def lesson():
+def lesson(no_lesson):
     """Three questions of a lesson of their own."""
-    others = dict(QUESTIONS)
-    QUESTIONS.clear()
-    record.forget()
-    yield [
+    return [
         Prediction(
             f"09.q{n}", f"half of {number}", f"{n} · Half", half, {"number": number}, {"number": range(3, 99)}
         )
         for n, number in ((1, 7), (2, 9), (3, 11))
     ]
-    record.forget()
-    QUESTIONS.clear()
-    QUESTIONS.update(others)
 
 
 def test_nothing_answered(lesson):

@@ -36,14 +36,6 @@ def fresh(question, seed):
     return question
 
 
-@pytest.fixture(autouse=True)
-def memory():
-    yield
-    record.forget()
-    for question in QUESTIONS:
-        question.again(0)
-
-
 def solved(question, module=None):
     """What the solution's text makes, with the names of the lesson's module at hand."""
     module = module or LESSONS[question.name[:2]]

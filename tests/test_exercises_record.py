@@ -8,13 +8,6 @@ import pytest
 from helpers.exercises import record
 
 
-@pytest.fixture(autouse=True)
-def _memory():
-    record.forget()
-    yield
-    record.forget()
-
-
 def answered(question="01.q1", given="4", is_right=False, mistakes=("the + 1 forgotten",), seed=0):
     return {
         "question": question,

@@ -25,12 +25,8 @@ def difference(yours, expected):
     yours = _plain(yours)
     if not isinstance(yours, (int, float)):
         return f"Yours is {_kind(yours)}, a number is expected."
-    is_equal = (
-        math.isclose(yours, expected, rel_tol=1e-4, abs_tol=1e-6)
-        if isinstance(expected, float)
-        else yours == expected
-    )
-    return "" if is_equal else _unequal(yours, expected)
+    margins = {"rel_tol": 1e-4, "abs_tol": 1e-6} if isinstance(expected, float) else {"rel_tol": 0}
+    return "" if math.isclose(yours, expected, **margins) else _unequal(yours, expected)
 
 
 def described(value):
@@ -61,11 +57,8 @@ def _of_tensors(yours, expected):
     if yours.shape != expected.shape:
         return f"Yours has shape {tuple(yours.shape)}, expected is {tuple(expected.shape)}."
     if expected.device.type == "meta" or yours.device.type == "meta":
-        return (
-            ""
-            if yours.device == expected.device
-            else f"Yours is on {yours.device}, not on {expected.device}."
-        )
+        is_there = yours.device == expected.device
+        return "" if is_there else f"Yours is on {yours.device}, not on {expected.device}."
     if yours.is_complex() or yours.layout != torch.strided:
         return f"Yours is {'complex' if yours.is_complex() else 'sparse'}, an ordinary tensor is expected."
     yours, expected = yours.detach().double(), expected.detach().double()
