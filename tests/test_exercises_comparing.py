@@ -91,6 +91,8 @@ def test_whatever_a_function_returns_can_be_shown():
             raise RuntimeError
 
     assert "Broken" in described(Broken())
+    model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Dropout(0.8), torch.nn.Linear(8, 4))
+    assert described(model) == repr(model)
     assert described(PLANE.to_sparse()) == described(PLANE * 1j) == "a tensor of shape (2, 2)"
     assert len(described("x" * 10_000)) < 100
     assert len(described(list(range(10_000)))) < 100

@@ -6,7 +6,7 @@ import reprlib
 import torch
 
 _repr = reprlib.Repr()  # stands even an object that cannot show itself
-_repr.maxother = _repr.maxstring = 80
+_repr.maxother, _repr.maxstring = 300, 80  # a small model is shown whole
 SHOWN = 64  # a tensor of more numbers is shown by its shape
 
 
