@@ -2,6 +2,7 @@
 # make test       everything: style, unit tests, every lesson, the browser
 # make notebooks  run every lesson again and write its outputs
 # make lint       style alone; make format mends it
+# make publish    give every link, badge and setup cell the course's address: make publish REPO=owner/name
 # make benchmark  how fast the explorer follows its sliders, and what a trace costs
 # Another Python: make lab PYTHON=python3.12
 
@@ -11,7 +12,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 LAB = $(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 .NOTPARALLEL:
-.PHONY: lab test notebooks lint format benchmark
+.PHONY: lab test notebooks lint format publish benchmark
 
 lab: .venv/lab-ready
 	$(LAB) $(ARGS)
@@ -33,6 +34,11 @@ lint: .venv/test-ready
 format: .venv/test-ready
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
+	$(BIN)/python tools/stamp.py
+
+# REPO=owner/name on GitHub, and perhaps HUB=https://hub.example.edu
+publish: .venv/test-ready
+	@$(BIN)/python tools/publish.py --repository="$(REPO)" --hub="$(HUB)"
 
 benchmark: .venv/test-ready
 	$(BIN)/python tests/benchmark_trace.py

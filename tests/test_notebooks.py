@@ -4,14 +4,16 @@ That each cell still gives its committed output is nbval's part: it runs every n
 """
 
 import ast
+import base64
 import doctest
-import importlib.util
 import re
 from itertools import zip_longest
 from pathlib import Path
 
+import address
 import nbformat
 import pytest
+import stamp
 import torch
 
 import helpers.arithmetic
@@ -46,11 +48,8 @@ def test_every_cell_was_run_once_in_order_and_without_an_error(path):
 
 @each_lesson
 def test_the_file_is_as_make_notebooks_writes_it(path):
-    spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "tools" / "run_notebooks.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     notebook = nbformat.read(path, as_version=4)
-    assert path.read_text("utf-8") == nbformat.writes(tool.in_canonical_form(notebook)) + "\n"
+    assert path.read_text("utf-8") == nbformat.writes(stamp.in_canonical_form(notebook, path.name)) + "\n"
 
 
 @each_lesson
@@ -59,9 +58,8 @@ def test_a_lesson_begins_with_what_it_teaches_and_the_same_setup_cell(path):
     assert notebook.cells[0].source.startswith(f"# {path.name[:2]} · ")
     assert "After this lesson you can" in notebook.cells[0].source
     assert re.search(r"\*\*\d+ minutes\.\*\*", notebook.cells[0].source)
-    assert code_cells(path)[0].source.startswith(
-        'import sys\n\nsys.path.insert(0, "..")  # helpers/ lies beside'
-    )
+    assert code_cells(path)[0].source == address.setup_cell()
+    assert code_cells(path)[1].source.startswith(("import ", "from "))
 
 
 @each_lesson
@@ -83,7 +81,7 @@ def test_a_cell_whose_output_is_not_compared_is_followed_by_one_that_asserts(pat
 @pytest.mark.parametrize("path", [ROOT / "README.md", *LESSONS], ids=lambda path: path.stem)
 def test_links_to_files_lead_to_files(path):
     text = README if path.suffix == ".md" else prose(path)
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("http")]
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith(("http", "data:"))]
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
@@ -114,3 +112,15 @@ def test_the_course_map_shows_the_shapes_of_the_real_network():
         shapes.append(x.shape)
     drawn = re.findall(r">\(N, ([\d, ]+)\)<", MAP)
     assert drawn == [", ".join(map(str, shape[1:])) for shape in shapes]
+
+
+def test_the_map_in_lesson_00_is_the_file_itself_because_colab_shows_no_files():
+    embedded = re.findall(r"\(data:image/svg\+xml;base64,([\w+/=]+)\)", prose(LESSONS[0]))
+    assert [base64.b64decode(text).decode() for text in embedded] == [MAP]
+    assert not [path for path in LESSONS if "](images/" in prose(path)]
+
+
+@each_lesson
+def test_colab_is_asked_for_a_gpu_where_a_lesson_can_use_one(path):
+    wanted = "GPU" if path.name >= "05" else None
+    assert nbformat.read(path, as_version=4).metadata.get("accelerator") == wanted

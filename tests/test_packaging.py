@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from helpers.colab import NEEDED
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -44,6 +46,7 @@ def test_each_package_is_imported_by_helpers_and_each_import_is_declared():
                 imported.add(node.module.split(".")[0])
     declared = {IMPORTED_AS.get(name, name) for name, _ in map(split, PROJECT["dependencies"])}
     assert imported - set(sys.stdlib_module_names) - {"helpers"} == declared - {"jupyterlab"}
+    assert set(NEEDED) | {"jupyterlab"} == {name for name, _ in map(split, PROJECT["dependencies"])}
 
 
 def test_the_constraints_pin_every_package_the_project_names():

@@ -8,32 +8,13 @@ import argparse
 from pathlib import Path
 
 import nbformat
+from address import LESSONS
 from nbclient import NotebookClient
-
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-WIDGET_VIEW = (
-    "application/vnd.jupyter.widget-view+json"  # names a model that only lives in the kernel that made it
-)
-METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
-
-
-def in_canonical_form(notebook):
-    """The notebook with what differs from run to run, or from machine to machine, taken out."""
-    notebook.metadata = nbformat.from_dict(METADATA)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number:02}"
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET_VIEW, None)
-    return notebook
+from stamp import in_canonical_form
 
 
 def run(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    notebook = in_canonical_form(nbformat.read(path, as_version=4), path.name)
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -43,13 +24,13 @@ def run(path: Path) -> None:
         coalesce_streams=True,
     )
     client.execute()
-    nbformat.write(in_canonical_form(notebook), path)
+    nbformat.write(in_canonical_form(notebook, path.name), path)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("paths", nargs="*", type=Path, help="notebooks to run; all of them without")
-    for path in parser.parse_args().paths or sorted(NOTEBOOKS.glob("*.ipynb")):
+    for path in parser.parse_args().paths or LESSONS:
         print(f"running {path.name}", flush=True)
         run(path)
 

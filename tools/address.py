@@ -1,0 +1,162 @@
+"""Where the course is published: one setting in pyproject.toml, and every text that is made from it.
+
+Until `make publish REPO=owner/name` has set it, each of these texts says so, and nothing leads to a repository.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+BRANCH = "main"
+NOT_SET = "the address of this copy is not set yet (`make publish REPO=owner/name`)"
+ANY_HUB = "https://HUB"  # in the links for a hub, until one is named
+
+
+def settings() -> dict:
+    """`repository` ("owner/name") and `hub` (an address), each empty where it is not set."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["course"]
+
+
+def on_github() -> str:
+    """The repository's address, or ""."""
+    repository = settings()["repository"]
+    return f"https://github.com/{repository}" if repository else ""
+
+
+def on_pages() -> str:
+    """The address of the pages that GitHub publishes, or ""."""
+    owner, _, name = settings()["repository"].partition("/")
+    return f"https://{owner.lower()}.github.io/{name}/" if owner else ""
+
+
+def on_colab(notebook: str) -> str:
+    return f"https://colab.research.google.com/github/{settings()['repository']}/blob/{BRANCH}/notebooks/{notebook}"
+
+
+def on_binder(notebook: str) -> str:
+    return f"https://mybinder.org/v2/gh/{settings()['repository']}/{BRANCH}?urlpath=lab/tree/notebooks/{notebook}"
+
+
+def on_hub(notebook: str) -> str:
+    """nbgitpuller's link: it brings the course into a student's folder on a JupyterHub, and opens the lesson."""
+    name = settings()["repository"].partition("/")[2]
+    return (
+        f"{settings()['hub'] or ANY_HUB}/hub/user-redirect/git-pull?repo={on_github()}&branch={BRANCH}"
+        f"&urlpath=lab/tree/{name}/notebooks/{notebook}"
+    )
+
+
+def helpers_tree() -> str:
+    """git's name for the state of helpers/ as it lies here: a clone finds just these files by it."""
+
+    def of_folder(folder: Path) -> bytes:
+        entries = []
+        for path in folder.iterdir():
+            if path.name.startswith(".") or path.name == "__pycache__":
+                continue
+            if path.is_dir():
+                entries.append(
+                    (f"{path.name}/", b"40000", of_folder(path))
+                )  # sorted as if it ended in a slash
+            else:
+                text = path.read_bytes().replace(b"\r\n", b"\n")  # as git keeps it, also on Windows
+                entries.append((path.name, b"100644", hashed(b"blob", text)))
+        lines = [
+            mode + b" " + name.rstrip("/").encode() + b"\0" + ident for name, mode, ident in sorted(entries)
+        ]
+        return hashed(b"tree", b"".join(lines))
+
+    def hashed(kind: bytes, content: bytes) -> bytes:
+        return hashlib.sha1(kind + b" %d\0" % len(content) + content).digest()
+
+    return of_folder(ROOT / "helpers").hex()
+
+
+SETUP = """\
+# Run this cell first: it finds the course's code. Running it again does no harm.
+import sys
+
+sys.path.insert(0, "..")  # helpers/ lies beside notebooks/
+"""
+
+# helpers/ comes as it was when this lesson was written, whatever the repository has become.
+ON_COLAB = """\
+if "google.colab" in sys.modules:  # there it comes from the course's repository
+    import subprocess
+    from pathlib import Path
+
+    REPOSITORY = "{repository}"
+    HELPERS = "{helpers}"  # git's name for helpers/ as this lesson knows it
+    FETCH = f"git clone -qn {{REPOSITORY}} part && git -C part read-tree -u --prefix=helpers/ {{HELPERS}}"
+    if not Path(HELPERS).exists():
+        fetched = subprocess.run(f"rm -rf part && {{FETCH}}", shell=True, capture_output=True, text=True)
+        if fetched.returncode:
+            print(fetched.stderr)
+            raise RuntimeError(f"{{REPOSITORY}} did not answer. Look at the network, then run this cell again.")
+        Path("part").rename(HELPERS)
+    sys.path.insert(0, HELPERS)
+    from helpers.colab import install_missing
+
+    install_missing()
+"""
+
+ON_COLAB_WITHOUT_ADDRESS = """\
+if "google.colab" in sys.modules:
+    raise RuntimeError("The address of this copy is not set yet (`make publish REPO=owner/name`).")
+"""
+
+
+def setup_cell() -> str:
+    """The first code cell of every lesson."""
+    if on_github():
+        return SETUP + ON_COLAB.format(repository=on_github(), helpers=helpers_tree()).rstrip("\n")
+    return SETUP + ON_COLAB_WITHOUT_ADDRESS.rstrip("\n")
+
+
+def lesson_links(notebook: str) -> str:
+    """The line below a lesson's title."""
+    if not on_github():
+        return f"*Open in Colab, launch on Binder: {NOT_SET}.*"
+    return f"[Open in Colab]({on_colab(notebook)}) · [Launch on Binder]({on_binder(notebook)})"
+
+
+def badges() -> str:
+    """README's table of where a lesson opens without an installation."""
+    if not on_github():
+        return f"*Badges for Colab and Binder come here: {NOT_SET}.*"
+    lines = ["| lesson | Colab | Binder |", "|---|---|---|"]
+    for path in LESSONS:
+        colab = f"[![Open in Colab](notebooks/images/open_in_colab.svg)]({on_colab(path.name)})"
+        binder = f"[![Launch on Binder](notebooks/images/launch_on_binder.svg)]({on_binder(path.name)})"
+        lines.append(f"| {title(path)} | {colab} | {binder} |")
+    return "\n".join([*lines, "", f"Pages whose sliders need no kernel: <{on_pages()}>"])
+
+
+def hub_links() -> str:
+    """The links to give to a class on a JupyterHub, for TEACHING.md."""
+    if not on_github():
+        return f"*The links come here: {NOT_SET}.*"
+    lines = [f"- {title(path)}: <{on_hub(path.name)}>" for path in LESSONS]
+    return "\n".join(
+        lines if settings()["hub"] else [f"Put your hub's address in the place of `{ANY_HUB}`:", "", *lines]
+    )
+
+
+def citation() -> str:
+    """CITATION.cff's lines about where the course is."""
+    return f'repository-code: "{on_github()}"\nurl: "{on_pages()}"' if on_github() else f"# {NOT_SET}"
+
+
+def title(path: Path) -> str:
+    """`01_max_pooling.ipynb` → `01 Max pooling`, as its first line has it."""
+    import nbformat
+
+    first_line = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]
+    return first_line.removeprefix("# ").replace(" · ", " ")
