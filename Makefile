@@ -19,7 +19,7 @@ lab: .venv/lab-ready
 
 # Three processes, as the browser's tests mostly wait; one thread for each: torch is several times slower where
 # processes compete for cores with more.
-test: .venv/test-ready
+test: .venv/test-ready .venv/colab-ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -rs $(ARGS)
@@ -59,3 +59,10 @@ benchmark: .venv/test-ready
 	@echo "Installing the course and its test tools into .venv (once; a few minutes) ..."
 	@$(INSTALL) ".[test]"
 	@touch $@ .venv/lab-ready
+
+# Colab's versions, which tests/test_colab.py puts in front of .venv's own.
+.venv/colab-ready: .venv/test-ready tests/colab/versions.txt
+	@echo "Installing Colab's versions into .venv/colab (once) ..."
+	@rm -rf .venv/colab
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/colab --requirement tests/colab/versions.txt
+	@touch $@

@@ -1,0 +1,48 @@
+"""Lessons elsewhere than here: in a folder of their own, with a kernel that has other packages, on a small machine."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+
+def add_kernel(name, variables):
+    """A kernel of this Python with these environment variables; it is found by the variable JUPYTER_PATH."""
+    folder = Path(os.environ["JUPYTER_PATH"], "kernels", name)
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = {"argv": command, "display_name": name, "language": "python", "env": variables}
+    (folder / "kernel.json").write_text(json.dumps(kernel))
+
+
+def hold_outputs(notebook, *options, through=()):
+    """Every cell of the notebook runs and gives its committed output, as nbval has it; returns what was printed.
+
+    `through` is a command in front: what starts the process.
+    """
+    command = [*through, sys.executable, "-m", "pytest", "--nbval", *options, notebook]
+    command += ["-c", os.devnull, "--rootdir", notebook.parent, "-p", "no:cacheprovider", "-q"]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=notebook.parent)
+    assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"
+    return run.stdout
+
+
+def outputs_of(cells, kernel, folder):
+    """The outputs of each of these cells, run one after the other in `folder`. Raises CellExecutionError."""
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    client = NotebookClient(
+        notebook,
+        kernel_name=kernel,
+        timeout=120,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with ThreadPoolExecutor(1) as pool:  # Playwright may have an event loop on this one
+        pool.submit(asyncio.run, client.async_execute()).result()
+    return [cell.outputs for cell in notebook.cells]

@@ -1,0 +1,250 @@
+"""The lessons with Colab's versions, each alone in a folder, with a stand-in for Colab's own package."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from address import LESSONS, ROOT
+from elsewhere import add_kernel, hold_outputs, outputs_of
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell
+from packaging.requirements import Requirement
+from pages import ends
+from test_address import copy_of_the_course, git, publish
+
+from helpers import explorers
+
+COLAB = ROOT / ".venv" / "colab"
+REPOSITORY = "https://github.com/somebody/something"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+EXPLORERS = [name for name in dir(explorers) if name.endswith("Explorer") and name != "TrainingExplorer"]
+
+
+def first_cell(course):
+    cells = nbformat.read(course / "notebooks" / LESSONS[0].name, as_version=4).cells
+    return next(cell.source for cell in cells if cell.cell_type == "code")
+
+
+def printed(outputs):
+    return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+@pytest.fixture(scope="module")
+def unpublished(tmp_path_factory):
+    """The course as it lies here, in a repository of its own, before anyone gave it an address."""
+    course = copy_of_the_course(tmp_path_factory.mktemp("unpublished"))
+    settings = course / "pyproject.toml"
+    settings.write_text(
+        re.sub(r'(?m)^repository = ".*"', 'repository = ""', settings.read_text("utf-8")), "utf-8"
+    )
+    subprocess.run([sys.executable, "tools/stamp.py"], cwd=course, check=True, capture_output=True)
+    git(course, "init", "--quiet")
+    git(course, "add", ".")
+    git(course, "commit", "--quiet", "--message=The course")
+    return course
+
+
+@pytest.fixture(scope="module")
+def published(unpublished, tmp_path_factory):
+    """The same after `make publish REPO=somebody/something` and a commit."""
+    course = tmp_path_factory.mktemp("published")
+    git(course, "clone", "--quiet", unpublished, ".")
+    publish(course, "somebody/something").check_returncode()
+    git(course, "commit", "--quiet", "--all", "--message=The course has an address")
+    return course
+
+
+@pytest.fixture(scope="module")
+def on_colab(published, tmp_path_factory):
+    """`on_colab(name, setting=value)` names a kernel as Colab starts it, with a setting of git's."""
+    home = tmp_path_factory.mktemp("jupyter")
+    startup = home / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "colab.py").write_text("import google.colab.output")
+    paths = {"PYTHONPATH": f"{COLAB}:{ROOT / 'tests' / 'colab'}", "IPYTHONDIR": str(home / "ipython")}
+
+    def kernel(name, setting, value):
+        add_kernel(
+            name, paths | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": setting, "GIT_CONFIG_VALUE_0": value}
+        )
+        return name
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(home))
+        yield kernel
+
+
+@pytest.fixture(scope="module")
+def colab(on_colab, published):
+    """The name of such a kernel that finds `published` at its address."""
+    return on_colab("colab", f"url.{published.as_uri()}.insteadOf", REPOSITORY)
+
+
+# -- the versions ----------------------------------------------------------------------------------------
+
+INSTALLED = """import json
+from importlib.metadata import distributions
+print(json.dumps({each.name.lower(): each.version for each in reversed(list(distributions()))}))"""
+IMPORTED = """import json, anywidget, IPython, ipykernel, ipywidgets, torch, traitlets
+modules = [anywidget, IPython, ipykernel, ipywidgets, torch, traitlets]
+print(json.dumps({each.__name__.lower(): [each.__version__, each.__file__] for each in modules}))"""
+
+
+def test_the_kernel_has_the_versions_of_colab_and_the_torch_that_is_here(colab, tmp_path):
+    lines = (ROOT / "tests" / "colab" / "versions.txt").read_text("utf-8").splitlines()
+    listed = [Requirement(line) for line in lines if not line.startswith("#")]
+    wanted = {
+        each.name: str(each.specifier)[2:] for each in listed if not each.marker or each.marker.evaluate()
+    }
+    installed, imported = (
+        json.loads(printed(outputs)) for outputs in outputs_of([INSTALLED, IMPORTED], colab, tmp_path)
+    )
+    assert {name: installed[name] for name in wanted} == wanted
+    assert imported.pop("torch") == [torch.__version__, torch.__file__]
+    assert {name: at_work for name, (at_work, _) in imported.items()}.items() <= wanted.items()
+    assert all(Path(path).is_relative_to(COLAB) for _, path in imported.values())
+    assert wanted["ipywidgets"] == "7.7.1" != version("ipywidgets")
+
+
+# -- the lessons -----------------------------------------------------------------------------------------
+
+# helpers is installed in .venv, too: the lesson must have taken the one it fetched.
+ITS_OWN = """from pathlib import Path
+import helpers
+assert Path(helpers.__file__).is_relative_to(Path.cwd()), helpers.__file__"""
+
+
+@pytest.mark.parametrize("name", [path.name for path in LESSONS])
+def test_a_lesson_alone_in_a_folder_fetches_the_course_and_gives_its_outputs(
+    colab, published, tmp_path, name
+):
+    lesson = nbformat.read(published / "notebooks" / name, as_version=4)
+    lesson.cells.append(new_code_cell(ITS_OWN))
+    nbformat.write(lesson, tmp_path / name)
+    hold_outputs(tmp_path / name, "--nbval-kernel-name", colab)
+
+
+def test_the_first_cell_may_run_twice_and_in_the_next_kernel(colab, published, tmp_path):
+    setup = first_cell(published)
+    for _ in range(2):
+        outputs_of([setup, setup, ITS_OWN], colab, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [git(published, "rev-parse", "HEAD:helpers")]
+
+
+def test_a_lesson_gets_the_helpers_it_was_written_with_whatever_the_repository_has_become(
+    on_colab, published, tmp_path
+):
+    later, content = tmp_path / "later", tmp_path / "content"
+    git(tmp_path, "clone", "--quiet", published, later)
+    git(later, "rm", "--quiet", "helpers/arithmetic.py", "helpers/colab.py")
+    git(later, "commit", "--quiet", "--message=Everything is new")
+    content.mkdir()
+    kernel = on_colab("later", f"url.{later.as_uri()}.insteadOf", REPOSITORY)
+    outputs_of([first_cell(published), ITS_OWN, "import helpers.arithmetic"], kernel, content)
+
+
+def test_what_is_installed_keeps_its_version(colab, published, tmp_path):
+    before, _, after = outputs_of([INSTALLED, first_cell(published), INSTALLED], colab, tmp_path)
+    assert json.loads(printed(after)) == json.loads(printed(before))
+
+
+def test_without_a_network_the_first_cell_says_so_and_works_once_there_is_one(
+    on_colab, colab, published, tmp_path
+):
+    kernel = on_colab("offline", "http.proxy", "http://127.0.0.1:9")  # nobody answers there
+    with pytest.raises(CellExecutionError) as failed:
+        outputs_of([first_cell(published)], kernel, tmp_path)
+    assert failed.value.ename == "RuntimeError"
+    assert failed.value.evalue == (
+        f"{REPOSITORY} did not answer. Look at the network, then run this cell again."
+    )
+    outputs_of([first_cell(published), ITS_OWN], colab, tmp_path)
+
+
+def test_a_course_without_an_address_says_so_on_colab(colab, unpublished, tmp_path):
+    with pytest.raises(CellExecutionError) as failed:
+        outputs_of([first_cell(unpublished)], colab, tmp_path)
+    assert failed.value.evalue == (
+        "The address of this copy is not set yet (`make publish REPO=owner/name`)."
+    )
+
+
+# -- the explorers ---------------------------------------------------------------------------------------
+
+SHOW = "explorer = {name}()\nexplorer"
+MOVE = """heard = []
+explorer.children[0].children[0].observe(heard.append)
+for setting in json.loads({settings!r}):
+    for name, value in setting.items():
+        setattr(explorer, name, value)
+    try:
+        output = explorer.output().tolist()
+    except (RuntimeError, TypeError) as error:
+        output = str(error)
+    print(json.dumps([explorer.settings, repr(explorer), output]))
+assert heard"""
+
+
+@pytest.fixture(scope="module")
+def at_both_ends(colab, tmp_path_factory):
+    """{explorer's name: (the outputs that show it, the outputs of moving each control to both ends)}."""
+    cells = [f"import json, sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom helpers.explorers import *"]
+    for name in EXPLORERS:
+        settings = json.dumps(ends(getattr(explorers, name)))
+        cells += [SHOW.format(name=name), MOVE.format(settings=settings)]
+    _, *outputs = outputs_of(cells, colab, tmp_path_factory.mktemp("content"))
+    return dict(zip(EXPLORERS, zip(outputs[::2], outputs[1::2], strict=True), strict=True))
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_is_shown_with_colabs_widget_manager(at_both_ends, name):
+    ((view,), _) = at_both_ends[name]
+    assert view.data["text/plain"] == repr(getattr(explorers, name)())
+    assert view.data[WIDGET_VIEW]["model_id"]
+    assert view.metadata[WIDGET_VIEW]["colab"]["custom_widget_manager"]["url"]
+
+
+def output_or_refusal(explorer):
+    try:
+        return explorer.output()
+    except (RuntimeError, TypeError) as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_moved_from_python_computes_there_what_torch_does_here(at_both_ends, name):
+    (_, moved) = at_both_ends[name]
+    explorer = getattr(explorers, name)()
+    for setting, line in zip(ends(type(explorer)), printed(moved).splitlines(), strict=True):
+        for control, value in setting.items():
+            setattr(explorer, control, value)
+        there, text, output = json.loads(line)
+        assert (there, text) == (explorer.settings, repr(explorer))
+        expected = output_or_refusal(explorer)
+        if isinstance(expected, str):
+            assert output == expected
+        else:
+            torch.testing.assert_close(torch.tensor(output), expected)
+
+
+def test_the_train_button_starts_a_run_that_ends_after_its_cell(colab, tmp_path):
+    make = f"""import asyncio, sys
+sys.path.insert(0, {str(ROOT)!r})
+from helpers.data import load_shapes
+from helpers.explorers import TrainingExplorer
+explorer = TrainingExplorer(*load_shapes(200, 60), batch_size=32, epochs=2, conv_channels=4)
+explorer"""
+    press = "explorer.train_button.click(); print(len(explorer.runs))"
+    wait = (
+        "await asyncio.wait_for(explorer._task, 60); print(explorer.runs[0].state, explorer.output().shape)"
+    )
+    shown, pressed, ended = outputs_of([make, press, wait], colab, tmp_path)
+    assert shown[0].metadata[WIDGET_VIEW]["colab"]
+    assert printed(pressed) == "0\n"
+    assert printed(ended) == "finished torch.Size([32, 10])\n"
