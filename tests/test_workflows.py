@@ -148,3 +148,15 @@ def test_the_hooks_are_local_and_run_what_is_there():
     ]  # what the hooks and make lint share
     assert "ruff check" in made
     assert "ruff format --check" in made
+
+
+def test_what_contributing_names_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    targets = re.findall(r"\bmake (test|[a-z]+(?= ARGS)|[a-z]+(?=`))", text)
+    assert {"test", "notebooks", "format", "lint"} <= set(targets)
+    assert [target for target in targets if not re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)] == []
+    files = {name for name in re.findall(r"(?:notebooks|helpers|tests)/[\w/]+\.\w+", text)}
+    there = {name for name in files if "name" not in name and "_07" not in name}
+    assert {"notebooks/02_max_pooling.ipynb", "helpers/exercises/lesson_01.py"} <= there
+    assert [name for name in there if not (ROOT / name).exists()] == []
+    assert len(text.splitlines()) < 60  # one screen
