@@ -8,8 +8,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+
+COLAB = Path(__file__).parent.parent / ".venv" / "colab"  # the versions of tests/colab/versions.txt
+needs_colab = pytest.mark.skipif(not COLAB.exists(), reason="needs Colab's versions: make .venv/colab-ready")
 
 
 def add_kernel(name, variables):

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import torch
 from address import LESSONS, ROOT
-from elsewhere import add_kernel, hold_outputs, outputs_of
+from elsewhere import COLAB, add_kernel, hold_outputs, needs_colab, outputs_of
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 from packaging.requirements import Requirement
@@ -20,10 +20,11 @@ from test_address import copy_of_the_course, git, publish
 
 from helpers import explorers
 
-COLAB = ROOT / ".venv" / "colab"
 REPOSITORY = "https://github.com/somebody/something"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 EXPLORERS = [name for name in dir(explorers) if name.endswith("Explorer") and name != "TrainingExplorer"]
+
+pytestmark = needs_colab
 
 
 def first_cell(course):
@@ -62,7 +63,7 @@ def published(unpublished, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def on_colab(published, tmp_path_factory):
-    """`on_colab(name, setting=value)` names a kernel as Colab starts it, with a setting of git's."""
+    """`on_colab(name, setting, value)` adds a kernel of that name, as Colab starts it, with a setting of git's."""
     home = tmp_path_factory.mktemp("jupyter")
     startup = home / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)

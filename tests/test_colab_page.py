@@ -1,0 +1,138 @@
+"""The explorers in the browser with ipywidgets 7's own front end and anywidget 0.9.21: what Colab's page is made of."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import npm
+import pytest
+from address import ROOT
+from elsewhere import COLAB, needs_colab
+from ipywidgets import Checkbox, Dropdown
+from lab import watched
+from pages import read
+from test_lab import EXPLORERS
+
+from helpers import explorers
+
+pytestmark = needs_colab
+
+# Every explorer as Python hands it to a page with Colab's versions. anywidget's own name is a default: keep those.
+STATES = """import json
+from ipywidgets.embed import dependency_state, embed_data
+from helpers import explorers
+from helpers.data import load_shapes
+
+def state(name, *arguments):
+    explorer = getattr(explorers, name)(*arguments)
+    return embed_data([explorer], state=dependency_state([explorer], drop_defaults=False))
+
+sets = {"TrainingExplorer": load_shapes(200, 60)}
+print(json.dumps({name: state(name, *sets.get(name, ())) for name in explorers.__all__}))"""
+PAGE = """<!doctype html><meta charset="utf-8">
+<script src="require.js"></script>
+<script src="embed-amd.js"></script>
+<body><script type="application/vnd.jupyter.widget-state+json">STATE</script>
+<script type="application/vnd.jupyter.widget-view+json">VIEW</script>"""
+
+
+@pytest.fixture(scope="module")
+def states():
+    paths = os.pathsep.join(map(str, (COLAB, ROOT)))
+    command = [sys.executable, "-c", STATES]
+    made = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, check=True, capture_output=True)
+    return json.loads(made.stdout)
+
+
+@pytest.fixture(scope="module")
+def files():
+    """{name in the page: path} of the browser code. Skips where it cannot be had, but fails under CI."""
+    try:
+        require, widgets = (
+            npm.package(name) for name in ("requirejs@2.3.8", "@jupyter-widgets/html-manager@0.20.9")
+        )
+    except npm.NpmError as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+    return {
+        "require.js": require / "require.js",
+        "embed-amd.js": widgets / "dist" / "embed-amd.js",
+        "anywidget.js": COLAB / "anywidget" / "nbextension" / "index.js",
+    }
+
+
+@pytest.fixture
+def embedded(chromium, files, states):
+    """`embedded(name)` → a page with that explorer. Whatever else the page asks for is a problem."""
+    pages = []
+
+    def show(name):
+        page = watched(chromium.new_page())
+        pages.append(page)
+
+        def serve(route):
+            wanted = route.request.url.removeprefix("http://colab.test/")
+            if wanted == "":
+                ((view,), state) = states[name]["view_specs"], states[name]["manager_state"]
+                state, view = (json.dumps(part).replace("<", "\\u003c") for part in (state, view))
+                route.fulfill(
+                    body=PAGE.replace("VIEW", view).replace("STATE", state), content_type="text/html"
+                )
+            elif wanted in files:
+                route.fulfill(path=files[wanted])
+            else:
+                page.problems.append(f"asked for {wanted}")
+                route.abort()
+
+        page.route("**/*", serve)
+        page.goto("http://colab.test/")
+        return page
+
+    yield show
+    for page in pages:
+        page.close()
+
+
+def moves(page, explorer):
+    """Moves each control of the explorer by hand, and gives each time its name and its new value."""
+    count = Counter()
+    for name, widget in explorer.sliders.items():
+        kind = type(widget)
+        place, count[kind] = count[kind], count[kind] + 1
+        if kind is Dropdown:
+            for option in reversed(widget.options):
+                page.locator(".widget-dropdown select").nth(place).select_option(option[0])
+                yield name, option[1]
+        elif kind is Checkbox:
+            for _ in range(2):
+                page.locator(".widget-checkbox input").nth(place).click()
+                yield name, not widget.value
+        else:
+            handle = page.locator(".ui-slider-handle").nth(place)
+            for key, value in (("End", widget.max), ("Home", widget.min), ("ArrowRight", widget.min + 1)):
+                handle.press(key)
+                yield name, value
+
+
+@pytest.mark.parametrize("name", list(EXPLORERS))
+def test_controls_moved_by_hand_draw_what_torch_computes(embedded, name):
+    tests = EXPLORERS[name]
+    page = embedded(name)
+    page.locator(".cs-explorer").wait_for()
+    explorer = getattr(explorers, name)()
+    for control, value in moves(page, explorer):
+        setattr(explorer, control, value)
+        tests.hold(read(page, [{}], tests.SEEN)[0], explorer)
+    assert page.problems == []
+
+
+def test_the_training_explorer_is_drawn_and_its_code_follows_a_slider(embedded):
+    page = embedded("TrainingExplorer")
+    page.locator(".cs-explorer").wait_for()
+    page.locator(".ui-slider-handle").last.press("End")
+    assert "kernel_size=7" in page.locator(".cs-code code").text_content()
+    assert page.get_by_role("button", name="Train", exact=True).is_enabled()
+    assert page.problems == []
