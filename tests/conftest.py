@@ -57,6 +57,14 @@ SYNCED = (
 )  # what the view reads of a slider, a choice, a switch
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say at the end what tests have measured."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == "measured" and report.when == "call":
+                terminalreporter.write_line(value)
+
+
 @pytest.fixture(autouse=True)
 def unanswered():
     """Each test finds the questions as a learner does: none answered, all with the lesson's numbers."""

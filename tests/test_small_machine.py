@@ -1,0 +1,58 @@
+"""Every lesson on a machine as small as Binder's, without a network; and what Binder makes of environment.yml."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from address import LESSONS, ROOT
+from elsewhere import hold_outputs
+from test_address import copy_of_the_course
+
+MOST = 1000  # MB: what TEACHING.md says that a lesson needs
+
+
+@pytest.fixture(scope="module")
+def small_machine():
+    """The command in front of what is to run on one. Skips where there is no unshare, but fails under CI."""
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
+    starts = (["unshare", "--net"], ["unshare", "--net", "--map-root-user"])
+    allowed = [start for start in starts if subprocess.run([*start, "true"]).returncode == 0]
+    if not allowed:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
+            "A process without a network is not allowed here. On Ubuntu this allows it: "
+            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+        )
+    return [*allowed[0], sys.executable, ROOT / "tests" / "small_machine.py"]
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_gives_its_outputs_with_2_gb_one_processor_and_no_network(small_machine, lesson, request):
+    printed = hold_outputs(lesson, "--nbval-current-env", through=small_machine)
+    megabytes = int(re.search(r"at most (\d+) MB of memory", printed)[1])
+    request.node.user_properties.append(("measured", f"{lesson.stem}: at most {megabytes} MB of memory"))
+    assert megabytes < MOST
+
+
+def test_the_small_machine_has_one_processor_no_network_and_no_room_for_3_gb(small_machine):
+    code = (
+        "import os, socket\n"
+        "print(len(os.sched_getaffinity(0)))\n"
+        "for call in (lambda: socket.create_connection(('pypi.org', 443)), lambda: bytearray(3 * 1024**3)):\n"
+        "    try: call(); print('done')\n"
+        "    except (OSError, MemoryError) as error: print(type(error).__name__)"
+    )
+    run = subprocess.run([*small_machine, sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.splitlines()[:3] == ["1", "gaierror", "MemoryError"], run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="repo2docker runs on Linux and macOS")
+def test_binder_takes_python_3_12_and_environment_yml(tmp_path):
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", copy_of_the_course(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert "Building conda environment for python=3.12" in run.stderr
+    assert "mamba" in run.stdout
+    assert re.findall(r"(?:env update|pip install) .*--file (\S+)", run.stdout) == ['"environment.yml"']
+    assert re.findall(r"COPY .* src/(\S*) ", run.stdout) == ["environment.yml", ""]
