@@ -1,6 +1,7 @@
 # make lab        open the lessons in JupyterLab           (options: make lab ARGS="--no-browser --port 8890")
 # make test       everything: style, unit tests, every lesson, the browser
 # make notebooks  run every lesson again and write its outputs
+# make site       write every lesson as a page whose sliders need no kernel, into site/ (needs Node.js)
 # make lint       style alone; make format mends it
 # make publish    give every link, badge and setup cell the course's address: make publish REPO=owner/name
 # make benchmark  how fast the explorer follows its sliders, and what a trace costs
@@ -12,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 LAB = $(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 .NOTPARALLEL:
-.PHONY: lab test notebooks lint format publish benchmark
+.PHONY: lab test notebooks site lint format publish benchmark
 
 lab: .venv/lab-ready
 	$(LAB) $(ARGS)
@@ -26,6 +27,9 @@ test: .venv/test-ready .venv/colab-ready
 
 notebooks: .venv/test-ready
 	$(BIN)/python tools/run_notebooks.py $(ARGS)
+
+site: .venv/lab-ready
+	@$(BIN)/python tools/build_site.py
 
 lint: .venv/test-ready
 	$(BIN)/python -m ruff check .

@@ -12,6 +12,7 @@ async function findSliders(model) {
   // A choice among texts keeps the place of the chosen one; numbers and switches keep their value.
   const valueOf = (slider) => slider.get("_options_labels")?.[slider.get("index")] ?? slider.get("value");
   let stop = () => {};
+  nameSliders(sliders.map(([, slider]) => slider));
   return {
     values: () => each(valueOf),
     highest: each((slider) => slider.get("max")),
@@ -22,6 +23,33 @@ async function findSliders(model) {
     },
     stop: () => stop(),
   };
+}
+
+/**
+ * Say to a screen reader what each slider is: ipywidgets gives its handle no name, and version 7 no role and no value.
+ * The sliders' views may come after the picture, so their models are asked again, for a hundred frames.
+ */
+function nameSliders(models, frames = 100) {
+  const waiting = models.filter((model) => {
+    const views = Object.values(model.views ?? {});
+    views.forEach((view) => view.then(({ el }) => nameSlider(el, model)));
+    return !views.length;
+  });
+  if (waiting.length && frames) requestAnimationFrame(() => nameSliders(waiting, frames - 1));
+}
+function nameSlider(el, model) {
+  const handle = el.querySelector("[role=slider], .ui-slider-handle");
+  handle?.setAttribute("aria-label", model.get("description"));
+  if (!handle || handle.hasAttribute("role")) return;
+  handle.setAttribute("role", "slider");
+  const tell = () => {
+    const labels = model.get("_options_labels");
+    const [least, most, now] = labels ? [0, labels.length - 1, model.get("index")] : ["min", "max", "value"].map((name) => model.get(name));
+    const value = { valuemin: least, valuemax: most, valuenow: now, valuetext: labels?.[now] ?? now };
+    for (const [name, each] of Object.entries(value)) handle.setAttribute(`aria-${name}`, each);
+  };
+  model.on("change", tell);
+  tell();
 }
 
 /** A new element: `make("p", "cs-note", "text", child, …)`. */

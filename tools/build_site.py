@@ -1,0 +1,165 @@
+"""Run every lesson and write it as a page whose sliders move without a kernel: `make site`.
+
+The pages stand in site/, with all they need: they can be opened from the disk, or served as plain files.
+"""
+
+import argparse
+import html
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import address
+import anywidget
+import jinja2
+import lesson_page
+import nbformat
+from address import LESSONS, ROOT
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from npm import NpmError, package, program
+
+SITE = ROOT / "site"
+TEMPLATE = Path(__file__).parent / "template"
+COURSE = "How shapes move through a CNN"
+WELCOME = """\
+# How shapes move through a CNN
+
+You move sliders for kernel, stride and padding, see the shapes follow at once, find out why, and end by training the
+network you took apart. Every number in the pictures is PyTorch's. Try it: move **kernel** to its largest, then
+**stride**.
+"""
+FIRST_PICTURE = """\
+import sys
+
+sys.path.insert(0, "..")
+from helpers.explorers import ConvolutionExplorer
+
+ConvolutionExplorer(size=8, kernel_size=3, stride=2)
+"""
+
+
+def assets() -> dict:
+    """{name in site/assets: file}: what the pages share."""
+    html_manager = package("@jupyter-widgets/html-manager@1.0.15")
+    return {
+        "require.js": package("requirejs@2.3.8") / "require.js",
+        "widgets.js": html_manager / "dist" / "embed-amd.js",
+        "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
+        "site.js": TEMPLATE / "site.js",
+        "site.css": TEMPLATE / "site.css",
+    }
+
+
+def run(notebook, folder: Path):
+    """The notebook, run from top to bottom in a fresh kernel, with the state of its widgets."""
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+    return notebook
+
+
+def welcome():
+    """The first page, as a notebook: an explorer, and the README's list of the lessons."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = re.search(r"^\| lesson \| you will.*?\n\n", readme, re.MULTILINE | re.DOTALL)[0].replace(
+        "](notebooks/", "]("
+    )
+    return new_notebook(
+        cells=[
+            new_markdown_cell(WELCOME),
+            new_code_cell(FIRST_PICTURE, metadata={"tags": [lesson_page.HIDDEN]}),
+            new_markdown_cell(f"## The lessons\n\n{table}"),
+        ]
+    )
+
+
+def commit() -> str:
+    """The commit the pages are built from, as HTML."""
+    git = ["git", "-C", str(ROOT)]
+    done = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+    if done.returncode:
+        return "files that are in no git repository"
+    name = done.stdout.strip()
+    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout.strip()
+    link = (
+        f'<a href="{address.on_github()}/tree/{name}">{name[:10]}</a>' if address.on_github() else name[:10]
+    )
+    return f"commit {link}{', with changes that are not committed' if changed else ''}"
+
+
+def elsewhere(path) -> str:
+    """Where a lesson runs with a kernel, as HTML."""
+    if not address.on_github():
+        return f"run <code>make lab</code>. For Colab and Binder, {address.NOT_SET.replace('`', '')}."
+    return (
+        f'open this lesson <a href="{address.on_colab(path.name)}">in Colab</a> or '
+        f'<a href="{html.escape(address.on_binder(path.name))}">on Binder</a>.'
+    )
+
+
+def write(folder: Path, say=print):
+    """Write the whole site into an empty folder."""
+    (folder / "assets").mkdir()
+    for name, file in assets().items():
+        shutil.copyfile(file, folder / "assets" / name)
+    template = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
+    ).get_template("page.html")
+    pages = [("index.html", COURSE, None)] + [
+        (f"{path.stem}.html", address.title(path), path) for path in LESSONS
+    ]
+    for place, (name, title, path) in enumerate(pages):
+        say(f"[{place + 1}/{len(pages)}] {title}", flush=True)
+        notebook = nbformat.read(path, as_version=4) if path else welcome()
+        run(notebook, ROOT / "notebooks")
+        where = elsewhere(path) if path else ""
+        if path:  # the page has these links in its own places
+            title_cell = notebook.cells[0]
+            title_cell.source = title_cell.source.replace(address.lesson_links(path.name), "", 1)
+        body = lesson_page.body(notebook, where)
+        text = template.render(
+            pages=pages,
+            place=place,
+            title=title,
+            course=COURSE,
+            sections=[(heading["id"], heading.get_text()) for heading in body.find_all("h2")],
+            body=str(body),
+            state=lesson_page.widget_state(notebook),
+            elsewhere=where,
+            commit=commit(),
+        )
+        (folder / name).write_text(text, "utf-8")
+
+
+def build(site: Path = SITE, say=print):
+    """Write the site beside its place, and put it there when all of it is written."""
+    program("node")
+    program("npm")
+    with tempfile.TemporaryDirectory(dir=site.parent, prefix=".site-") as workspace:
+        new, old = Path(workspace, "new"), Path(workspace, "old")
+        new.mkdir(0o755)
+        write(new, say)
+        if site.exists():
+            site.rename(old)
+        try:
+            new.rename(site)
+        except OSError:
+            old.rename(site)
+            raise
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.parse_args()
+    try:
+        build()
+    except NpmError as error:
+        sys.exit(f"{error}\nsite/ is as it was.")
+    print(f"Open {SITE.name}/index.html.")
+
+
+if __name__ == "__main__":
+    main()

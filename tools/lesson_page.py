@@ -1,0 +1,121 @@
+"""One lesson, as it was run, turned into the HTML of a page that needs no kernel."""
+
+import html
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+from nbconvert.filters import ansi2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from npm import package, program
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+FORMULAS = Path(__file__).parent / "template" / "formulas.js"
+HIDDEN = "hide-input"  # the tag of a cell whose code is not shown
+
+# What a page without Python cannot do, by the code that would do it.
+ANSWERS = re.compile(r"^(q\d+\.(predict|check)|progress)\(", re.MULTILINE)
+FOLLOWS = re.compile(r"\.observe\(")
+TRAINS = re.compile(r"^explorer = TrainingExplorer\(", re.MULTILINE)
+
+
+class Renderer(IPythonRenderer):
+    """Markdown as Jupyter writes it; formulas are left out, in their order, and put in later."""
+
+    def __init__(self):
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.formulas = []
+
+    def inline_math(self, body):
+        return self._left_out(body, display=False)
+
+    def block_math(self, body):
+        return self._left_out(body, display=True)
+
+    def _left_out(self, body, display):
+        self.formulas.append({"tex": body, "display": display})
+        return "<x-formula></x-formula>"
+
+
+def body(notebook, elsewhere: str) -> BeautifulSoup:
+    """The lesson's cells in order. `elsewhere` is the HTML that says where it runs with a kernel."""
+    renderer = Renderer()
+    markdown = MarkdownWithMath(renderer=renderer)
+    parts = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            parts.append(f'<section class="text">{markdown.render(cell.source)}</section>')
+        elif cell.cell_type == "code":
+            code = "" if HIDDEN in cell.metadata.get("tags", []) else _code(cell.source)
+            parts.append(f'<section class="cell">{code}{_results(cell, elsewhere)}</section>')
+    page = BeautifulSoup("\n".join(parts), "html.parser")
+    for place, mathml in zip(page.find_all("x-formula"), _mathml(renderer.formulas), strict=True):
+        place.replace_with(BeautifulSoup(mathml, "html.parser"))
+    for link in page.select("a[href$='.ipynb']"):
+        link["href"] = link["href"].removesuffix(".ipynb") + ".html"
+    for heading in page.find_all("h2"):
+        heading["id"] = re.sub(r"[^\w]+", "-", heading.get_text().lower()).strip("-")
+    return page
+
+
+def widget_state(notebook) -> str:
+    """The state of the widgets that the lesson shows, and of those they refer to, as JSON for a script element."""
+    everything = notebook.metadata.get("widgets", {}).get(STATE, {"state": {}})
+    models, wanted = everything["state"], {}
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    ahead = [output["data"][VIEW]["model_id"] for output in outputs if VIEW in output.get("data", {})]
+    while ahead:
+        name = ahead.pop()
+        if name in models and name not in wanted:
+            wanted[name] = models[name]
+            ahead += re.findall(r"IPY_MODEL_(\w+)", json.dumps(models[name]["state"]))
+    return json.dumps({**everything, "state": wanted}).replace("</", "<\\/")
+
+
+def _code(source):
+    return highlight(source, PythonLexer(), HtmlFormatter(cssclass="code"))
+
+
+def _results(cell, elsewhere):
+    outputs = "".join(map(_output, cell.outputs))
+    if ANSWERS.search(cell.source):
+        outputs = _needs("An answer is checked by Python", elsewhere)
+    elif FOLLOWS.search(cell.source):
+        outputs = _needs("This slider is Python's", elsewhere)
+    elif TRAINS.search(cell.source):
+        outputs += _needs("Training is Python's work", elsewhere)
+    return f'<div class="output">{outputs}</div>' if outputs else ""
+
+
+def _needs(what, elsewhere):
+    return f'<p class="no-kernel">{what}: {elsewhere}</p>'
+
+
+def _output(output):
+    if output.output_type == "stream":
+        return f"<pre>{ansi2html(output.text)}</pre>"
+    if output.output_type == "error":
+        return f"<pre>{ansi2html(chr(10).join(output.traceback))}</pre>"
+    data, words = output.data, html.escape(output.data.get("text/plain", ""), quote=True)
+    if VIEW in data:
+        return f'<div class="widget"><script type="{VIEW}">{json.dumps(data[VIEW])}</script></div>'
+    if "text/html" in data:
+        return f"<div>{data['text/html']}</div>"
+    if "image/png" in data:
+        return f'<img src="data:image/png;base64,{data["image/png"].strip()}" alt="{words}">'
+    return f"<pre>{words}</pre>"
+
+
+def _mathml(formulas):
+    """Each formula as MathML, which browsers draw without a library or a font of ours."""
+    command = [program("node"), FORMULAS, package("katex@0.19.1") / "dist" / "katex.js"]
+    done = subprocess.run(command, input=json.dumps(formulas), capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"A formula could not be written as MathML: {done.stderr}")
+    return json.loads(done.stdout)
