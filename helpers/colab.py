@@ -30,9 +30,9 @@ def install_missing() -> list[str]:
     if missing:
         with tempfile.TemporaryDirectory() as folder:
             constraints = Path(folder, "installed.txt")
-            constraints.write_text(
-                "\n".join(f"{found.name}=={found.version}" for found in distributions()), "utf-8"
-            )
+            # Not found.version: a package may lie there twice, and the first one is imported.
+            installed = [f"{found.name}=={version(found.name)}" for found in distributions()]
+            constraints.write_text("\n".join(installed), "utf-8")
             command = [
                 sys.executable,
                 "-m",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from zipfile import ZipFile
 
 import nbformat
 import pytest
@@ -23,6 +24,11 @@ from helpers import explorers
 REPOSITORY = "https://github.com/somebody/something"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 EXPLORERS = [name for name in dir(explorers) if name.endswith("Explorer") and name != "TrainingExplorer"]
+
+# What Colab does before the first cell, and helpers taken from the packages that are installed.
+AT_START = """import sys
+import google.colab.output
+sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in str(finder)]"""
 
 pytestmark = needs_colab
 
@@ -67,7 +73,7 @@ def on_colab(published, tmp_path_factory):
     home = tmp_path_factory.mktemp("jupyter")
     startup = home / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    (startup / "colab.py").write_text("import google.colab.output")
+    (startup / "colab.py").write_text(AT_START)
     paths = {"PYTHONPATH": f"{COLAB}:{ROOT / 'tests' / 'colab'}", "IPYTHONDIR": str(home / "ipython")}
 
     def kernel(name, setting, value):
@@ -115,7 +121,7 @@ def test_the_kernel_has_the_versions_of_colab_and_the_torch_that_is_here(colab, 
 
 # -- the lessons -----------------------------------------------------------------------------------------
 
-# helpers is installed in .venv, too: the lesson must have taken the one it fetched.
+# The helpers that the first cell has fetched.
 ITS_OWN = """from pathlib import Path
 import helpers
 assert Path(helpers.__file__).is_relative_to(Path.cwd()), helpers.__file__"""
@@ -153,6 +159,47 @@ def test_a_lesson_gets_the_helpers_it_was_written_with_whatever_the_repository_h
 def test_what_is_installed_keeps_its_version(colab, published, tmp_path):
     before, _, after = outputs_of([INSTALLED, first_cell(published), INSTALLED], colab, tmp_path)
     assert json.loads(printed(after)) == json.loads(printed(before))
+
+
+def add_wheel(folder, name, version, requirement=""):
+    """An empty package, as pip finds it in a folder."""
+    with ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        info, about = f"{name}-{version}.dist-info", f"Name: {name}\nVersion: {version}\n{requirement}"
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\n{about}")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+
+
+INSTALL = """import os, sys
+sys.path.insert(0, {root!r})
+from helpers import colab
+os.environ |= {{"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": {folder!r}, "PIP_TARGET": {target!r}}}
+colab.NEEDED = ("tqdm", "apackage")
+colab.install_missing()"""
+
+
+def test_a_package_that_colab_lacks_is_installed_with_what_it_needs_in_colabs_version(colab, tmp_path):
+    add_wheel(tmp_path, "apackage", "1.0", "Requires-Dist: tqdm")
+    for version_of_tqdm in ("4.67.3", "99.0"):
+        add_wheel(tmp_path, "tqdm", version_of_tqdm)
+    there = tmp_path / "there"
+    install = INSTALL.format(root=str(ROOT), folder=str(tmp_path), target=str(there))
+    ((said,),) = outputs_of([install], colab, tmp_path)
+    assert said.data["text/plain"] == "['apackage']"
+    assert {path.stem for path in there.glob("*.dist-info")} == {"apackage-1.0", "tqdm-4.67.3"}
+
+
+def test_a_package_that_needs_another_version_than_colabs_is_refused(colab, tmp_path):
+    add_wheel(tmp_path, "apackage", "1.0", "Requires-Dist: tqdm>=99")
+    add_wheel(tmp_path, "tqdm", "99.0")
+    install = INSTALL.format(root=str(ROOT), folder=str(tmp_path), target=str(tmp_path / "there"))
+    with pytest.raises(CellExecutionError) as failed:
+        outputs_of([install], colab, tmp_path)
+    assert failed.value.evalue.startswith(
+        "pip could not install apackage: ERROR: Cannot install apackage==1.0"
+    )
+    assert not (tmp_path / "there").exists()
 
 
 def test_without_a_network_the_first_cell_says_so_and_works_once_there_is_one(
