@@ -32,9 +32,15 @@ READ = """(settings) => {
 }"""
 
 
-def read(page, settings, seen):
-    """What the page shows at each setting; `seen` is a JavaScript object written with rows(), places() and text()."""
-    return json.loads(page.evaluate(READ.replace("SEEN", seen), settings))
+def read(page, settings, seen, within="document"):
+    """What the page shows at each setting; `seen` is a JavaScript object written with rows(), places() and text().
+
+    `within` is the JavaScript of the element to read, where a page has more than one explorer.
+    """
+    script = READ.replace("SEEN", seen)
+    return json.loads(
+        page.evaluate(f"(settings) => ((document) => ({script})(settings))({within})", settings)
+    )
 
 
 def ends(explorer_class):

@@ -58,7 +58,7 @@ def body(notebook, elsewhere: str) -> BeautifulSoup:
     page = BeautifulSoup("\n".join(parts), "html.parser")
     for place, mathml in zip(page.find_all("x-formula"), _mathml(renderer.formulas), strict=True):
         place.replace_with(BeautifulSoup(mathml, "html.parser"))
-    for link in page.select("a[href$='.ipynb']"):
+    for link in page.select("a[href$='.ipynb']:not([href*='//'])"):
         link["href"] = link["href"].removesuffix(".ipynb") + ".html"
     for heading in page.find_all("h2"):
         heading["id"] = re.sub(r"[^\w]+", "-", heading.get_text().lower()).strip("-")

@@ -5,7 +5,7 @@ requirejs.config({ paths: { anywidget: "assets/anywidget" } });
 const root = document.documentElement;
 const button = document.querySelector("button.theme");
 const other = () => (root.dataset.theme === "dark" ? "light" : "dark");
-const name = () => (button.textContent = other() === "dark" ? "Dark" : "Light");
+const name = () => (button.textContent = other() === "dark" ? "Dark theme" : "Light theme");
 try {
   root.dataset.theme = localStorage.getItem("theme") ?? root.dataset.theme;
 } catch {
