@@ -111,9 +111,10 @@ def moves(page, explorer):
                 page.locator(".widget-checkbox input").nth(place).click()
                 yield name, not widget.value
         else:
-            handle = page.locator(".ui-slider-handle").nth(place)
+            handle = page.get_by_role("slider", name=widget.description, exact=True)
             for key, value in (("End", widget.max), ("Home", widget.min), ("ArrowRight", widget.min + 1)):
                 handle.press(key)
+                assert handle.get_attribute("aria-valuenow") == str(value), "what a screen reader says"
                 yield name, value
 
 
@@ -132,7 +133,7 @@ def test_controls_moved_by_hand_draw_what_torch_computes(embedded, name):
 def test_the_training_explorer_is_drawn_and_its_code_follows_a_slider(embedded):
     page = embedded("TrainingExplorer")
     page.locator(".cs-explorer").wait_for()
-    page.locator(".ui-slider-handle").last.press("End")
+    page.get_by_role("slider", name="kernel", exact=True).press("End")
     assert "kernel_size=7" in page.locator(".cs-code code").text_content()
     assert page.get_by_role("button", name="Train", exact=True).is_enabled()
     assert page.problems == []

@@ -79,12 +79,12 @@ def test_sliders_moved_by_keyboard_to_both_ends_draw_what_torch_computes(open_le
     page.locator(".cs-explorer").wait_for()
     explorer = getattr(explorers, name)()
     moved = [control for control, widget in explorer.sliders.items() if isinstance(widget, IntSlider)]
-    handles = page.locator(".jp-OutputArea-output .noUi-handle")
-    assert handles.count() == len(moved)
-    for place, control in enumerate(moved):
+    assert page.locator(".jp-OutputArea-output .noUi-handle").count() == len(moved)
+    for control in moved:
         widget = explorer.sliders[control]
+        handle = page.get_by_role("slider", name=widget.description, exact=True)  # as a screen reader finds it
         for key, value in (("End", widget.max), ("Home", widget.min), ("ArrowRight", widget.min + 1)):
-            handles.nth(place).press(key)
+            handle.press(key)
             setattr(explorer, control, value)
             tests.hold(read(page, [{}], tests.SEEN)[0], explorer)
     assert page.problems == []

@@ -52,7 +52,9 @@ def body(notebook, elsewhere: str) -> BeautifulSoup:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             parts.append(f'<section class="text">{markdown.render(cell.source)}</section>')
-        elif cell.cell_type == "code" and cell.source != address.setup_cell():  # which does nothing for a reader
+        elif (
+            cell.cell_type == "code" and cell.source != address.setup_cell()
+        ):  # which does nothing for a reader
             code = "" if HIDDEN in cell.metadata.get("tags", []) else _code(cell.source)
             parts.append(f'<section class="cell">{code}{_results(cell, elsewhere)}</section>')
     page = BeautifulSoup("\n".join(parts), "html.parser")
