@@ -82,7 +82,7 @@ def test_sliders_moved_by_keyboard_to_both_ends_draw_what_torch_computes(open_le
     assert page.locator(".jp-OutputArea-output .noUi-handle").count() == len(moved)
     for control in moved:
         widget = explorer.sliders[control]
-        handle = page.get_by_role("slider", name=widget.description, exact=True)  # as a screen reader finds it
+        handle = page.get_by_role("slider", name=widget.description, exact=True)
         for key, value in (("End", widget.max), ("Home", widget.min), ("ArrowRight", widget.min + 1)):
             handle.press(key)
             setattr(explorer, control, value)
