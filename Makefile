@@ -4,7 +4,7 @@
 # make site       write every lesson as a page whose sliders need no kernel, into site/ (needs Node.js)
 # make lint       style alone; make format mends it
 # make publish    give every link, badge and setup cell the course's address: make publish REPO=owner/name
-# make benchmark  how fast the explorer follows its sliders, and what a trace costs
+# make benchmark  how fast a page opens and an explorer follows its sliders, and what a trace costs
 # Another Python: make lab PYTHON=python3.12
 
 PYTHON ?= python3
@@ -44,7 +44,8 @@ format: .venv/test-ready
 publish: .venv/test-ready
 	@$(BIN)/python tools/publish.py --repository="$(REPO)" --hub="$(HUB)"
 
-benchmark: .venv/test-ready
+benchmark: .venv/test-ready site
+	PYTHONPATH=tools $(BIN)/python tests/benchmark_site.py
 	$(BIN)/python tests/benchmark_trace.py
 	$(BIN)/python tests/benchmark_explorer.py $(ARGS)
 

@@ -99,7 +99,7 @@ if "google.colab" in sys.modules:  # there it comes from the course's repository
         fetched = subprocess.run(f"rm -rf part && {{FETCH}}", shell=True, capture_output=True, text=True)
         if fetched.returncode:
             print(fetched.stderr)
-            raise RuntimeError(f"{{REPOSITORY}} did not answer. Look at the network, then run this cell again.")
+            raise RuntimeError(f"{{REPOSITORY}} did not send the course. Look at the network, then run this again.")
         Path("part").rename(HELPERS)
     sys.path.insert(0, HELPERS)
     from helpers.colab import install_missing

@@ -48,6 +48,7 @@ def assets() -> dict:
     return {
         "require.js": package("requirejs@2.3.8") / "require.js",
         "widgets.js": html_manager / "dist" / "embed-amd.js",
+        "widgets.js.LICENSE.txt": html_manager / "dist" / "embed.js.LICENSE.txt",
         "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
         "site.js": TEMPLATE / "site.js",
         "site.css": TEMPLATE / "site.css",

@@ -1,0 +1,48 @@
+"""How long a page of `make site` takes from opening to its first picture, in headless Chromium: `make benchmark`.
+
+Each page is opened from the disk in a fresh browser context, so that nothing is cached. An empty page with the same
+scripts, and no lesson, is opened in between: what is over it is the lesson's.
+"""
+
+import statistics
+import time
+
+from build_site import SITE
+from lab import chromium_browser
+
+OPENED = 7  # times each
+SCRIPTS = "".join(f'<script src="assets/{name}.js"></script>' for name in ("require", "widgets"))
+
+
+def seconds(browser, address, selector):
+    context = browser.new_context()
+    page = context.new_page()
+    start = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.locator(selector).first.wait_for(state="attached")
+    taken = time.perf_counter() - start
+    context.close()
+    return taken
+
+
+def main():
+    empty = SITE / "empty.html"
+    pages = {page: ".cs-explorer .cs-cell, .cs-explorer svg" for page in sorted(SITE.glob("*.html"))}
+    empty.write_text(f"<!doctype html><body>{SCRIPTS}<p>here</p>")
+    try:
+        with chromium_browser() as browser:
+            taken = {page: [] for page in (*pages, empty)}
+            for _ in range(OPENED):
+                for page, selector in {**pages, empty: "p"}.items():
+                    taken[page].append(seconds(browser, page.as_uri(), selector))
+    finally:
+        empty.unlink()
+    for page, values in taken.items():
+        print(
+            f"{page.stem:30} first picture after {statistics.median(values):.2f} s "
+            f"(from {min(values):.2f} to {max(values):.2f}, n = {OPENED})"
+        )
+
+
+if __name__ == "__main__":
+    main()
