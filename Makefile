@@ -41,8 +41,11 @@ format: .venv/test-ready
 	$(BIN)/python tools/stamp.py
 
 # REPO=owner/name on GitHub, and perhaps HUB=https://hub.example.edu
+override REPO := $(value REPO)# as it was typed: nothing in it is make's or the shell's to run
+override HUB := $(value HUB)
+export REPO HUB
 publish: .venv/test-ready
-	@$(BIN)/python tools/publish.py --repository="$(REPO)" --hub="$(HUB)"
+	@$(BIN)/python tools/publish.py --repository="$$REPO" --hub="$$HUB"
 
 benchmark: .venv/test-ready site
 	PYTHONPATH=tools $(BIN)/python tests/benchmark_site.py

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, distributions, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # pip's names of what `helpers` imports; JupyterLab is not among them: Colab is the front end.
@@ -26,35 +26,22 @@ def install_missing() -> list[str]:
 
     Raises RuntimeError, with pip's reason, where that is impossible.
     """
-    missing = [name for name in NEEDED if not _is_installed(name)]
+    there = {name: found for name in NEEDED if (found := _version(name))}
+    missing = [name for name in NEEDED if name not in there]
     if missing:
         with tempfile.TemporaryDirectory() as folder:
             constraints = Path(folder, "installed.txt")
-            # Not found.version: a package may lie there twice, and the first one is imported.
-            installed = [f"{found.name}=={version(found.name)}" for found in distributions()]
-            constraints.write_text("\n".join(installed), "utf-8")
-            command = [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--constraint",
-                constraints,
-                *missing,
-            ]
-            pip = subprocess.run(command, capture_output=True, text=True)
+            constraints.write_text("\n".join(f"{name}=={found}" for name, found in there.items()), "utf-8")
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints]
+            pip = subprocess.run([*command, *missing], capture_output=True, text=True)
         if pip.returncode:
-            raise RuntimeError(
-                f"pip could not install {', '.join(missing)}: {pip.stderr.strip()}\n"
-                "Look at the network, and run this cell again."
-            )
+            raise RuntimeError(f"pip could not install {', '.join(missing)}: {pip.stderr.strip()}")
     return missing
 
 
-def _is_installed(name: str) -> bool:
+def _version(name: str) -> str | None:
+    """The version that is installed, or None."""
     try:
-        version(name)
+        return version(name)
     except PackageNotFoundError:
-        return False
-    return True
+        return None

@@ -1,6 +1,7 @@
 """`unshare --net python small_machine.py COMMAND …` runs a command with what Binder gives, and without a network.
 
-It has one processor, 2 GB of memory, and no address but its own. The last line says how much of the memory it took.
+It has one processor, 2 GB of memory, and no address but its own. The last line says how much memory its largest
+process took: the kernel of a notebook.
 """
 
 import errno

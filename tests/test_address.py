@@ -10,6 +10,7 @@ import address
 import nbformat
 import pytest
 import stamp
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
 NAMES_IT = [
@@ -151,17 +152,105 @@ def test_a_malformed_hub_changes_nothing_and_says_what_is_expected(course, hub):
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_make_publish_without_a_name_says_what_is_expected(course):
-    command = ["make", "-o", ".venv/test-ready", "publish", f"BIN={Path(sys.executable).parent}"]
+@pytest.mark.parametrize(
+    "given", ["", 'ada/x"; touch made; echo "', "ada/$(touch made)x", "ada/$(shell touch made)x"]
+)
+def test_make_publish_takes_a_wrong_name_for_nothing_but_a_name(course, given):
+    before = texts(course)
+    command = [
+        "make",
+        "-o",
+        ".venv/test-ready",
+        "publish",
+        f"BIN={Path(sys.executable).parent}",
+        f"REPO={given}",
+    ]
     done = subprocess.run(command, cwd=course, capture_output=True, text=True)
     assert done.returncode != 0
-    assert "such as REPO=ada/cnn-shapes; got ''. Nothing was changed." in done.stderr
+    assert f"such as REPO=ada/cnn-shapes; got {given!r}. Nothing was changed." in done.stderr
+    assert texts(course) == before
 
 
 def test_helpers_is_named_as_git_names_it(course):
     git(course, "init", "--quiet")
     git(course, "add", ".")
     assert address.helpers_tree() == git(course, "write-tree", "--prefix=helpers/")
+
+
+def test_only_code_counts_and_git_and_windows_agree(course, monkeypatch):
+    monkeypatch.setattr(address, "ROOT", course)
+    before = address.helpers_tree()
+    for folder in ("__pycache__", "old/__pycache__"):
+        (course / "helpers" / folder).mkdir(parents=True, exist_ok=True)
+        (course / "helpers" / folder / "a.pyc").touch()
+    (course / "helpers" / "answers.jsonl").touch()
+    for path in (course / "helpers").rglob("*.py"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert address.helpers_tree() == before
+    (course / "helpers" / "__init__.py").write_text("changed = True\n")
+    assert address.helpers_tree() != before
+
+
+def test_a_file_without_a_place_for_the_address_stops_the_publishing_before_it_begins(course):
+    readme = course / "README.md"
+    readme.write_text(readme.read_text("utf-8").replace("<!-- address:badges -->", ""), "utf-8")
+    before = texts(course)
+    done = publish(course, "ada/shapes")
+    assert done.stderr == (
+        "README.md must have one block `<!-- address:badges -->` … `<!-- /address -->`. Nothing was changed.\n"
+    )
+    assert texts(course) == before
+
+
+def lesson(first, *code):
+    return new_notebook(cells=[new_markdown_cell(first), *map(new_code_cell, code)])
+
+
+def test_a_paragraph_about_colab_and_code_that_is_not_the_setup_cell_are_never_overwritten():
+    first = "# 07 · A title\n\nOn Colab this is slow."
+    formed = stamp.in_canonical_form(lesson(first, address.SETUP), "07_new.ipynb")
+    assert formed.cells[0].source == (
+        f"# 07 · A title\n\n{address.lesson_links('07_new.ipynb')}\n\nOn Colab this is slow."
+    )
+    assert formed.cells[1].source == address.setup_cell()
+    assert stamp.in_canonical_form(formed, "07_new.ipynb") == formed
+    for wrong in (lesson(first, "precious = 1"), lesson(first)):
+        with pytest.raises(ValueError, match=r"07_new\.ipynb: its first code cell must be the setup cell"):
+            stamp.in_canonical_form(wrong, "07_new.ipynb")
+    for wrong in (new_notebook(), lesson("no title", address.SETUP)):
+        with pytest.raises(ValueError, match=r"07_new\.ipynb must begin with its title"):
+            stamp.in_canonical_form(wrong, "07_new.ipynb")
+
+
+def test_publishing_again_keeps_the_hub(course):
+    publish(course, "ada/first", "https://hub.example.edu")
+    publish(course, "ada/second")
+    assert "https://hub.example.edu/hub/user-redirect" in (course / "TEACHING.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("repository", "pages"),
+    [
+        ("", ""),
+        ("Ada/Shapes", "https://ada.github.io/Shapes/"),
+        ("Ada/ada.github.io", "https://ada.github.io/"),
+    ],
+)
+def test_the_pages_are_where_github_puts_them(monkeypatch, repository, pages):
+    monkeypatch.setattr(address, "settings", lambda: {"repository": repository, "hub": ""})
+    assert address.on_pages() == pages
+
+
+def test_each_badge_opens_its_own_lesson_and_its_picture_is_there(monkeypatch):
+    monkeypatch.setattr(address, "settings", lambda: {"repository": "ada/shapes", "hub": ""})
+    rows = [line for line in address.badges().splitlines() if "ipynb" in line]
+    for path, row in zip(address.LESSONS, rows, strict=True):
+        assert address.title(path) in row
+        pictures, links = zip(*re.findall(r"\[!\[[^]]+\]\(([^)]+)\)\]\(([^)]+)\)", row), strict=True)
+        assert links == (address.on_colab(path.name), address.on_binder(path.name))
+        assert all((ROOT / picture).is_file() for picture in pictures)
+    assert address.on_pages() in address.badges()
+    assert address.hub_links().startswith(f"Put your hub's address in the place of `{address.ANY_HUB}`:")
 
 
 def test_a_lesson_opens_where_its_links_say(course):

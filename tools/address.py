@@ -14,6 +14,7 @@ else:
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CODE = (".py", ".js", ".css")  # what helpers/ is made of, and nothing else that may lie there
 BRANCH = "main"
 NOT_SET = "the address of this copy is not set yet (`make publish REPO=owner/name`)"
 ANY_HUB = "https://HUB"  # in the links for a hub, until one is named
@@ -32,8 +33,15 @@ def on_github() -> str:
 
 def on_pages() -> str:
     """The address of the pages that GitHub publishes, or ""."""
-    owner, _, name = settings()["repository"].partition("/")
-    return f"https://{owner.lower()}.github.io/{name}/" if owner else ""
+    owner, _, name = settings()["repository"].lower().partition("/")
+    host = f"{owner}.github.io"
+    return (
+        ""
+        if not owner
+        else f"https://{host}/"
+        if name == host
+        else f"https://{host}/{settings()['repository'].split('/')[1]}/"
+    )
 
 
 def on_colab(notebook: str) -> str:
@@ -56,22 +64,18 @@ def on_hub(notebook: str) -> str:
 def helpers_tree() -> str:
     """git's name for the state of helpers/ as it lies here: a clone finds just these files by it."""
 
-    def of_folder(folder: Path) -> bytes:
+    def of_folder(folder: Path) -> bytes | None:
         entries = []
         for path in folder.iterdir():
-            if path.name.startswith(".") or path.name == "__pycache__":
-                continue
-            if path.is_dir():
-                entries.append(
-                    (f"{path.name}/", b"40000", of_folder(path))
-                )  # sorted as if it ended in a slash
-            else:
+            if path.is_dir() and (tree := of_folder(path)):
+                entries.append((f"{path.name}/", b"40000", tree))  # sorted as if its name ended in a slash
+            elif path.suffix in CODE:
                 text = path.read_bytes().replace(b"\r\n", b"\n")  # as git keeps it, also on Windows
                 entries.append((path.name, b"100644", hashed(b"blob", text)))
         lines = [
             mode + b" " + name.rstrip("/").encode() + b"\0" + ident for name, mode, ident in sorted(entries)
         ]
-        return hashed(b"tree", b"".join(lines))
+        return hashed(b"tree", b"".join(lines)) if lines else None  # git keeps no empty folder
 
     def hashed(kind: bytes, content: bytes) -> bytes:
         return hashlib.sha1(kind + b" %d\0" % len(content) + content).digest()
@@ -94,22 +98,23 @@ if "google.colab" in sys.modules:  # there it comes from the course's repository
 
     REPOSITORY = "{repository}"
     HELPERS = "{helpers}"  # git's name for helpers/ as this lesson knows it
-    FETCH = f"git clone -qn {{REPOSITORY}} part && git -C part read-tree -u --prefix=helpers/ {{HELPERS}}"
+    PART = f"{{HELPERS}}.part"
+    FETCH = f"git clone -qn {{REPOSITORY}} {{PART}} && git -C {{PART}} read-tree -u --prefix=helpers/ {{HELPERS}}"
     if not Path(HELPERS).exists():
-        fetched = subprocess.run(f"rm -rf part && {{FETCH}}", shell=True, capture_output=True, text=True)
+        fetched = subprocess.run(f"rm -rf {{PART}} && {{FETCH}}", shell=True, capture_output=True, text=True)
         if fetched.returncode:
             print(fetched.stderr)
-            raise RuntimeError(f"{{REPOSITORY}} did not send the course. Look at the network, then run this again.")
-        Path("part").rename(HELPERS)
+            raise RuntimeError("The course could not be fetched: git's reason stands above. Then run this cell again.")
+        Path(PART).rename(HELPERS)
     sys.path.insert(0, HELPERS)
     from helpers.colab import install_missing
 
     install_missing()
 """
 
-ON_COLAB_WITHOUT_ADDRESS = """\
+ON_COLAB_WITHOUT_ADDRESS = f"""\
 if "google.colab" in sys.modules:
-    raise RuntimeError("The address of this copy is not set yet (`make publish REPO=owner/name`).")
+    raise RuntimeError("{NOT_SET[0].upper()}{NOT_SET[1:]}.")
 """
 
 
@@ -120,11 +125,14 @@ def setup_cell() -> str:
     return SETUP + ON_COLAB_WITHOUT_ADDRESS.rstrip("\n")
 
 
+OPEN = "Open in Colab"  # how the line below a lesson's title begins
+
+
 def lesson_links(notebook: str) -> str:
     """The line below a lesson's title."""
     if not on_github():
-        return f"*Open in Colab, launch on Binder: {NOT_SET}.*"
-    return f"[Open in Colab]({on_colab(notebook)}) · [Launch on Binder]({on_binder(notebook)})"
+        return f"*{OPEN}, launch on Binder: {NOT_SET}.*"
+    return f"[{OPEN}]({on_colab(notebook)}) · [Launch on Binder]({on_binder(notebook)})"
 
 
 def badges() -> str:
@@ -155,7 +163,7 @@ def citation() -> str:
 
 
 def title(path: Path) -> str:
-    """`01_max_pooling.ipynb` → `01 Max pooling`, as its first line has it."""
+    """`02_max_pooling.ipynb` → `02 Max pooling`, as its first line has it."""
     import nbformat
 
     first_line = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]

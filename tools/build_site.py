@@ -18,9 +18,9 @@ import jinja2
 import lesson_page
 import nbformat
 from address import LESSONS, ROOT
-from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from npm import NpmError, package, program
+from run_notebooks import executed
 
 SITE = ROOT / "site"
 TEMPLATE = Path(__file__).parent / "template"
@@ -55,13 +55,6 @@ def assets() -> dict:
     }
 
 
-def run(notebook, folder: Path):
-    """The notebook, run from top to bottom in a fresh kernel, with the state of its widgets."""
-    resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
-    return notebook
-
-
 def welcome():
     """The first page, as a notebook: an explorer, and the README's list of the lessons."""
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -79,12 +72,14 @@ def welcome():
 
 def commit() -> str:
     """The commit the pages are built from, as HTML."""
-    git = ["git", "-C", str(ROOT)]
-    done = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-    if done.returncode:
+
+    def git(*command):
+        return subprocess.run(["git", "-C", ROOT, *command], capture_output=True, text=True).stdout.strip()
+
+    # The course may have been unpacked inside a repository that is not its own.
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
         return "files that are in no git repository"
-    name = done.stdout.strip()
-    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout.strip()
+    name, changed = git("rev-parse", "HEAD"), git("status", "--porcelain")
     link = (
         f'<a href="{address.on_github()}/tree/{name}">{name[:10]}</a>' if address.on_github() else name[:10]
     )
@@ -94,7 +89,7 @@ def commit() -> str:
 def elsewhere(path) -> str:
     """Where a lesson runs with a kernel, as HTML: the end of a sentence."""
     if not address.on_github():
-        return "run <code>make lab</code>."
+        return "start the course with <code>make lab</code>."
     return (
         f'open this lesson <a href="{address.on_colab(path.name)}">in Colab</a> or '
         f'<a href="{html.escape(address.on_binder(path.name))}">on Binder</a>.'
@@ -114,8 +109,7 @@ def write(folder: Path, say=print):
     ]
     for place, (name, title, path) in enumerate(pages):
         say(f"[{place + 1}/{len(pages)}] {title}", flush=True)
-        notebook = nbformat.read(path, as_version=4) if path else welcome()
-        run(notebook, ROOT / "notebooks")
+        notebook = executed(nbformat.read(path, as_version=4) if path else welcome())
         where = elsewhere(path) if path else ""
         if path:  # the page has these links in its own places
             title_cell = notebook.cells[0]
@@ -148,8 +142,9 @@ def build(site: Path = SITE, say=print):
             site.rename(old)
         try:
             new.rename(site)
-        except OSError:
-            old.rename(site)
+        except BaseException:  # also when it is interrupted just here
+            if old.exists():
+                old.rename(site)
             raise
 
 
@@ -160,6 +155,9 @@ def main():
         build()
     except NpmError as error:
         sys.exit(f"{error}\nsite/ is as it was.")
+    except BaseException:
+        print("The pages were not built. site/ is as it was.", file=sys.stderr)
+        raise
     print(f"Open {SITE.name}/index.html.")
 
 

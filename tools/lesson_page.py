@@ -21,9 +21,11 @@ FORMULAS = Path(__file__).parent / "template" / "formulas.js"
 HIDDEN = "hide-input"  # the tag of a cell whose code is not shown
 
 # What a page without Python cannot do, by the code that would do it.
-ANSWERS = re.compile(r"^(q\d+\.(predict|check)|progress)\(", re.MULTILINE)
+ANSWERS = re.compile(r"^q\d+\.(predict|check)\(", re.MULTILINE)
+LOOKS_BACK = re.compile(r"^progress\(", re.MULTILINE)
 FOLLOWS = re.compile(r"\.observe\(")
 TRAINS = re.compile(r"^explorer = TrainingExplorer\(", re.MULTILINE)
+UNANSWERED = "Not answered yet"  # what a question says to a cell as it is; of no use here
 
 
 class Renderer(IPythonRenderer):
@@ -52,11 +54,8 @@ def body(notebook, elsewhere: str) -> BeautifulSoup:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             parts.append(f'<section class="text">{markdown.render(cell.source)}</section>')
-        elif (
-            cell.cell_type == "code" and cell.source != address.setup_cell()
-        ):  # which does nothing for a reader
-            code = "" if HIDDEN in cell.metadata.get("tags", []) else _code(cell.source)
-            parts.append(f'<section class="cell">{code}{_results(cell, elsewhere)}</section>')
+        elif cell.cell_type == "code":
+            parts.append(f'<section class="cell">{_code(cell)}{_results(cell, elsewhere)}</section>')
     page = BeautifulSoup("\n".join(parts), "html.parser")
     for place, mathml in zip(page.find_all("x-formula"), _mathml(renderer.formulas), strict=True):
         place.replace_with(BeautifulSoup(mathml, "html.parser"))
@@ -78,26 +77,32 @@ def widget_state(notebook) -> str:
         if name in models and name not in wanted:
             wanted[name] = models[name]
             ahead += re.findall(r"IPY_MODEL_(\w+)", json.dumps(models[name]["state"]))
-    return json.dumps({**everything, "state": wanted}).replace("</", "<\\/")
+    return json.dumps({**everything, "state": wanted}).replace("<", "\\u003c")
 
 
-def _code(source):
-    return highlight(source, PythonLexer(), HtmlFormatter(cssclass="code"))
+def _code(cell):
+    if HIDDEN in cell.metadata.get("tags", []):
+        return ""
+    code = highlight(cell.source, PythonLexer(), HtmlFormatter(cssclass="code"))
+    is_setup = cell.source == address.setup_cell()
+    return f"<details><summary>the setup cell</summary>{code}</details>" if is_setup else code
 
 
 def _results(cell, elsewhere):
     outputs = "".join(map(_output, cell.outputs))
     if ANSWERS.search(cell.source):
-        outputs = _needs("An answer is checked by Python", elsewhere)
+        outputs = ("" if UNANSWERED in outputs else outputs) + _needs("To check an answer", elsewhere)
+    elif LOOKS_BACK.search(cell.source):
+        outputs = _needs("To look back on your answers", elsewhere)
     elif FOLLOWS.search(cell.source):
-        outputs = _needs("This slider is Python's", elsewhere)
+        outputs = _needs("This slider moves a sentence of Python's. To see it", elsewhere)
     elif TRAINS.search(cell.source):
-        outputs += _needs("Training is Python's work", elsewhere)
+        outputs += _needs("To train", elsewhere)
     return f'<div class="output">{outputs}</div>' if outputs else ""
 
 
 def _needs(what, elsewhere):
-    return f'<p class="no-kernel">{what}: {elsewhere}</p>'
+    return f'<p class="no-kernel">{what}, {elsewhere}</p>'
 
 
 def _output(output):
@@ -107,7 +112,8 @@ def _output(output):
         return f"<pre>{ansi2html(chr(10).join(output.traceback))}</pre>"
     data, words = output.data, html.escape(output.data.get("text/plain", ""), quote=True)
     if VIEW in data:
-        return f'<div class="widget"><script type="{VIEW}">{json.dumps(data[VIEW])}</script></div>'
+        view = f'<script type="{VIEW}">{json.dumps(data[VIEW])}</script>'
+        return f'<div class="widget">{view}<noscript><pre>{words}</pre></noscript></div>'
     if "text/html" in data:
         return f"<div>{data['text/html']}</div>"
     if "image/png" in data:

@@ -30,13 +30,18 @@ def main():
             f"HUB is a hub's address, such as HUB=https://hub.example.edu; got {given.hub!r}. Nothing was changed."
         )
     settings = ROOT / "pyproject.toml"
-    text = settings.read_text("utf-8")
+    text = before = settings.read_text("utf-8")
     for name, value in {"repository": given.repository, **({"hub": hub} if hub else {})}.items():
         text, found = re.subn(rf'^{name} = "[^"]*"', f'{name} = "{value}"', text, flags=re.MULTILINE)
         if found != 1:
             sys.exit(f"pyproject.toml must have one line `{name} = …`. Nothing was changed.")
     settings.write_text(text, "utf-8", newline="\n")
-    stamp.write()
+    try:
+        changes = stamp.differing()
+    except ValueError as error:
+        settings.write_text(before, "utf-8", newline="\n")
+        sys.exit(f"{error} Nothing was changed.")
+    stamp.write(changes)
     print(
         f"The course is published as {given.repository}. Look at the changes (git diff), then commit and push them."
     )

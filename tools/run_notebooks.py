@@ -8,22 +8,26 @@ import argparse
 from pathlib import Path
 
 import nbformat
-from address import LESSONS
+from address import LESSONS, ROOT
 from nbclient import NotebookClient
 from stamp import in_canonical_form
 
 
-def run(path: Path) -> None:
-    notebook = in_canonical_form(nbformat.read(path, as_version=4), path.name)
+def executed(notebook):
+    """The notebook, run from top to bottom in a fresh kernel. Raises CellExecutionError where a cell fails."""
     client = NotebookClient(
         notebook,
         timeout=600,
         kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
+        resources={"metadata": {"path": str(ROOT / "notebooks")}},
         record_timing=False,
         coalesce_streams=True,
     )
-    client.execute()
+    return client.execute()
+
+
+def run(path: Path) -> None:
+    notebook = executed(in_canonical_form(nbformat.read(path, as_version=4), path.name))
     nbformat.write(in_canonical_form(notebook, path.name), path)
 
 

@@ -32,52 +32,55 @@ def in_canonical_form(notebook, name):
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET_VIEW, None)
-    title, *rest = notebook.cells[0].source.split("\n\n")
-    links, rest = address.lesson_links(name), rest[1:] if "Colab" in rest[0] else rest
-    notebook.cells[0].source = "\n\n".join([title, links, *rest])
-    setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    setup.source = address.setup_cell()
+    _link(notebook, name)
     return notebook
 
 
-def with_block(text, name, content):
-    """The text with `content` between its lines `<!-- address:name -->` and `<!-- /address -->`."""
+def _link(notebook, name):
+    """Put the links below the title, and the setup cell before the first code: in the place of older ones, if there."""
+    cells = notebook.cells
+    if not cells or not cells[0].source.startswith("# "):
+        raise ValueError(f"{name} must begin with its title: a markdown cell that starts with `# `.")
+    title, *rest = cells[0].source.split("\n\n")
+    rest = rest[1:] if rest and rest[0].startswith((f"*{address.OPEN}", f"[{address.OPEN}")) else rest
+    cells[0].source = "\n\n".join([title, address.lesson_links(name), *rest])
+    setup = next((cell for cell in cells if cell.cell_type == "code"), None)
+    if setup is None or not setup.source.startswith(address.SETUP):
+        raise ValueError(f"{name}: its first code cell must be the setup cell; copy it from another lesson.")
+    setup.source = address.setup_cell()
+
+
+def with_block(path, name, content):
+    """The file's text with `content` between its lines `<!-- address:name -->` and `<!-- /address -->`."""
+    text = path.read_text("utf-8")
     block = re.compile(rf"(<!-- address:{name} -->\n).*?(<!-- /address -->)", re.DOTALL)
     if len(block.findall(text)) != 1:
-        raise ValueError(f"There must be one block `<!-- address:{name} -->` … `<!-- /address -->`.")
+        raise ValueError(f"{path.name} must have one block `<!-- address:{name} -->` … `<!-- /address -->`.")
     return block.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
 
 
-def citation(text):
+def citation(path):
     """CITATION.cff with its lines about where the course is at the end."""
-    kept = [
-        line
-        for line in text.splitlines()
-        if not line.startswith(("repository-code:", "url:", "# the address"))
-    ]
+    ours = ("repository-code:", "url:", f"# {address.NOT_SET}")
+    kept = [line for line in path.read_text("utf-8").splitlines() if not line.startswith(ours)]
     return "\n".join([*kept, address.citation()]) + "\n"
 
 
-def stamped():
-    """[(path, text as it should be)] of every file that names the address."""
-    for path in LESSONS:
-        notebook = nbformat.read(path, as_version=4)
-        yield path, nbformat.writes(in_canonical_form(notebook, path.name)) + "\n"
-    for path, rewrite in (
-        (ROOT / "README.md", lambda text: with_block(text, "badges", address.badges())),
-        (ROOT / "TEACHING.md", lambda text: with_block(text, "hub", address.hub_links())),
-        (ROOT / "CITATION.cff", citation),
-    ):
-        yield path, rewrite(path.read_text("utf-8"))
-
-
 def differing():
-    """[(path, text)] of the files that are not as they should be, with what they should be."""
-    return [(path, text) for path, text in stamped() if path.read_text("utf-8") != text]
+    """[(path, what it should be)] of each file that is not as it should be. Raises ValueError where one cannot be."""
+    wanted = {path: nbformat.read(path, as_version=4) for path in LESSONS}
+    wanted = {
+        path: nbformat.writes(in_canonical_form(lesson, path.name)) + "\n" for path, lesson in wanted.items()
+    }
+    readme, teaching, cff = (ROOT / name for name in ("README.md", "TEACHING.md", "CITATION.cff"))
+    wanted[readme] = with_block(readme, "badges", address.badges())
+    wanted[teaching] = with_block(teaching, "hub", address.hub_links())
+    wanted[cff] = citation(cff)
+    return [(path, text) for path, text in wanted.items() if path.read_text("utf-8") != text]
 
 
-def write():
-    for path, text in differing():
+def write(changes):
+    for path, text in changes:
         path.write_text(text, "utf-8", newline="\n")
         print(f"wrote {path.relative_to(ROOT)}")
 
@@ -87,9 +90,14 @@ def main():
     parser.add_argument(
         "--check", action="store_true", help="write nothing, and fail if something would be written"
     )
-    if not parser.parse_args().check:
-        write()
-    elif names := ", ".join(str(path.relative_to(ROOT)) for path, _ in differing()):
+    check = parser.parse_args().check
+    try:
+        changes = differing()
+    except ValueError as error:
+        sys.exit(f"{error} Nothing was changed.")
+    if not check:
+        write(changes)
+    elif names := ", ".join(str(path.relative_to(ROOT)) for path, _ in changes):
         sys.exit(
             f"Not in its canonical form, or without the course's address: {names}. `make format` mends it."
         )

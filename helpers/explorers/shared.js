@@ -26,8 +26,9 @@ async function findSliders(model) {
 }
 
 /**
- * Say to a screen reader what each slider is: ipywidgets gives its handle no name, and version 7 no role and no value.
- * The sliders' views may come after the picture, so their models are asked again, for a hundred frames.
+ * Say to a screen reader what each slider is: ipywidgets gives its handle no name, where it slides among texts only
+ * their places, and in version 7 no role and no value at all. The sliders' views may come after the picture, so their
+ * models are asked again, for a hundred frames.
  */
 function nameSliders(models, frames = 100) {
   const waiting = models.filter((model) => {
@@ -39,9 +40,9 @@ function nameSliders(models, frames = 100) {
 }
 function nameSlider(el, model) {
   const handle = el.querySelector("[role=slider], .ui-slider-handle");
-  handle?.setAttribute("aria-label", model.get("description"));
-  if (!handle || handle.hasAttribute("role")) return;
+  if (!handle) return; // a list or a switch, which has its name
   handle.setAttribute("role", "slider");
+  handle.setAttribute("aria-label", model.get("description"));
   const tell = () => {
     const labels = model.get("_options_labels");
     const [least, most, now] = labels ? [0, labels.length - 1, model.get("index")] : ["min", "max", "value"].map((name) => model.get(name));

@@ -1,32 +1,27 @@
 // What every page does besides its widgets: the theme, the contents on a phone, wide outputs that can be scrolled by key.
 
-requirejs.config({ paths: { anywidget: "assets/anywidget" } });
+// waitSeconds: a slow network is waited for; else RequireJS would give up, and the widgets would ask another host.
+requirejs.config({ paths: { anywidget: "assets/anywidget" }, waitSeconds: 0 });
 
 const root = document.documentElement;
 const button = document.querySelector("button.theme");
-const other = () => (root.dataset.theme === "dark" ? "light" : "dark");
-const name = () => (button.textContent = other() === "dark" ? "Dark theme" : "Light theme");
-try {
-  root.dataset.theme = localStorage.getItem("theme") ?? root.dataset.theme;
-} catch {
-  // A browser may refuse to keep anything for pages opened from the disk: then the system's theme holds.
-}
+const write = () => (button.textContent = root.dataset.theme === "dark" ? "Light theme" : "Dark theme");
+new MutationObserver(write).observe(root, { attributeFilter: ["data-theme"] });
 button.hidden = false;
 button.onclick = () => {
-  root.dataset.theme = other();
-  name();
+  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
   try {
-    localStorage.setItem("theme", root.dataset.theme);
+    localStorage.setItem("cnn-shapes-theme", root.dataset.theme);
   } catch {
-    // As above: the choice holds for this page.
+    // Nothing can be kept for a page from the disk: the choice holds for this page.
   }
 };
-name();
+write();
 
 const contents = document.querySelector(".contents details");
 if (matchMedia("(max-width: 1000px)").matches) contents.open = false;
 
-const wide = document.querySelectorAll("pre, .output, .cs-answer-box, .cs-trace-box");
+const wide = document.querySelectorAll("pre, math, .output, .cs-answer-box, .cs-trace-box");
 const reach = () => wide.forEach((box) => (box.scrollWidth > box.clientWidth + 1 ? (box.tabIndex = 0) : box.removeAttribute("tabindex")));
 addEventListener("resize", reach);
 reach();
