@@ -35,11 +35,8 @@ def git(folder, *command):
 
 def copy_of_the_course(folder):
     """What git would commit of this working tree, in a folder of its own."""
-    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
-    for name in filter(None, listed):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    ignored = (ROOT / ".gitignore").read_text("utf-8").replace("/", "").split()
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", *ignored), dirs_exist_ok=True)
     return folder
 
 

@@ -210,7 +210,7 @@ def test_without_a_network_the_first_cell_says_so_and_works_once_there_is_one(
         outputs_of([first_cell(published)], kernel, tmp_path)
     assert failed.value.ename == "RuntimeError"
     assert failed.value.evalue == (
-        f"{REPOSITORY} did not send the course. Look at the network, then run this again."
+        "The course was not fetched: git says above why. Is there a network? Then run this again."
     )
     outputs_of([first_cell(published), ITS_OWN], colab, tmp_path)
 
