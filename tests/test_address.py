@@ -100,6 +100,15 @@ def test_a_published_course_passes_its_own_check_until_one_link_differs(course):
     assert "01_" not in done.stderr
 
 
+def test_what_is_published_keeps_the_courses_style(course):
+    publish(course, "ada-lovelace/a-rather-long-name-for-a-course")
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "."], cwd=course, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
+
+
 def test_publishing_twice_changes_nothing_and_a_new_name_replaces_the_old_one(course):
     publish(course, "ada/first")
     once = texts(course)

@@ -210,7 +210,7 @@ def test_without_a_network_the_first_cell_says_so_and_works_once_there_is_one(
         outputs_of([first_cell(published)], kernel, tmp_path)
     assert failed.value.ename == "RuntimeError"
     assert failed.value.evalue == (
-        "The course was not fetched: git says why, above. Is there a network? Run this again."
+        "The course was not fetched: git's reason stands above. Is there a network?"
     )
     outputs_of([first_cell(published), ITS_OWN], colab, tmp_path)
 

@@ -104,7 +104,7 @@ if "google.colab" in sys.modules:  # there it comes from the course's repository
         fetched = subprocess.run(f"rm -rf {{PART}} && {{FETCH}}", shell=True, capture_output=True, text=True)
         if fetched.returncode:
             print(fetched.stderr)
-            raise RuntimeError("The course was not fetched: git says why, above. Is there a network? Run this again.")
+            raise RuntimeError("The course was not fetched: git's reason stands above. Is there a network?")
         Path(PART).rename(HELPERS)
     sys.path.insert(0, HELPERS)
     from helpers.colab import install_missing
