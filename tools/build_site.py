@@ -89,7 +89,7 @@ def commit() -> str:
 def elsewhere(path) -> str:
     """Where a lesson runs with a kernel, as HTML: the end of a sentence."""
     if not address.on_github():
-        return "start the course with <code>make lab</code>."
+        return "start the course on a computer, with <code>make lab</code>."
     return (
         f'open this lesson <a href="{address.on_colab(path.name)}">in Colab</a> or '
         f'<a href="{html.escape(address.on_binder(path.name))}">on Binder</a>.'
@@ -124,7 +124,7 @@ def write(folder: Path, say=print):
             body=str(body),
             state=lesson_page.widget_state(notebook),
             elsewhere=where,
-            missing="" if address.on_github() else address.NOT_SET.replace("`", ""),
+            missing=not address.on_github(),
             commit=commit(),
         )
         (folder / name).write_text(text, "utf-8")

@@ -23,6 +23,7 @@ HIDDEN = "hide-input"  # the tag of a cell whose code is not shown
 # What a page without Python cannot do, by the code that would do it.
 ANSWERS = re.compile(r"^q\d+\.(predict|check)\(", re.MULTILINE)
 LOOKS_BACK = re.compile(r"^progress\(", re.MULTILINE)
+REVEALS = re.compile(r"^q\d+\.reveal\(", re.MULTILINE)
 FOLLOWS = re.compile(r"\.observe\(")
 TRAINS = re.compile(r"^explorer = TrainingExplorer\(", re.MULTILINE)
 UNANSWERED = "Not answered yet"  # what a question says to a cell as it is; of no use here
@@ -97,7 +98,9 @@ def _results(cell, elsewhere):
     elif FOLLOWS.search(cell.source):
         outputs = _needs("This slider moves a sentence of Python's. To see it", elsewhere)
     elif TRAINS.search(cell.source):
-        outputs += _needs("To train", elsewhere)
+        outputs = _needs("To train", elsewhere) + outputs
+    elif REVEALS.search(cell.source):
+        outputs = f"<details><summary>the answer</summary>{outputs}</details>"
     return f'<div class="output">{outputs}</div>' if outputs else ""
 
 
@@ -113,7 +116,7 @@ def _output(output):
     data, words = output.data, html.escape(output.data.get("text/plain", ""), quote=True)
     if VIEW in data:
         view = f'<script type="{VIEW}">{json.dumps(data[VIEW])}</script>'
-        return f'<div class="widget">{view}<noscript><pre>{words}</pre></noscript></div>'
+        return f'<div class="widget">{view}<p class="waiting">{words}<br>The picture is drawn by JavaScript …</p></div>'
     if "text/html" in data:
         return f"<div>{data['text/html']}</div>"
     if "image/png" in data:

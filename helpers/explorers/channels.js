@@ -90,10 +90,11 @@ function layOut(width, { in_channels, out_channels, kernel_size }, { padded, out
   const side = fitting(room - outputWidth - GAP, in_channels * most);
   const below = fitting(room, in_channels * most);
   const stacked = fitting(width - 4 - 2 * GAP - 60 - kernel_size * kernelCell, most);
-  const mode = side >= (width >= 900 ? 16 : 24) ? "side" : below >= 13 ? "below-outputs" : "stacked";
+  const columnOf = (cellSize) => Math.max(most * cellSize, kernel_size * kernelCell, 72);
+  const fitsBelow = below >= 13 && in_channels * columnOf(below) <= room;
+  const mode = side >= (width >= 900 ? 16 : 24) ? "side" : fitsBelow ? "below-outputs" : "stacked";
   const inputCell = { side, "below-outputs": below, stacked }[mode];
-  const column = Math.max(most * inputCell, kernel_size * kernelCell, 72);
-  const columns = `${LABEL}px repeat(${in_channels}, ${column}px) ${TAIL}px`;
+  const columns = `${LABEL}px repeat(${in_channels}, ${columnOf(inputCell)}px) ${TAIL}px`;
   const template = { side: `${columns} ${outputWidth}px`, "below-outputs": columns, stacked: `${most * inputCell}px 1fr` };
   const rowHeight = mode === "side" ? withOutput : Math.max(kernelHeight, 2 * ADDEND);
   const planeHeight = most * inputCell + 24;
