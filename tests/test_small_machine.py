@@ -45,7 +45,7 @@ def test_the_small_machine_has_one_processor_no_network_and_no_room_for_3_gb(sma
     code = (
         "import os, socket\n"
         "print(len(os.sched_getaffinity(0)))\n"
-        "for call in (lambda: socket.create_connection(('pypi.org', 443)), lambda: bytearray(3 * 1024**3)):\n"
+        "for call in (lambda: socket.create_connection(('example.org', 443)), lambda: bytearray(3 * 1024**3)):\n"
         "    try: call(); print('done')\n"
         "    except (OSError, MemoryError) as error: print(type(error).__name__)"
     )
