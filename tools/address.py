@@ -7,6 +7,8 @@ import hashlib
 import sys
 from pathlib import Path
 
+import nbformat
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -33,15 +35,11 @@ def on_github() -> str:
 
 def on_pages() -> str:
     """The address of the pages that GitHub publishes, or ""."""
-    owner, _, name = settings()["repository"].lower().partition("/")
-    host = f"{owner}.github.io"
-    return (
-        ""
-        if not owner
-        else f"https://{host}/"
-        if name == host
-        else f"https://{host}/{settings()['repository'].split('/')[1]}/"
-    )
+    owner, _, name = settings()["repository"].partition("/")
+    if not owner:
+        return ""
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
 
 
 def on_colab(notebook: str) -> str:
@@ -164,7 +162,5 @@ def citation() -> str:
 
 def title(path: Path) -> str:
     """`02_max_pooling.ipynb` → `02 Max pooling`, as its first line has it."""
-    import nbformat
-
     first_line = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]
     return first_line.removeprefix("# ").replace(" · ", " ")

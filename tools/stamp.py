@@ -68,10 +68,10 @@ def citation(path):
 
 def differing():
     """[(path, what it should be)] of each file that is not as it should be. Raises ValueError where one cannot be."""
-    wanted = {path: nbformat.read(path, as_version=4) for path in LESSONS}
-    wanted = {
-        path: nbformat.writes(in_canonical_form(lesson, path.name)) + "\n" for path, lesson in wanted.items()
-    }
+    wanted = {}
+    for path in LESSONS:
+        notebook = nbformat.read(path, as_version=4)
+        wanted[path] = nbformat.writes(in_canonical_form(notebook, path.name)) + "\n"
     readme, teaching, cff = (ROOT / name for name in ("README.md", "TEACHING.md", "CITATION.cff"))
     wanted[readme] = with_block(readme, "badges", address.badges())
     wanted[teaching] = with_block(teaching, "hub", address.hub_links())
