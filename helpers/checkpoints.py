@@ -41,18 +41,22 @@ class History:
                 parts.append(f"{name.replace('_', ' ')} {values[-1]:.3f}")
         return "History: " + ", ".join(parts) + (", interrupted" if self.interrupted else "")
 
+    def joined(self, later):
+        """One History of these epochs and a later call's."""
+        lists = [field.name for field in dataclasses.fields(self) if field.name != "interrupted"]
+        both = {name: getattr(self, name) + getattr(later, name) for name in lists}
+        return History(**both, interrupted=later.interrupted)
+
 
 def save_checkpoint(path, model, optimizer=None, history=None, **settings):
     """Write weights, the optimizer's state, history and settings to `path`, whole or not at all.
 
     `settings` are plain values, such as SimpleCNN's arguments. To go on later:
 
-        checkpoint = load_checkpoint(path)
-        model = SimpleCNN(**checkpoint["settings"])
-        model.load_state_dict(checkpoint["weights"])
+        model = SimpleCNN(**load_checkpoint(path)["settings"])
         optimizer = torch.optim.Adam(model.parameters())
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        train(model, train_set, optimizer=optimizer, seed=len(checkpoint["history"].loss))
+        history = resume(path, model, optimizer)
+        train(model, train_set, optimizer=optimizer, seed=len(history.loss))
 
     The new file takes the old one's place in one move, so a crash leaves the old one as it was. Raises
     OSError if the file cannot be written, TypeError for settings that are not plain.
@@ -109,6 +113,32 @@ def load_checkpoint(path):
     if content["history"]:
         content["history"] = History(**content["history"])
     return content
+
+
+def resume(path, model, optimizer=None):
+    """Load a checkpoint's weights into `model` and its averages into `optimizer`; return its History.
+
+    Raises what load_checkpoint does, and ValueError if it is of another network or lacks what is wanted; model and
+    optimizer are then as they were.
+    """
+    check_model(model)
+    checkpoint = load_checkpoint(path)
+    theirs = {name: tuple(weight.shape) for name, weight in checkpoint["weights"].items()}
+    ours = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    for name in theirs | ours:
+        if theirs.get(name) != ours.get(name):
+            raise ValueError(
+                f"{path} holds another network than this {type(model).__name__}: its {name} is "
+                f"{theirs.get(name, 'not there')}, this one's {ours.get(name, 'not there')}."
+            )
+    if optimizer is not None:
+        if not checkpoint["optimizer"]:
+            raise ValueError(
+                f"{path} was saved without its optimizer, so training cannot go on as it would have."
+            )
+        optimizer.load_state_dict(checkpoint["optimizer"])
+    model.load_state_dict(checkpoint["weights"])
+    return checkpoint["history"] or History()
 
 
 def check_model(model):

@@ -1,4 +1,4 @@
-"""SimpleCNN, the course's network: one convolution, one max pooling, two linear layers."""
+"""SimpleCNN, the course's network: one convolution, one max pooling, two linear layers. FastCNN: the same, faster."""
 
 import operator
 
@@ -61,6 +61,20 @@ class SimpleCNN(nn.Module):
         # The shapes are those of the default settings; N is the number of images, and stays.
         x = F.relu(self.conv1(x))  # (N, 3, 32, 32) -> (N, 18, 32, 32)
         x = self.pool(x)  # (N, 18, 32, 32) -> (N, 18, 16, 16)
+        x = torch.flatten(x, 1)  # (N, 18, 16, 16) -> (N, 4608)
+        x = F.relu(self.fc1(x))  # (N, 4608) -> (N, 64)
+        return self.fc2(x)  # (N, 64) -> (N, 10)
+
+
+class FastCNN(SimpleCNN):
+    """SimpleCNN with its first ReLU behind the pool: the same scores and gradients, and a quarter of the work for it.
+
+    ReLU and the maximum commute: whichever comes first, the largest number of a window is kept, and is 0 if it
+    is negative. The weights have the same names and shapes, so each network takes the other's.
+    """
+
+    def forward(self, x):
+        x = F.relu(self.pool(self.conv1(x)))  # (N, 3, 32, 32) -> (N, 18, 32, 32) -> (N, 18, 16, 16)
         x = torch.flatten(x, 1)  # (N, 18, 16, 16) -> (N, 4608)
         x = F.relu(self.fc1(x))  # (N, 4608) -> (N, 64)
         return self.fc2(x)  # (N, 64) -> (N, 10)

@@ -1,12 +1,11 @@
-"""Training and testing a network: pick a device, train, evaluate. (Keeping it: helpers.checkpoints.)
+"""Training and testing a network. (Keeping it: helpers.checkpoints; where it computes: helpers.devices.)
 
-Works in a notebook and in a plain script, on one CPU or one GPU. The data set lives on the device whole
-(10,000 images of 3×32×32 bytes are 31 MB), so no step waits for a copy.
+Works in a notebook and in a plain script, on one CPU or one GPU, and under torchrun on several: see helpers.command,
+or `python -m helpers.training --help`. The data set lives on the device whole (10,000 images of 3×32×32 bytes are
+31 MB), so no step waits for a copy; nothing is read back from a GPU before the epoch ends.
 """
 
-import contextlib
-import numbers
-import operator
+import math
 import sys
 import time
 
@@ -16,7 +15,20 @@ from tqdm import tqdm
 
 from helpers.checkpoints import History, check_model
 from helpers.checkpoints import load_checkpoint as load_checkpoint  # so that lessons find all of it here
+from helpers.checkpoints import resume as resume
 from helpers.checkpoints import save_checkpoint as save_checkpoint
+from helpers.devices import check_device, explain_memory, helps, is_out_of_memory, memory_format, memory_kept
+from helpers.devices import pick_device as pick_device
+from helpers.parallel import part, together, total, workers
+from helpers.settings import (
+    check_classes,
+    check_fit,
+    check_optimizer,
+    check_settings,
+    mode,
+    on_device,
+    whole,
+)
 
 
 class TrainingError(RuntimeError):
@@ -35,17 +47,6 @@ class BatchTooLargeError(TrainingError):
     """A batch did not fit into the device's memory."""
 
 
-def pick_device():
-    """(device, reason): a CUDA GPU if there is one, else an Apple GPU, else the CPU, and why."""
-    if torch.cuda.is_available():
-        gpu = torch.cuda.get_device_properties(0)
-        return torch.device("cuda"), f"found a CUDA GPU: {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB"
-    if torch.backends.mps.is_available():
-        return torch.device("mps"), "found no CUDA GPU, but an Apple GPU (MPS)"
-    threads = f"{(n := torch.get_num_threads())} thread{'' if n == 1 else 's'}"
-    return torch.device("cpu"), f"no CUDA GPU and no Apple GPU found: the CPU, {threads}"
-
-
 def train(
     model,
     train_set,
@@ -59,6 +60,7 @@ def train(
     seed=0,
     precision="float32",
     progress=True,
+    after_epoch=None,
 ):
     """Train `model` for `epochs` passes over `train_set`; return the History.
 
@@ -74,35 +76,46 @@ def train(
     if train had not been called (on an Apple GPU they start again from the seed).
 
     `precision="bfloat16"` computes the forward pass in bfloat16 where torch's autocast finds that safe;
-    weights, loss and tests stay float32.
+    weights, loss and tests stay float32. `after_epoch(history)` is called at the end of each epoch, to save a
+    checkpoint, for example.
+
+    Under torchrun, inside helpers.parallel.group, all processes call this alike and train one network together;
+    a batch is then the images of one step of all of them. The losses are those of one process, to rounding.
 
     Interrupting the kernel returns the history so far, with `.interrupted` True; the model keeps what it
     has learned. Raises DivergedError or BatchTooLargeError, which carry `.history`, and ValueError or
     TypeError for arguments that cannot work.
     """
     check_model(model)
-    epochs, batch_size = _whole("epochs", epochs, least=1), _whole("batch_size", batch_size, least=1)
-    seed = _whole("seed", seed)
-    _check_settings(lr, precision)
-    device = _usable(device)
-    train_set = _on_device("train_set", train_set, device)
-    test_set = None if test_set is None else _on_device("test_set", test_set, device)
+    epochs, batch_size = whole("epochs", epochs, least=1), whole("batch_size", batch_size, least=1)
+    seed = whole("seed", seed)
+    check_settings(lr, precision)
+    device = check_device(device)
+    train_set = on_device("train_set", train_set, device)
+    test_set = None if test_set is None else on_device("test_set", test_set, device)
     model.to(device)
-    _check_fit(model, train_set, test_set)
-    optimizer = _check_optimizer(model, optimizer, lr)
+    layout = check_fit(model, train_set, test_set, memory_format(device))
+    optimizer = check_optimizer(model, optimizer, lr, helps(device, "fused"))
 
     history, problem = History(), None
-    steps = _Progress(epochs, len(train_set), progress)
+    steps = _Progress(epochs, len(train_set), progress and workers()[0] == 0)
+    if batch_size > len(train_set) and not steps.bar.disable:
+        steps.bar.write(
+            f"batch_size={batch_size} is more than the {len(train_set)} images of train_set: an epoch is one step."
+        )
     gpus = [device] if device.type == "cuda" else []
     try:
-        with steps.bar, _mode(model, training=True), torch.random.fork_rng(gpus):
+        with steps.bar, memory_kept(device), mode(model, training=True), torch.random.fork_rng(gpus):
+            network = together(model, device)
             for epoch in range(epochs):
                 torch.manual_seed(seed + epoch)
                 shuffle = torch.Generator().manual_seed(seed + epoch)
                 steps.start(epoch, device)
                 for images, labels in train_set.batches(batch_size, shuffle=True, generator=shuffle):
-                    logits, loss = train_step(model, images, labels, optimizer, precision)
-                    steps.count(logits, labels, loss)
+                    share = len(labels) / workers()[1]
+                    images, labels = part(images).to(memory_format=layout), part(labels)
+                    logits, loss = train_step(network, images, labels, optimizer, precision, share)
+                    steps.count(logits, labels, loss, share)
                 (loss, accuracy), seconds = steps.read(), steps.seconds()
                 tested = [] if test_set is None else [evaluate(model, test_set, batch_size=batch_size)[1]]
                 history.loss.append(loss)
@@ -110,6 +123,8 @@ def train(
                 history.test_accuracy.extend(tested)
                 history.seconds.append(seconds)
                 history.images_per_second.append(len(train_set) / seconds)
+                if after_epoch:
+                    after_epoch(history)
     except KeyboardInterrupt:
         history.interrupted = True
     except FloatingPointError:
@@ -124,11 +139,18 @@ def train(
     return history
 
 
-def train_step(model, images, labels, optimizer, precision="float32"):
-    """One step on one batch: forward, loss, zero_grad, backward, step. Returns the batch's (logits, loss)."""
+def train_step(model, images, labels, optimizer, precision="float32", share=None):
+    """One step on one batch: forward, loss, zero_grad, backward, step. Returns the batch's (logits, loss).
+
+    The loss is the mean over the images. With several processes it is their sum over `share`, the mean number of
+    images in a process: the gradients' mean is then that of the whole batch, also where it does not divide evenly.
+    """
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         logits = model(images)  # (B, 3, 32, 32) -> (B, 10)
-        loss = F.cross_entropy(logits, labels)  # (B, 10), (B,) -> one number, the mean over the batch
+        if share in (None, len(labels)):
+            loss = F.cross_entropy(logits, labels)  # (B, 10), (B,) -> one number, the mean over the batch
+        else:
+            loss = F.cross_entropy(logits, labels, reduction="sum") / share
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -143,15 +165,15 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
     """
     check_model(model)
     if device is not None:
-        model.to(_usable(device))
+        model.to(check_device(device))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    test_set = _on_device("test_set", test_set, device)
+    test_set = on_device("test_set", test_set, device)
     largest = int(test_set.labels.max())
     loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    with _mode(model, training=False), torch.inference_mode():
+    with mode(model, training=False), torch.inference_mode():
         for images, labels in test_set.batches(batch_size, shuffle=False):
             logits = model(images)
-            _check_classes(logits, largest)
+            check_classes(logits, largest)
             # Sums, divided once at the end: a mean of means would weigh a short last batch too much.
             loss += F.cross_entropy(logits, labels, reduction="sum")
             right += (logits.argmax(1) == labels).sum()
@@ -166,10 +188,7 @@ class _Bar(tqdm):
 
 
 class _Progress:
-    """Adds up loss and right answers on the device, and shows them a few times a second.
-
-    Reading a number from a GPU waits for all the work queued there, so it is not done at every step.
-    """
+    """Adds up loss and right answers on the device; shows them after each epoch, and on a CPU while it runs."""
 
     EVERY = 0.25  # seconds
 
@@ -182,51 +201,29 @@ class _Progress:
         self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}")
         self.loss, self.right = torch.zeros((), device=device), torch.zeros((), device=device)
         self.seen = 0
+        # A GPU would have to finish all that is queued first, and other processes to do the same at the same time.
+        self.live = device.type == "cpu" and workers()[1] == 1
         self.began = self.shown = time.perf_counter()
 
-    def count(self, logits, labels, loss):
-        self.loss += loss * len(labels)  # back from the batch's mean to its sum
+    def count(self, logits, labels, loss, share):
+        self.loss += loss * share  # back from the batch's mean to its sum
         self.right += (logits.argmax(1) == labels).sum()
-        self.seen += len(labels)
-        self.bar.update(len(labels))
-        if time.perf_counter() - self.shown > self.EVERY:
+        images = round(share * workers()[1])
+        self.seen += images
+        self.bar.update(images)
+        if self.live and time.perf_counter() - self.shown > self.EVERY:
             self.read()
             self.shown = time.perf_counter()
 
     def read(self):
-        loss, accuracy = self.loss.item() / self.seen, self.right.item() / self.seen
+        loss, accuracy = total(self.loss).item() / self.seen, total(self.right).item() / self.seen
         self.bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}")
-        if not torch.isfinite(self.loss):
+        if not math.isfinite(loss):
             raise FloatingPointError
         return loss, accuracy
 
     def seconds(self):
         return max(time.perf_counter() - self.began, 1e-9)
-
-
-@contextlib.contextmanager
-def _mode(model, training):
-    """train() or eval() for a while; then every layer is as it was."""
-    before = [(layer, layer.training) for layer in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for layer, was in before:
-            layer.training = was
-
-
-def is_out_of_memory(error):
-    # Only CUDA has a class for it; the CPU and Apple GPUs raise a RuntimeError.
-    told = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in told)
-
-
-def explain_memory(device, batch_size):
-    where = {"cuda": "the GPU's memory", "mps": "the Apple GPU's memory"}.get(device.type, "memory")
-    if batch_size == 1:
-        return f"Even a batch of one image did not fit into {where}: take a smaller model."
-    return f"A batch of {batch_size} images did not fit into {where}: try batch_size={batch_size // 2}."
 
 
 def _explain_divergence(optimizer, epochs):
@@ -237,103 +234,7 @@ def _explain_divergence(optimizer, epochs):
     )
 
 
-# -- checks: what came, what is wanted -----------------------------------------------------------------
+if __name__ == "__main__":
+    from helpers.command import main  # a floor above: only for `python -m helpers.training`
 
-
-def _check_settings(lr, precision):
-    if isinstance(lr, bool) or not isinstance(lr, numbers.Real):
-        raise TypeError(f"lr, the learning rate, wants a number such as 1e-3, but got {lr!r}.")
-    if not 0 < lr < float("inf"):
-        raise ValueError(f"lr, the learning rate, wants a number above 0 such as 1e-3, but got {lr!r}.")
-    if precision == "float16":
-        raise ValueError(
-            'precision="float16" needs its loss scaled, or small gradients become 0; '
-            'precision="bfloat16" is as short and does not.'
-        )
-    if precision not in ("float32", "bfloat16"):
-        raise ValueError(f'precision wants "float32" or "bfloat16", but got {precision!r}.')
-
-
-def _whole(name, value, least=None):
-    """The int, if it is one and large enough."""
-    wants = f"{name} wants a whole number" + ("" if least is None else f" of at least {least}")
-    try:
-        number = operator.index(None if isinstance(value, bool) else value)
-    except TypeError:
-        raise TypeError(f"{wants}, but got {value!r}.") from None
-    if least is not None and number < least:
-        raise ValueError(f"{wants}, but got {number}.")
-    return number
-
-
-def _usable(device):
-    """The torch.device meant by None, a text or a device, if it is there."""
-    if device is None:
-        return pick_device()[0]
-    try:
-        device = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise ValueError(f'device wants "cpu", "cuda", "mps" or None, but got {device!r}.') from None
-    there = device.type != "meta"
-    if device.type == "cuda":
-        there = torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
-    elif device.type == "mps":
-        there = torch.backends.mps.is_available()
-    if not there:
-        found, reason = pick_device()
-        raise ValueError(f'device="{device}" is not there; pick_device() gives "{found}" ({reason}).')
-    return device
-
-
-def _on_device(name, images, device):
-    """The data set on the device, if it is one and is not empty."""
-    if not all(hasattr(images, part) for part in ("batches", "labels", "to")):
-        raise TypeError(
-            f"{name} wants a data set, but got a {type(images).__name__}: "
-            "train_set, test_set = helpers.data.load_shapes() makes two."
-        )
-    if len(images) == 0:
-        raise ValueError(f"{name} has no images in it.")
-    return images.to(device)
-
-
-def _check_fit(model, train_set, test_set):
-    """Try the model on two images, so that nothing fails later, or in a GPU's kernel."""
-    with _mode(model, training=False), torch.no_grad():
-        images, _ = next(iter(train_set.batches(2, shuffle=False)))
-        logits = model(images)
-    if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise ValueError("This model has no parameter to train: it has none whose requires_grad is True.")
-    if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
-        raise ValueError("This model's weights are infinite or NaN already: make the model again.")
-    if logits.ndim != 2 or len(logits) != len(images):
-        gave = f"{len(images)} images gave {tuple(logits.shape)}"
-        raise ValueError(f"Training wants scores (N, classes) from the model, but {gave}.")
-    for images in (train_set, test_set):
-        if images is not None:
-            _check_classes(logits, int(images.labels.max()))
-
-
-def _check_classes(logits, largest):
-    if largest >= logits.shape[1]:
-        raise ValueError(
-            f"This model gives scores for {logits.shape[1]} classes, but the labels go up to {largest}: "
-            f"it needs {largest + 1} classes, such as SimpleCNN(classes={largest + 1})."
-        )
-
-
-def _check_optimizer(model, optimizer, lr):
-    """An optimizer of this model's parameters, whose own tensors are where the model is."""
-    if optimizer is None:
-        return torch.optim.Adam(model.parameters(), lr=lr)
-    such = "torch.optim.Adam(model.parameters(), lr=1e-3)"
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"optimizer wants one such as {such}, but got {optimizer!r}.")
-    ours = {id(parameter) for parameter in model.parameters()}
-    if not all(id(parameter) in ours for group in optimizer.param_groups for parameter in group["params"]):
-        raise ValueError(
-            "This optimizer holds parameters that are not this model's: it would train another model, or "
-            f"layers that were replaced. Make it again, with {such}."
-        )
-    optimizer.load_state_dict(optimizer.state_dict())  # moves its averages to where the model has moved
-    return optimizer
+    sys.exit(main())

@@ -5,10 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 import helpers.model
 from helpers.arithmetic import ShapeError
-from helpers.model import SimpleCNN
+from helpers.model import FastCNN, SimpleCNN
 
 
 class NoteCNN(nn.Module):
@@ -231,3 +232,42 @@ def test_torch_compile_follows_the_check_in_one_graph():
 
 def test_the_examples_in_the_docstring_hold():
     assert doctest.testmod(helpers.model, extraglobs={"torch": torch}).failed == 0
+
+
+# -- FastCNN -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"image_size": (9, 7), "conv_channels": 4, "stride": 2, "padding": 0},
+        {"image_size": 10, "pool_kernel_size": 3, "pool_stride": 1, "classes": 3},
+    ],
+)
+def test_fast_cnn_gives_simple_cnns_scores_and_gradients_to_the_last_bit(settings):
+    torch.manual_seed(0)
+    simple, fast = SimpleCNN(**settings), FastCNN(**settings)
+    fast.load_state_dict(simple.state_dict())
+    x, labels = torch.randn(5, *simple.image_shape), torch.tensor([0, 1, 2, 0, 1])
+    scores = simple(x), fast(x)
+    assert torch.equal(*scores)
+    for score in scores:
+        F.cross_entropy(score, labels).backward()
+    for ours, theirs in zip(fast.parameters(), simple.parameters(), strict=True):
+        assert torch.equal(ours.grad, theirs.grad)
+
+
+def test_fast_cnn_gives_its_first_relu_a_quarter_of_the_numbers():
+    seen = []
+
+    class Counting(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if function is F.relu:
+                seen.append(args[0][0].numel())
+            return function(*args, **(kwargs or {}))
+
+    for network in (SimpleCNN(), FastCNN()):
+        with Counting():
+            network(torch.zeros(2, 3, 32, 32))
+    assert seen == [18 * 32 * 32, 64, 18 * 16 * 16, 64]

@@ -46,6 +46,7 @@ class Run:
         """The same as train(), in pieces: `await breathe()` comes between batches, and may raise Stopped."""
         import torch
 
+        from helpers.devices import memory_format
         from helpers.model import SimpleCNN
         from helpers.training import train_step
 
@@ -66,6 +67,7 @@ class Run:
             started = time.perf_counter()
             batches = train_set.batches(batch_size, shuffle=True, generator=shuffle)
             for step, (images, labels) in enumerate(batches, start=1):
+                images = images.to(memory_format=memory_format(device))
                 logits, loss = train_step(self.model, images, labels, optimizer)
                 self.step += 1
                 for mean in (whole, part):

@@ -192,7 +192,7 @@ class TrainingExplorer(Explorer):
 
 
 def _explained(error, device, batch_size) -> str:
-    from helpers.training import explain_memory, is_out_of_memory
+    from helpers.devices import explain_memory, is_out_of_memory
 
     if is_out_of_memory(error):
         return explain_memory(device, batch_size)

@@ -1,0 +1,163 @@
+"""python -m helpers.training: train FastCNN in a terminal, alone or, under torchrun, in several processes.
+
+python -m helpers.training --data shapes --epochs 3
+torchrun --nproc-per-node 2 -m helpers.training --data shapes --epochs 3
+torchrun --nproc-per-node 2 -m helpers.training --data shapes --epochs 5 --resume
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from torch import distributed
+
+from helpers.checkpoints import History, load_checkpoint, resume, save_checkpoint
+from helpers.data import load_cifar10, load_shapes
+from helpers.model import FastCNN
+from helpers.parallel import group, one_after_the_other, workers
+from helpers.settings import check_settings, whole
+from helpers.training import TrainingError, train
+
+
+def main(arguments=None):
+    """Train as the command line says; returns the exit status: 0, or 1 after one sentence about what went wrong."""
+    parser = argparse.ArgumentParser(
+        "python -m helpers.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data", default="shapes", help="shapes (default), cifar10, or a folder with CIFAR-10"
+    )
+    parser.add_argument("--epochs", type=int, default=5, help="in all, those before --resume included")
+    parser.add_argument(
+        "--batch-size", type=int, default=128, help="images of one step, of all processes together"
+    )
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0, help="of the weights and of the order of the images")
+    parser.add_argument("--device", help="cpu, cuda or mps; default: the fastest there is")
+    parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
+    parser.add_argument(
+        "--checkpoint", type=Path, default=Path("checkpoint.pt"), help="written after each epoch"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    wanted = parser.parse_args(arguments)
+    try:
+        with group(wanted.device) as device:
+            stopped = _train(wanted, device)
+    except (ValueError, TypeError) as error:  # of the command line: the same in all processes
+        if os.environ.get("RANK", "0") == "0":
+            print(f"error: {error}", flush=True)
+        return 1
+    except (TrainingError, OSError) as error:
+        _say(f"error: {error}")
+        return 1
+    return 1 if stopped else 0
+
+
+def _train(wanted, device):
+    """Train; True if it was stopped before the last epoch, after a sentence that says why."""
+    for name in ("epochs", "batch_size"):
+        whole(f"--{name.replace('_', '-')}", getattr(wanted, name), least=1)
+    check_settings(wanted.lr, wanted.precision)
+    rank, count = workers()
+    with one_after_the_other():  # the first may have to download it, the others find it there
+        train_set, test_set = _load(wanted.data)
+    if wanted.batch_size > len(train_set):
+        raise ValueError(
+            f"--batch-size {wanted.batch_size} is more than all {len(train_set)} training images."
+        )
+    torch.manual_seed(wanted.seed)
+    model = FastCNN(classes=len(train_set.classes)).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=wanted.lr)
+    earlier = resume(wanted.checkpoint, model, optimizer) if wanted.resume else History()
+    optimizer.param_groups[0]["lr"] = wanted.lr
+    done = len(earlier.loss)
+    if done >= wanted.epochs:
+        raise ValueError(
+            f"{wanted.checkpoint} holds {done} epochs already: ask for more with --epochs {done + 1}."
+        )
+
+    def after_epoch(history):
+        if rank == 0:
+            save_checkpoint(wanted.checkpoint, model, optimizer, earlier.joined(history))
+            print(
+                f"epoch {done + len(history.loss)}/{wanted.epochs}: loss {history.loss[-1]:.6f}, "
+                f"test accuracy {history.test_accuracy[-1]:.4f}, {history.images_per_second[-1]:,.0f} images/s",
+                flush=True,
+            )
+
+    if rank == 0:
+        print(f"{count} process{'es' * (count > 1)} on {device.type}, {len(train_set):,} images", flush=True)
+        if wanted.checkpoint.exists() and not wanted.resume:
+            older = wanted.checkpoint.replace(f"{wanted.checkpoint}.old")
+            print(f"{wanted.checkpoint} was there already: it is now {older}", flush=True)
+    with _terminated_means_interrupted():
+        stopped = None
+        try:
+            history = train(
+                model,
+                train_set,
+                test_set,
+                epochs=wanted.epochs - done,
+                batch_size=wanted.batch_size,
+                optimizer=optimizer,
+                device=device,
+                seed=wanted.seed + done,
+                precision=wanted.precision,
+                progress=sys.stdout.isatty(),
+                after_epoch=after_epoch,
+            )
+            stopped = "interrupted" if history.interrupted else None
+        except RuntimeError as error:
+            if not _peer_lost(error):
+                raise
+            stopped = "another process has ended"
+        if stopped:
+            signal.signal(
+                signal.SIGTERM, signal.SIG_IGN
+            )  # torchrun's: this process is about to end by itself
+            _say(f"stopped: {stopped}. {_kept(wanted.checkpoint)}")
+    return bool(stopped)
+
+
+def _load(data):
+    if data == "shapes":
+        return load_shapes()
+    if data == "cifar10":
+        return load_cifar10()
+    if Path(data).is_dir():
+        return load_cifar10(root=data)
+    raise ValueError(f"--data wants shapes, cifar10 or a folder with CIFAR-10, but got {data!r}.")
+
+
+@contextlib.contextmanager
+def _terminated_means_interrupted():
+    """SIGTERM, which torchrun sends to all others when a process has ended, interrupts like Ctrl + C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _peer_lost(error):
+    return isinstance(error, distributed.DistError) or "gloo" in str(error)  # gloo's is a plain RuntimeError
+
+
+def _kept(checkpoint):
+    """What is left of the run, and how to go on."""
+    try:
+        epochs = len(load_checkpoint(checkpoint)["history"].loss)
+    except OSError:
+        return "No epoch was complete, so there is no checkpoint."
+    return f"{checkpoint} is whole and holds {epochs} epoch{'s' * (epochs != 1)}: go on with --resume."
+
+
+def _say(text):
+    rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    print(text if count == "1" else f"process {rank} of {count}: {text}", flush=True)

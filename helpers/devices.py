@@ -1,0 +1,97 @@
+"""Where to compute, and what makes it faster there: pick a device, and the switches that measurably help on each."""
+
+import contextlib
+import ctypes
+import sys
+
+import torch
+
+# What train() switches on, and why: medians of interleaved runs against the same without it (`make bench` repeats
+# them). A device that nobody has measured trains plainly.
+#   cpu    channels_last × 1.3 to 1.5, memory_kept × 1.3 at batches of 128 and × 2 at 512; fused Adam × 1.0, so it
+#          is left out; torch.compile made it slower
+#   cuda, mps  not measured yet
+HELPS = {
+    "cpu": {"channels_last": True, "memory_kept": True, "fused": False},
+    "cuda": {"channels_last": False, "memory_kept": False, "fused": False},
+    "mps": {"channels_last": False, "memory_kept": False, "fused": False},
+}
+
+
+def pick_device():
+    """(device, reason): a CUDA GPU if there is one, else an Apple GPU, else the CPU, and why."""
+    if torch.cuda.is_available():
+        gpu = torch.cuda.get_device_properties(0)
+        return torch.device("cuda"), f"found a CUDA GPU: {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB"
+    if torch.backends.mps.is_available():
+        return torch.device("mps"), "found no CUDA GPU, but an Apple GPU (MPS)"
+    threads = f"{(n := torch.get_num_threads())} thread{'' if n == 1 else 's'}"
+    return torch.device("cpu"), f"no CUDA GPU and no Apple GPU found: the CPU, {threads}"
+
+
+def check_device(device):
+    """The torch.device meant by None, a text or a device. Raises ValueError if it is unknown or not there."""
+    if device is None:
+        return pick_device()[0]
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(f'device wants "cpu", "cuda", "mps" or None, but got {device!r}.') from None
+    there = device.type != "meta"
+    if device.type == "cuda":
+        there = torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+    elif device.type == "mps":
+        there = torch.backends.mps.is_available()
+    if not there:
+        found, reason = pick_device()
+        raise ValueError(f'device="{device}" is not there; pick_device() gives "{found}" ({reason}).')
+    return device
+
+
+def helps(device, switch):
+    """Whether a switch of HELPS is worth it on this device."""
+    return HELPS.get(device.type, {}).get(switch, False)
+
+
+def memory_format(device):
+    """How a batch of images lies in memory where that is fastest: channel beside channel, or row after row."""
+    return torch.channels_last if helps(device, "channels_last") else torch.contiguous_format
+
+
+# mallopt's parameters, of <malloc.h>
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+
+
+@contextlib.contextmanager
+def memory_kept(device):
+    """For a while, keep the memory of freed tensors for the next ones, where that is worth it.
+
+    On Linux, malloc gives large blocks back to the system at once, and takes new ones at the next step, which the
+    system first fills with zeros: at batches of 512 that took half of the time. Elsewhere nothing is changed.
+    """
+    malloc = ctypes.CDLL(None) if sys.platform == "linux" and helps(device, "memory_kept") else None
+    if not hasattr(malloc, "malloc_trim"):  # another C library than GNU's
+        yield
+        return
+    malloc.mallopt(_MMAP_MAX, 0)
+    malloc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:  # what malloc comes to by itself where large blocks come and go, and all that is free goes back
+        malloc.mallopt(_MMAP_MAX, 65_536)
+        malloc.mallopt(_MMAP_THRESHOLD, 32 * 2**20)
+        malloc.mallopt(_TRIM_THRESHOLD, 64 * 2**20)
+        malloc.malloc_trim(0)
+
+
+def is_out_of_memory(error):
+    # Only CUDA has a class for it; the CPU and Apple GPUs raise a RuntimeError.
+    told = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in told)
+
+
+def explain_memory(device, batch_size):
+    where = {"cuda": "the GPU's memory", "mps": "the Apple GPU's memory"}.get(device.type, "memory")
+    if batch_size == 1:
+        return f"Even a batch of one image did not fit into {where}: take a smaller model."
+    return f"A batch of {batch_size} images did not fit into {where}: try batch_size={batch_size // 2}."
