@@ -134,9 +134,8 @@ def work(model, shape):
     """
     traced = trace(model, shape)
     if traced.problem:
-        raise ValueError(
-            f"This model does not take images {tuple(shape)}: see trace(model, {tuple(shape)}), which ends at {traced.problem.layer}."
-        )
+        where = f"trace(model, {tuple(shape)}) says why {traced.problem.layer} cannot work"
+        raise ValueError(f"This model does not take images {tuple(shape)}: {where}.")
     layers, works = dict(model.named_modules()), [Work("images", 0, prod(shape) * (BYTE + FLOAT))]
     wants_gradient, arrived, after = False, tuple(shape), "images"
     for row in traced.rows:
