@@ -1,0 +1,606 @@
+"""Lesson 06's answers are counted or torch's, and so are its mistakes; functions are judged, whoever wrote them."""
+
+import random
+import time
+from fractions import Fraction
+from itertools import pairwise, product
+from math import floor
+from operator import mod as remainder
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from helpers.exercises import lesson_06 as lesson
+from helpers.exercises.answers import is_same
+from helpers.exercises.implementation import Implementation
+from helpers.exercises.prediction import Prediction
+from helpers.exercises.question import Question
+from helpers.model import SimpleCNN
+
+QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
+PREDICTIONS = [question for question in QUESTIONS if isinstance(question, Prediction)]
+
+
+def asked(question, limit=None):
+    """(numbers, Asked) of the lesson's numbers and of every choice that makes a good question, or of some of them."""
+    choices = [
+        dict(zip(question._ranges, values, strict=True)) for values in product(*question._ranges.values())
+    ]
+    if limit:
+        choices = random.Random(0).sample(choices, min(limit, len(choices)))
+    for numbers in [question._first, *choices]:
+        if found := question._ask(**numbers):
+            yield numbers, found
+
+
+def wrong(found, name):
+    """What the mistake of this name leads to."""
+    (answer,) = (mistake.answer for mistake in found.mistakes if mistake.name == name)
+    return answer
+
+
+@pytest.mark.parametrize("question", PREDICTIONS, ids=lambda question: question.name)
+def test_no_mistake_passes_for_the_answer_with_one_decimal_or_two(question):
+    for seed in range(300):
+        question.again(seed)
+        found = question.asked()
+        for mistake in found.mistakes:
+            for given in (mistake.answer, round(mistake.answer, 1), round(mistake.answer, 2)):
+                assert not is_same(found.answer, given), (seed, mistake)
+
+
+@pytest.mark.parametrize("question", PREDICTIONS, ids=lambda question: question.name)
+def test_with_the_lessons_numbers_no_two_mistakes_give_the_same(question):
+    answers = [mistake.answer for mistake in question.asked().mistakes]
+    assert len(set(answers)) == len(answers) >= 4
+
+
+# -- numbers, counted ------------------------------------------------------------------------------------
+
+
+def test_the_gain_is_how_many_epochs_fit_into_one_of_before():
+    for numbers, found in asked(lesson.q1):
+        network, hand_over = numbers["network"], numbers["network"] * (numbers["times"] - 1)
+        before, after = network + hand_over, network
+        assert f"takes {before} s: for {hand_over} s" in found.text
+        assert found.answer == len(range(0, before, after))
+        assert wrong(found, "the two parts compared") == Fraction(hand_over, network)
+        assert wrong(found, "divided by the part that goes") == pytest.approx(before / hand_over)
+        assert wrong(found, "the seconds that are saved") == before - after
+        assert wrong(found, "the seconds that are left") == after
+        assert wrong(found, "the share that is saved") == pytest.approx(1 - after / before)
+
+
+def milliseconds(steps, cores, hand_over, network, own_cores=0):
+    """So long the steps take: each ms a core works on a batch that is to be handed over, or else for the network."""
+    waiting, of_batch, of_step, done, passed = 0, 0, 0, 0, 0
+    while done < steps:
+        passed += 1
+        # Workers share one batch, and stop when three are waiting.
+        handing = min(own_cores or cores, hand_over - of_batch) if waiting < 3 else 0
+        free = cores if own_cores else cores - handing
+        of_batch += handing
+        if waiting:
+            of_step += free
+        if of_batch == hand_over:
+            waiting, of_batch = waiting + 1, 0
+        if of_step >= cores * network:  # what is left of this ms goes to the next step
+            waiting, of_step, done = waiting - 1, of_step - cores * network, done + 1
+    return passed
+
+
+def test_the_cores_that_workers_and_network_share_take_so_long_and_cannot_be_faster():
+    steps = 200
+    for numbers, found in asked(lesson.q3, limit=120):
+        cores, hand_over, network = numbers.values()
+        start = 4 * hand_over  # for the first batch nobody computes, and three are waiting in the end
+        assert abs(milliseconds(steps, *numbers.values()) - steps * found.answer) <= start + network
+        if hand_over < network:
+            more = milliseconds(steps, *numbers.values(), own_cores=1)
+            assert abs(more - steps * wrong(found, "workers with cores of their own")) <= start
+        assert wrong(found, "one after the other") == hand_over + network
+        alone = milliseconds(steps, 1, hand_over, cores * network)
+        assert abs(alone - steps * wrong(found, "the work of one core")) <= start
+        assert wrong(found, "handing over alone") * cores == hand_over
+        assert wrong(found, "the network's time divided too") * cores == hand_over + network
+        assert wrong(found, "workers with cores of their own") < found.answer
+        assert found.answer < wrong(found, "one after the other"), "workers do help, but not so much"
+
+
+def test_the_bytes_of_the_relu_are_those_of_the_maps_it_gets():
+    for numbers, found in asked(lesson.q4):
+        channels, size, side = numbers.values()
+        model = SimpleCNN(size, conv_channels=channels, pool_kernel_size=side, pool_stride=side)
+        maps = torch.empty(1, channels, size, size, device="meta")  # what conv1 gives
+        assert model.conv1.to("meta")(torch.empty(1, 3, size, size, device="meta")).shape == maps.shape
+        pooled = model.pool(maps)
+
+        def moved(tensor):
+            return tensor.nbytes + F.relu(tensor).nbytes
+
+        assert found.answer == moved(pooled)
+        assert f"{moved(maps):,} bytes" in found.text
+        assert wrong(found, "as many as before") == moved(maps)
+        assert wrong(found, "one side only") == moved(F.max_pool2d(maps, (side, 1)))
+        assert wrong(found, "one map only") == moved(pooled[:, :1])
+        assert wrong(found, "read and not written") == pooled.nbytes
+        assert wrong(found, "numbers, not bytes") == pooled.numel()
+        assert wrong(found, "what is saved") == moved(maps) - moved(pooled)
+
+
+def finished(work, rates):
+    """After how many ms each part of the work is done, all at the same time."""
+    times, left, passed = {}, dict(work), 0
+    while left:
+        passed += 1
+        left = {part: amount - rates[part] for part, amount in left.items()}
+        times |= {part: passed for part, amount in left.items() if amount <= 0}
+        left = {part: amount for part, amount in left.items() if amount > 0}
+    return times
+
+
+def test_a_layer_is_done_when_its_multiply_adds_and_its_bytes_are():
+    for numbers, found in asked(lesson.q6, limit=500):
+        compute, move, rate, bandwidth = numbers.values()
+        work = {"multiply-adds": compute * rate * 10**6, "bytes": move * bandwidth * 10**6}
+        a_ms = {"multiply-adds": rate * 10**9 // 1000, "bytes": bandwidth * 10**9 // 1000}
+        assert f"makes {compute * rate} million" in found.text
+        assert f"moves {move * bandwidth} MB" in found.text
+        done = finished(work, a_ms)
+        assert found.answer == max(done.values())
+        assert wrong(found, "the shorter of the two") == min(done.values())
+        assert wrong(found, "added up") == sum(done.values())
+        assert wrong(found, "seconds") == pytest.approx(max(done.values()) / 1000)
+        (why,) = (mistake.why for mistake in found.mistakes if mistake.name == "the shorter of the two")
+        last = max(done, key=done.get)
+        assert f"but not the {last}" in why
+        swapped = {"multiply-adds": a_ms["bytes"], "bytes": a_ms["multiply-adds"]}
+        slowest = max(Fraction(work[part], swapped[part]) for part in work)
+        assert wrong(found, "each limit with the other's work") == pytest.approx(float(slowest))
+
+
+def test_the_larger_batch_is_compared_by_the_pictures_of_the_same_time():
+    for numbers, found in asked(lesson.q7):
+        small, factor, ms_small, ms_large = numbers.values()
+        large, time_of_both = factor * small, ms_small * ms_large
+        steps_of_small = len(range(0, time_of_both, ms_small))
+        steps_of_large = len(range(0, time_of_both, ms_large))
+        assert f"batch of {large}." in found.text
+        assert found.answer == pytest.approx(steps_of_large * large / (steps_of_small * small))
+        assert round(found.answer, 2) == found.answer > 1
+        assert wrong(found, "steps compared") == pytest.approx(steps_of_large / steps_of_small)
+        assert wrong(found, "milliseconds compared") == pytest.approx(steps_of_small / steps_of_large)
+        assert wrong(found, "batches compared") == large / small
+        assert wrong(found, "A compared with B") == pytest.approx(
+            steps_of_small * small / (steps_of_large * large)
+        )
+
+
+def summed(step, pictures, kept, limit):
+    """The sum, of which kept(sum, limit) is kept after each picture."""
+    total = 0
+    for _ in range(pictures):
+        total = kept(total + step, limit)
+    return total
+
+
+def halves_up(number, digits):
+    unit = 2 ** max(0, number.bit_length() - digits)
+    return floor(number / unit + 0.5) * unit
+
+
+def test_the_sum_and_the_ways_to_get_it_wrong_are_torchs():
+    for numbers, found in asked(lesson.q8):
+        dtype, step, pictures = getattr(torch, numbers["dtype"]), numbers["step"], numbers["pictures"]
+        digits = round(1 - torch.log2(torch.tensor(torch.finfo(dtype).eps)).item())
+        total = torch.zeros((), dtype=dtype)
+        for _ in range(pictures):
+            total += step
+        assert found.answer == total.item(), numbers
+        assert f"keeps {digits} binary digits" in found.text
+        exact = wrong(found, "as if all digits were kept")
+        assert exact == summed(step, pictures, lesson._rounded, 64)
+        assert wrong(found, "rounded once at the end") == torch.tensor(exact).to(dtype).item() != exact
+        assert wrong(found, "the largest of so many digits") == int("1" * digits, base=2)
+        assert wrong(found, "begun again at 0") == summed(step, pictures, remainder, 2**digits)
+        fewer = summed(step, pictures, lesson._rounded, digits - 1)
+        assert wrong(found, "one digit fewer") == fewer
+        assert wrong(found, "halves rounded up") == summed(step, pictures, halves_up, digits)
+
+
+def test_rounding_to_digits_is_torchs():
+    for dtype, digits in lesson.DIGITS.items():
+        numbers = torch.arange(1, 2 ** (digits + 4))
+        rounded = [lesson._rounded(number, digits) for number in numbers.tolist()]
+        assert numbers.to(getattr(torch, dtype)).tolist() == rounded
+
+
+def test_the_last_step_is_what_is_left_of_a_list_of_pictures():
+    for numbers, found in asked(lesson.q9):
+        pictures, batch_size, processes = numbers.values()
+        *_, full, last = torch.arange(pictures).split(batch_size)
+        shares = {len(share) for share in last.tensor_split(processes)}
+        assert shares == {found.answer}, numbers
+        assert {len(share) for share in full.tensor_split(processes)} == {
+            wrong(found, "the last batch as full as the others")
+        }
+        assert wrong(found, "not shared out") == len(last)
+        assert wrong(found, "the batch of all processes") == len(full)
+        alone = torch.arange(pictures).tensor_split(processes)[0].split(batch_size)[-1]
+        assert wrong(found, "a full batch for each process") == len(alone)
+
+
+def test_the_obvious_ways_to_write_the_answers_are_right():
+    assert lesson.q1.predict("5").state == lesson.q3.predict(32 / 2).state == "right"
+    assert lesson.q4.predict(8 * 18 * 16**2).state == lesson.q6.predict(6.0).state == "right"
+    assert lesson.q7.predict(1.6).state == lesson.q7.predict("1.60").state == "right"
+    assert lesson.q8.predict(torch.tensor(256.0, dtype=torch.bfloat16)).state == "right"
+
+
+# -- functions, written as a learner would ----------------------------------------------------------------
+
+
+def times_the_first_step(step, steps, synchronize, clock):
+    start = clock()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return (clock() - start) / steps
+
+
+def starts_the_clock_too_early(step, steps, synchronize, clock):
+    start = clock()
+    step()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return (clock() - start) / steps
+
+
+def warms_up_with_the_clock_running(step, steps, synchronize, clock):
+    start = clock()
+    step()
+    synchronize()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return (clock() - start) / steps
+
+
+def waits_for_the_first_step_only(step, steps, synchronize, clock):
+    step()
+    synchronize()
+    start = clock()
+    for _ in range(steps):
+        step()
+    return (clock() - start) / steps
+
+
+def waits_after_the_clock(step, steps, synchronize, clock):
+    step()
+    start = clock()
+    for _ in range(steps):
+        step()
+    seconds = clock() - start
+    synchronize()
+    return seconds / steps
+
+
+def waits_at_the_end_only(step, steps, synchronize, clock):
+    step()
+    start = clock()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return (clock() - start) / steps
+
+
+def waits_with_the_clock_running(step, steps, synchronize, clock):
+    step()
+    start = clock()
+    synchronize()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return (clock() - start) / steps
+
+
+def times_like_a_processor(step, steps, synchronize, clock):
+    start = clock()
+    for _ in range(steps):
+        step()
+    return (clock() - start) / steps
+
+
+def mean_of_single_steps(step, steps, synchronize, clock):
+    step()
+    synchronize()
+    seconds = 0
+    for _ in range(steps):
+        start = clock()
+        step()
+        synchronize()
+        seconds += clock() - start
+    return seconds / steps
+
+
+def all_steps_together(step, steps, synchronize, clock):
+    step()
+    synchronize()
+    start = clock()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return clock() - start
+
+
+def divides_by_all_that_were_made(step, steps, synchronize, clock):
+    made = 1
+    step()
+    synchronize()
+    start = clock()
+    for _ in range(steps):
+        step()
+        made += 1
+    synchronize()
+    return (clock() - start) / made
+
+
+def warms_up_with_one_of_the_steps(step, steps, synchronize, clock):
+    for number in range(steps):
+        step()
+        if number == 0:
+            synchronize()
+            start = clock()
+    synchronize()
+    return (clock() - start) / steps
+
+
+NAMED = {
+    lesson.q2: {
+        times_the_first_step: "the first step timed",
+        starts_the_clock_too_early: "the first step timed like the others",
+        warms_up_with_the_clock_running: "the clock started before the first step",
+        waits_for_the_first_step_only: "the clock stopped without waiting",
+        waits_after_the_clock: "the clock stopped without waiting",
+        waits_at_the_end_only: "the clock started without waiting",
+        waits_with_the_clock_running: "the clock started before the wait",
+        times_like_a_processor: "neither warmed up nor waited",
+        mean_of_single_steps: "waited in each step",
+        all_steps_together: "not divided",
+        divides_by_all_that_were_made: "divided by one step too many",
+        warms_up_with_one_of_the_steps: "one step too few",
+    },
+    lesson.q5: {},
+}
+
+
+def times_one_step(step, steps, synchronize, clock):
+    step()
+    synchronize()
+    start = clock()
+    step()
+    synchronize()
+    return clock() - start
+
+
+def times_with_another_clock(step, steps, synchronize, clock):
+    step()
+    synchronize()
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return (time.perf_counter() - start) / steps
+
+
+def reads_the_clock_once(step, steps, synchronize, clock):
+    step()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return clock() / steps
+
+
+def counts_backwards(step, steps, synchronize, clock):
+    step()
+    synchronize()
+    start = clock()
+    for _ in range(steps):
+        step()
+    synchronize()
+    return (start - clock()) / steps
+
+
+def prints_it(step, steps, synchronize, clock):
+    print(lesson.HONEST(step, steps, synchronize, clock))
+
+
+def warms_up_three_times(step, steps, synchronize, clock):
+    for _ in range(3):
+        step()
+        synchronize()
+    start = clock()
+    for _ in range(steps):
+        step()
+    synchronize()
+    seconds = clock() - start
+    return torch.tensor(seconds) / steps
+
+
+def looks_at_the_clock_all_the_time(step, steps, synchronize, clock):
+    step()
+    synchronize()
+    seen = [clock()]
+    for _ in range(steps):
+        step()
+        seen.append(clock())
+    synchronize()
+    seen.append(clock())
+    return sum(later - sooner for sooner, later in pairwise(seen)) / steps
+
+
+def as_the_model_does(model, x):
+    return model(x)
+
+
+def relu_layers_before_and_behind(model, x):
+    x = model.pool(nn.ReLU()(model.conv1(x))).relu()
+    return model.fc2(torch.relu(model.fc1(x.flatten(1))))
+
+
+def straight_from_the_pool(model, x):
+    x = model.pool(model.conv1(x)).flatten(1)
+    return model.fc2(F.relu(model.fc1(x)))
+
+
+def one_relu_only(model, x):
+    x = F.relu(model.pool(model.conv1(x))).flatten(1)
+    return model.fc2(model.fc1(x))
+
+
+def pools_the_picture(model, x):
+    x = F.relu(model.conv1(model.pool(x))).flatten(1)
+    return model.fc2(F.relu(model.fc1(x)))
+
+
+def relu_to_the_end(model, x):
+    x = F.relu(model.pool(model.conv1(x))).flatten(1)
+    return F.relu(model.fc2(F.relu(model.fc1(x))))
+
+
+def relu_behind_fc2(model, x):
+    x = F.relu(model.pool(model.conv1(x))).flatten(1)
+    return F.relu(model.fc2(model.fc1(x)))
+
+
+NAMED[lesson.q5] = {
+    as_the_model_does: "in SimpleCNN's own order",
+    relu_layers_before_and_behind: "before the pool and behind it",
+    straight_from_the_pool: "the first ReLU left out",
+    one_relu_only: "the second ReLU left out",
+    pools_the_picture: "the pool before the convolution",
+    relu_to_the_end: "a ReLU on the scores",
+    relu_behind_fc2: "the second ReLU behind fc2",
+}
+
+
+def flattens_the_batch(model, x):
+    x = F.relu(model.pool(model.conv1(x)))
+    return model.fc2(F.relu(model.fc1(torch.flatten(x))))
+
+
+def averages(model, x):
+    x = F.relu(F.avg_pool2d(model.conv1(x), model.pool.kernel_size, model.pool.stride))
+    return model.fc2(F.relu(model.fc1(x.flatten(1))))
+
+
+def stops_at_the_hidden_numbers(model, x):
+    return F.relu(model.fc1(F.relu(model.pool(model.conv1(x))).flatten(1)))
+
+
+def changes_the_weights(model, x):
+    model.conv1.bias.data.zero_()
+    return lesson.q5.reference(model, x)
+
+
+def behind_flatten(model, x):
+    x = F.relu(torch.flatten(model.pool(model.conv1(x)), 1))
+    return model.fc2(F.relu(model.fc1(x)))
+
+
+def with_layers_of_its_own(model, x):
+    layers = (model.conv1, model.pool, nn.ReLU(), nn.Flatten(), model.fc1, nn.ReLU(inplace=True), model.fc2)
+    return nn.Sequential(*layers)(x)
+
+
+def in_place_and_by_hand(model, x):
+    x = F.max_pool2d(model.conv1(x), model.pool.kernel_size, model.pool.stride).relu_()
+    return model.fc2(model.fc1(x.view(len(x), -1)).clamp(min=0))
+
+
+OTHERS_WRONG = {
+    lesson.q2: [times_one_step, times_with_another_clock, reads_the_clock_once, counts_backwards, prints_it],
+    lesson.q5: [flattens_the_batch, averages, stops_at_the_hidden_numbers, changes_the_weights],
+}
+RIGHT_TOO = {
+    lesson.q2: [warms_up_three_times, looks_at_the_clock_all_the_time],
+    lesson.q5: [behind_flatten, with_layers_of_its_own, in_place_and_by_hand],
+}
+
+
+def pairs(table):
+    return [pytest.param(question, f, id=f.__name__) for question, found in table.items() for f in found]
+
+
+def names_in(question, feedback):
+    return [
+        mistake.name for mistake in question.mistakes if (mistake.name, mistake.why) in feedback.paragraphs
+    ]
+
+
+@pytest.mark.parametrize(("question", "wrong"), pairs(NAMED))
+def test_a_learners_mistake_is_called_by_its_name(question, wrong):
+    for seed in range(10):
+        question.again(seed)
+        feedback = question.check(wrong)
+        assert feedback.state == "wrong"
+        assert names_in(question, feedback) == [NAMED[question][wrong]], feedback
+
+
+def test_each_known_mistake_is_made_by_a_learner_above():
+    for question, found in NAMED.items():
+        assert set(found.values()) == {mistake.name for mistake in question.mistakes}
+    assert set(NAMED) == {question for question in QUESTIONS if isinstance(question, Implementation)}
+
+
+@pytest.mark.parametrize(("question", "wrong"), pairs(OTHERS_WRONG))
+def test_a_function_that_is_wrong_in_another_way_is_rejected_and_not_called_by_a_wrong_name(question, wrong):
+    for seed in range(5):
+        question.again(seed)
+        feedback = question.check(wrong)
+        assert feedback.state == "wrong"
+        assert names_in(question, feedback) == []
+
+
+@pytest.mark.parametrize(("question", "right"), pairs(RIGHT_TOO))
+def test_a_function_written_otherwise_is_accepted(question, right):
+    for seed in range(10):
+        question.again(seed)
+        assert question.check(right).state == "right", question.check(right)
+
+
+def test_a_clock_that_was_not_read_and_a_missing_return_are_told():
+    assert "two looks at the clock: Yours is 0, expected is 3" in repr(
+        lesson.q2.check(times_with_another_clock)
+    )
+    assert "`return` in place of `print`" in repr(lesson.q2.check(prints_it))
+    assert "It returns nothing" in repr(lesson.q5.check(lambda model, x: None))
+    assert lesson.q2.check(lambda step, steps, synchronize, clock: ...).state == "open"
+
+
+def test_the_seconds_are_those_of_a_queue_that_is_worked_off():
+    for seed in range(20):
+        for case in lesson._devices(random.Random(seed)):
+            steps, (hand_over, work, _) = case["steps"], case["seconds"].values()
+            handed_over = [hand_over * (number + 1) for number in range(steps)]
+            done = 0
+            for moment in handed_over:
+                done = max(done, moment) + work
+            right = lesson._timed(lesson.q2.reference, *case.values())
+            assert right["seconds per step"] == pytest.approx(done / steps)
+            queued = lesson._timed(waits_after_the_clock, *case.values())
+            assert queued["seconds per step"] == pytest.approx(handed_over[-1] / steps)
+
+
+def test_the_scores_are_simple_cnns_and_relu_gets_what_the_pool_gives():
+    for seed in range(10):
+        for case in lesson._networks(random.Random(seed)):
+            model, x = case.values()
+            right = lesson._scores_and_relus(lesson.q5.reference, model, x)
+            assert torch.equal(right["scores"], model(x))
+            pooled = model.pool(model.conv1(x))
+            assert (pooled < 0).any(), "else the first ReLU has nothing to do"
+            assert right["numbers through ReLU"] == pooled.numel() + model.fc1(pooled.flatten(1)).numel()
