@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers import training
-from helpers.checkpoints import FORMAT, History, load_checkpoint, save_checkpoint
+from helpers.checkpoints import FORMAT, History, load_checkpoint, resume, save_checkpoint
 from helpers.model import SimpleCNN
 
 
@@ -24,6 +24,7 @@ def test_lessons_find_all_of_it_beside_training():
     assert training.History is History
     assert training.save_checkpoint is save_checkpoint
     assert training.load_checkpoint is load_checkpoint
+    assert training.resume is resume
 
 
 def test_the_history_says_what_was_reached_and_no_times():
@@ -173,3 +174,72 @@ def test_only_a_model_is_saved(tmp_path, model, words):
     with pytest.raises(TypeError, match=words):
         save_checkpoint(tmp_path / "a", model)
     assert os.listdir(tmp_path) == []
+
+
+# -- going on ------------------------------------------------------------------------------------------
+
+
+def trained(model):
+    """Its Adam, after one step."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.25)
+    model(torch.ones(2, *model.image_shape)).sum().backward()
+    optimizer.step()
+    return optimizer
+
+
+def test_resume_brings_weights_averages_and_history_back(tmp_path):
+    model, other = (SimpleCNN(image_size=8, conv_channels=4) for _ in range(2))
+    optimizer = trained(model)
+    save_checkpoint(tmp_path / "model.pt", model, optimizer, History([2.0], [0.1], [], [1.0], [9.0]))
+    theirs = torch.optim.Adam(other.parameters())
+    assert resume(tmp_path / "model.pt", other, theirs) == History([2.0], [0.1], [], [1.0], [9.0])
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+    assert theirs.param_groups[0]["lr"] == 0.25
+    averages = [made.state_dict()["state"][0]["exp_avg"] for made in (optimizer, theirs)]
+    assert torch.equal(*averages)
+    assert averages[0].any()
+
+
+def test_resume_without_a_history_starts_an_empty_one(saved):
+    path, _ = saved
+    assert resume(path, SimpleCNN(image_size=8, conv_channels=4, classes=3)) == History()
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (
+            lambda: SimpleCNN(image_size=8, conv_channels=6, classes=3),
+            "another network than this SimpleCNN: its conv1.weight is (4, 3, 3, 3), this one's (6, 3, 3, 3).",
+        ),
+        (
+            lambda: nn.Linear(3, 3),
+            "another network than this Linear: its conv1.weight is (4, 3, 3, 3), this one's not there.",
+        ),
+    ],
+)
+def test_resume_refuses_another_network_and_changes_nothing(saved, other, words):
+    model = other()
+    before = [parameter.clone() for parameter in model.parameters()]
+    with pytest.raises(ValueError, match=r"holds another network") as raised:
+        resume(saved[0], model)
+    assert str(raised.value).endswith(words)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_resume_refuses_a_checkpoint_without_the_optimizer_it_is_asked_for(saved):
+    model = SimpleCNN(image_size=8, conv_channels=4, classes=3)
+    before = model.fc1.weight.detach().clone()
+    with pytest.raises(ValueError, match="was saved without its optimizer"):
+        resume(saved[0], model, torch.optim.Adam(model.parameters()))
+    assert torch.equal(before, model.fc1.weight)
+
+
+def test_two_histories_are_joined_in_order():
+    first, later = (
+        History([2.0], [0.1], [0.2], [1.0], [9.0]),
+        History([1.0], [0.3], [0.4], [2.0], [8.0], True),
+    )
+    both = first.joined(later)
+    assert both == History([2.0, 1.0], [0.1, 0.3], [0.2, 0.4], [1.0, 2.0], [9.0, 8.0], True)
+    assert first.loss == [2.0]

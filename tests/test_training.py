@@ -1,7 +1,6 @@
 import copy
 import dataclasses
 import threading
-import types
 
 import numpy as np
 import pytest
@@ -11,14 +10,13 @@ from torch import nn
 
 from helpers import training
 from helpers.data import load_shapes
-from helpers.model import SimpleCNN
+from helpers.model import FastCNN, SimpleCNN
 from helpers.training import (
     BatchTooLargeError,
     DivergedError,
     TrainingError,
     evaluate,
     load_checkpoint,
-    pick_device,
     save_checkpoint,
     train,
     train_step,
@@ -109,47 +107,6 @@ def said(error):
 
 
 # -- devices -------------------------------------------------------------------------------------------
-
-
-def without_gpus(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-
-
-def test_without_a_gpu_the_device_is_the_cpu_and_the_reason_says_so(monkeypatch):
-    without_gpus(monkeypatch)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    reason = "no CUDA GPU and no Apple GPU found: the CPU, 2 threads"
-    assert pick_device() == (torch.device("cpu"), reason)
-
-
-def test_a_cuda_gpu_comes_first_and_is_named(monkeypatch):
-    gpu = types.SimpleNamespace(name="NVIDIA H200", total_memory=139 * 2**30)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: gpu)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert pick_device() == (torch.device("cuda"), "found a CUDA GPU: NVIDIA H200, 139 GiB")
-
-
-def test_an_apple_gpu_comes_second(monkeypatch):
-    without_gpus(monkeypatch)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    device, reason = pick_device()
-    assert device == torch.device("mps")
-    assert "Apple GPU" in reason
-
-
-@pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps", "meta"])
-def test_a_device_that_is_not_there_is_refused_with_the_one_that_is(monkeypatch, device):
-    without_gpus(monkeypatch)
-    with pytest.raises(ValueError, match=f'"{device}" is not there; pick_device\\(\\) gives "cpu"'):
-        quietly(Watched(), TinySet(), device=device)
-
-
-@pytest.mark.parametrize("device", ["gpu", "", 3.5])
-def test_an_unknown_device_is_refused_with_the_known_ones(device):
-    with pytest.raises(ValueError, match='device wants "cpu", "cuda", "mps" or None'):
-        evaluate(Watched(), TinySet(), device=device)
 
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
@@ -305,6 +262,88 @@ def test_the_loop_reads_nothing_from_the_device_between_two_looks_at_the_bar(mon
     quietly(model, TinySet(), epochs=2, batch_size=1, optimizer=torch.optim.SGD(model.parameters()))
     assert model.steps == 100
     assert len(reads) == 4  # each epoch's loss and accuracy
+
+
+def test_on_a_gpu_and_among_several_processes_nothing_is_read_before_the_epoch_ends(monkeypatch):
+    steps = training._Progress(1, 50, progress=False)
+    for device, count, live in (("cpu", 1, True), ("meta", 1, False), ("cpu", 2, False)):
+        monkeypatch.setattr(training, "workers", lambda count=count: (0, count))
+        steps.start(0, torch.device(device))
+        assert steps.live is live
+
+
+class Seen(SimpleCNN):
+    """Notes how the images of each training step lie in memory."""
+
+    def forward(self, x):
+        if self.training:
+            self.last = x.is_contiguous(memory_format=torch.channels_last)
+        return super().forward(x)
+
+
+class Viewing(Seen):
+    """As the course's note has it: view works on rows of rows only."""
+
+    def forward(self, x):
+        self.last = x.is_contiguous(memory_format=torch.channels_last)
+        x = self.pool(F.relu(self.conv1(x)))
+        return self.fc2(F.relu(self.fc1(x.view(-1, 18 * 4 * 4))))
+
+
+def test_images_lie_channel_by_channel_where_the_model_works_with_that():
+    histories = []
+    for network, last in ((Seen, True), (Viewing, False)):
+        torch.manual_seed(0)
+        model = network(image_size=8, classes=3)
+        histories.append(quietly(model, TinySet(), epochs=2))
+        assert model.last is last
+    assert histories[0].loss == pytest.approx(histories[1].loss, rel=1e-4)
+
+
+def test_fast_cnn_on_the_fast_path_has_the_losses_of_the_plain_loop_in_float32():
+    train_set, _ = load_shapes(train=330, test=1)
+    torch.manual_seed(0)
+    ours, plain = FastCNN(conv_channels=6), SimpleCNN(conv_channels=6)
+    plain.load_state_dict(ours.state_dict())
+    history = quietly(ours, train_set, epochs=2, batch_size=64)
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3)
+    for epoch in range(2):
+        losses, order = 0, torch.randperm(330, generator=torch.Generator().manual_seed(epoch))
+        for some in order.split(64):
+            x, y = torch.stack([train_set[i][0] for i in some.tolist()]), train_set.labels[some]
+            loss = F.cross_entropy(plain(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses += loss.item() * len(y)
+        assert history.loss[epoch] == pytest.approx(losses / 330, rel=1e-4)
+
+
+def test_after_each_epoch_the_history_so_far_is_handed_over():
+    seen = []
+    history = quietly(
+        Watched(), TinySet(), epochs=3, after_epoch=lambda history: seen.append(list(history.loss))
+    )
+    assert seen == [history.loss[:1], history.loss[:2], history.loss]
+
+
+def test_a_share_divides_the_loss_of_a_part_as_the_whole_batch_would():
+    x, y = next(TinySet(8).batches(8))
+    whole, parts = Watched(), Watched()
+    train_step(whole, x, y, torch.optim.SGD(whole.parameters(), lr=0))
+    expected, got = [p.grad for p in whole.parameters()], 0
+    for some in (
+        slice(0, 5),
+        slice(5, 8),
+        slice(8, 8),
+    ):  # three processes: 8 / 3 images each, and one has none
+        train_step(parts, x[some], y[some], torch.optim.SGD(parts.parameters(), lr=0), share=8 / 3)
+        got = (
+            [p.grad / 3 for p in parts.parameters()]
+            if got == 0
+            else [a + p.grad / 3 for a, p in zip(got, parts.parameters(), strict=True)]
+        )
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(got, expected, strict=True))
 
 
 def test_the_bar_shows_epoch_loss_and_accuracy(capsys):
@@ -477,8 +516,9 @@ def test_another_error_comes_through_as_it_is():
         ("lr", -1e-3, ValueError, "lr, the learning rate, wants a number above 0"),
         ("lr", float("nan"), ValueError, "lr, the learning rate, wants a number above 0"),
         ("lr", "0.1", TypeError, "lr, the learning rate, wants a number such as 1e-3, but got '0.1'."),
+        ("precision", "bf16", ValueError, "but got 'bf16': write \"bfloat16\"."),
         ("precision", "half", ValueError, 'precision wants "float32" or "bfloat16", but got \'half\'.'),
-        ("precision", torch.bfloat16, ValueError, 'precision wants "float32" or "bfloat16"'),
+        ("precision", torch.bfloat16, ValueError, 'but got torch.bfloat16: write "bfloat16".'),
         ("precision", "float16", ValueError, 'precision="bfloat16" is as short'),
         ("optimizer", "adam", TypeError, "torch.optim.Adam(model.parameters(), lr=1e-3), but got 'adam'."),
         ("test_set", (1, 2), TypeError, "test_set wants a data set, but got a tuple"),
@@ -548,7 +588,11 @@ def test_numpys_numbers_are_numbers():
     )
 
 
-def test_a_batch_larger_than_the_set_is_the_whole_set():
+def test_a_batch_larger_than_the_set_is_the_whole_set_and_the_bar_says_so(capsys):
     model = Watched()
     assert len(quietly(model, TinySet(), epochs=2, batch_size=1000).loss) == 2
     assert model.steps == 2
+    assert capsys.readouterr().out == ""
+    quietly(model, TinySet(), epochs=1, batch_size=1000, progress=True)
+    said = "batch_size=1000 is more than the 50 images of train_set: an epoch is one step."
+    assert said in capsys.readouterr().out

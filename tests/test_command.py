@@ -1,0 +1,209 @@
+"""python -m helpers.training, alone and under torchrun: what it prints, keeps, refuses, and how it goes on."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from test_parallel import torchrun
+
+from helpers import command
+from helpers.checkpoints import load_checkpoint, save_checkpoint
+from helpers.data import load_shapes
+from helpers.model import FastCNN
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs the command in an empty folder, on 300 images; gives its status and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "load_shapes", lambda: load_shapes(train=300, test=50))
+
+    def run(*arguments):
+        status = command.main(["--device", "cpu", *arguments])
+        return status, capsys.readouterr().out
+
+    return run
+
+
+def losses(path):
+    return load_checkpoint(path)["history"].loss
+
+
+def test_each_epoch_is_told_and_kept(run, tmp_path):
+    status, out = run("--epochs", "2")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0] == "1 process on cpu, 300 images"
+    history = load_checkpoint(tmp_path / "checkpoint.pt")["history"]
+    for epoch, line in enumerate(lines[1:]):
+        loss, accuracy = history.loss[epoch], history.test_accuracy[epoch]
+        assert line.startswith(f"epoch {epoch + 1}/2: loss {loss:.6f}, test accuracy {accuracy:.4f}, ")
+    assert len(history.loss) == len(lines) - 1 == 2
+
+
+def test_resuming_is_the_same_run(run):
+    run("--epochs", "3", "--checkpoint", "straight.pt")
+    run("--epochs", "2")
+    status, out = run("--epochs", "3", "--resume")
+    assert status == 0
+    assert "epoch 3/3" in out
+    assert "epoch 2/3" not in out
+    assert losses("checkpoint.pt") == pytest.approx(losses("straight.pt"), rel=1e-5)
+
+
+def test_a_checkpoint_that_is_there_is_moved_aside_and_not_lost(run):
+    run("--epochs", "1")
+    before = losses("checkpoint.pt")
+    _, out = run("--epochs", "1", "--seed", "1")
+    assert "checkpoint.pt was there already: it is now checkpoint.pt.old" in out
+    assert losses("checkpoint.pt.old") == before != losses("checkpoint.pt")
+
+
+def test_the_learning_rate_of_the_command_line_holds_after_resuming(run):
+    run("--epochs", "1")
+    run("--epochs", "2", "--resume", "--lr", "0.25")
+    assert load_checkpoint("checkpoint.pt")["optimizer"]["param_groups"][0]["lr"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--epochs", "0"], "--epochs wants a whole number of at least 1, but got 0."),
+        (["--batch-size", "0"], "--batch-size wants a whole number of at least 1, but got 0."),
+        (["--batch-size", "301"], "--batch-size 301 is more than all 300 training images."),
+        (
+            ["--precision", "bf16"],
+            'precision wants "float32" or "bfloat16", but got \'bf16\': write "bfloat16".',
+        ),
+        (["--lr", "0"], "lr, the learning rate, wants a number above 0 such as 1e-3, but got 0.0."),
+        (["--device", "gpu"], 'device wants "cpu", "cuda", "mps" or None, but got \'gpu\'.'),
+        (["--device", "meta"], 'device="meta" is not there; pick_device() gives'),
+        (
+            ["--data", "pictures"],
+            "--data wants shapes, cifar10 or a folder with CIFAR-10, but got 'pictures'.",
+        ),
+        (
+            ["--resume", "--checkpoint", "no.pt"],
+            "Cannot read the checkpoint no.pt: there is no such file or folder.",
+        ),
+        (["--resume"], "checkpoint.pt holds 1 epochs already: ask for more with --epochs 2."),
+        (
+            ["--resume", "--checkpoint", "other.pt"],
+            "other.pt holds another network than this FastCNN: its conv1.weight",
+        ),
+        (
+            ["--resume", "--checkpoint", "bytes.pt"],
+            "bytes.pt is damaged or was not written by save_checkpoint.",
+        ),
+    ],
+)
+def test_what_cannot_work_is_one_sentence_and_loses_nothing(run, tmp_path, arguments, words):
+    run("--epochs", "1")
+    model = FastCNN(conv_channels=4)
+    save_checkpoint("other.pt", model, torch.optim.Adam(model.parameters()))
+    (tmp_path / "bytes.pt").write_bytes(b"not a checkpoint")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    status, out = run("--epochs", "1", *arguments)
+    assert status == 1
+    assert out.startswith(f"error: {words}")
+    assert out.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_interrupt_says_what_is_kept(run, monkeypatch):
+    train = command.train
+
+    def interrupted(*args, after_epoch, **kwargs):
+        def then(history):
+            after_epoch(history)
+            raise KeyboardInterrupt
+
+        return train(*args, after_epoch=then, **kwargs)
+
+    monkeypatch.setattr(command, "train", interrupted)
+    status, out = run("--epochs", "3")
+    assert status == 1
+    assert out.endswith(
+        "stopped: interrupted. checkpoint.pt is whole and holds 1 epoch: go on with --resume.\n"
+    )
+
+
+def test_an_interrupt_in_the_first_epoch_says_that_nothing_is_kept(run, monkeypatch):
+    def interrupted(*args, **kwargs):
+        history = command.History()
+        history.interrupted = True
+        return history
+
+    monkeypatch.setattr(command, "train", interrupted)
+    assert run()[1].endswith("stopped: interrupted. No epoch was complete, so there is no checkpoint.\n")
+
+
+def test_another_error_comes_through_as_it_is(run, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(command, "train", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run()
+
+
+def test_two_processes_have_the_losses_of_one(tmp_path):
+    arguments = ["-m", "helpers.training", "--data", "shapes", "--epochs", "2", "--device", "cpu"]
+    alone = subprocess.run(
+        [sys.executable, *arguments, "--checkpoint", "alone.pt"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert alone.returncode == 0, alone.stderr
+    two = torchrun(arguments, tmp_path)
+    assert two.returncode == 0, two.stderr
+    assert "2 processes on cpu, 10,000 images" in two.stdout
+    assert two.stdout.count("epoch 2/2") == 1
+    assert losses(tmp_path / "checkpoint.pt") == pytest.approx(losses(tmp_path / "alone.pt"), rel=1e-3)
+
+
+# The command, on 600 images, in which one process is killed after its second epoch if KILL names it.
+DYING = """
+import os, signal, sys
+from helpers import command
+from helpers.data import load_shapes
+
+train = command.train
+
+def dying(*args, after_epoch, **kwargs):
+    def then(history):
+        after_epoch(history)
+        if os.environ["RANK"] == os.environ.get("KILL") and len(history.loss) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return train(*args, after_epoch=then, **kwargs)
+
+command.train, command.load_shapes = dying, lambda: load_shapes(train=600, test=50)
+sys.exit(command.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("killed", ["0", "1"])
+def test_a_process_that_dies_ends_the_run_with_a_whole_checkpoint_to_go_on_from(
+    tmp_path, monkeypatch, killed
+):
+    (tmp_path / "script.py").write_text(DYING)
+    monkeypatch.setenv("KILL", killed)
+    arguments = ["script.py", "--device", "cpu", "--epochs", "4"]
+    died = torchrun(arguments, tmp_path)
+    assert died.returncode != 0
+    kept = len(losses(tmp_path / "checkpoint.pt"))
+    assert kept in (1, 2)  # the other one may be told to end while it still writes
+    survivor = 1 - int(killed)
+    assert f"process {survivor} of 2: stopped: " in died.stdout
+    assert (
+        f"checkpoint.pt is whole and holds {kept} epoch{'s' * (kept != 1)}: go on with --resume."
+        in died.stdout
+    )
+
+    monkeypatch.delenv("KILL")
+    again = torchrun([*arguments, "--resume"], tmp_path)
+    assert again.returncode == 0, again.stderr
+    straight = torchrun([*arguments, "--checkpoint", "straight.pt"], tmp_path)
+    assert straight.returncode == 0, straight.stderr
+    assert losses(tmp_path / "checkpoint.pt") == pytest.approx(losses(tmp_path / "straight.pt"), rel=1e-3)
+    assert os.listdir(tmp_path).count("checkpoint.pt.old") == 0
