@@ -2,9 +2,15 @@
 
 Keys pressed on a slider's handle are timed inside the page, from the key's event to the changed picture and to the
 second frame after it, at each explorer's largest setting, with the kernel idle and with a cell running. An element
-that only writes one number is timed beside it, in the same run: what is over that is the explorer's.
+that only writes one number is timed in between: what is over that is the explorer's. Keys come at random moments
+between two frames, with the focus on the slider, as a learner's do. Right after a frame the second one can only be
+33 ms away; and the cursor that blinks in a focused cell keeps frames going that otherwise start at once.
+
+The same picture is drawn by matplotlib, too, through ipywidgets.interactive_output, in turn with ConvolutionExplorer.
 """
 
+import argparse
+import json
 import statistics
 import tempfile
 from pathlib import Path
@@ -15,7 +21,6 @@ from lab import chromium_browser, jupyterlab, opened, run_cell
 
 from helpers import explorers
 
-PRESSES = 120
 # Each explorer at its largest setting, and the slider that is moved there and back.
 LARGEST = {
     "ConvolutionExplorer(size=12, kernel_size=1, padding=3)": "padding",
@@ -30,30 +35,65 @@ LARGEST = {
     "NetworkExplorer(image_size=64, conv_channels=64, hidden_features=128)": "conv_channels",
 }
 
+# The explorer, and a slider like its own with the picture by matplotlib. Not by pyplot: a cell that ends while another
+# thread draws takes pyplot's figures to its own outputs.
+BOTH = """
+%matplotlib inline
+import numpy
+from ipywidgets import IntSlider, interactive_output
+from matplotlib.figure import Figure
+from helpers.explorers import ConvolutionExplorer
+from helpers.explorers.convolution import PICTURE, vertical_edges
+
+def draw(padding):
+    plane = numpy.pad(numpy.array(PICTURE)[:7, :7], padding)
+    kernel = numpy.array(vertical_edges(3))
+    windows = numpy.lib.stride_tricks.sliding_window_view(plane, (3, 3))  # (out, out, 3, 3)
+    planes = {"input": plane, "kernel": kernel, "output": (windows * kernel).sum((2, 3))}
+    figure = Figure(figsize=(9, 3))
+    for panel, (name, numbers) in zip(figure.subplots(1, 3), planes.items()):
+        panel.imshow(numbers, cmap="coolwarm")
+        panel.set_title(f"{name} {len(numbers)} × {len(numbers)}")
+        panel.axis("off")
+        for (row, column), number in numpy.ndenumerate(numbers):
+            panel.text(column, row, number, ha="center", va="center")
+    display(figure)
+
+padding = IntSlider(max=3, description="padding")
+display(ConvolutionExplorer(), padding, interactive_output(draw, {"padding": padding}))
+"""
+
 TIME_KEYS = """async ([handle, picture, count, keys]) => {
+  const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
   const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const shown = () => picture.querySelector("img")?.src ?? picture.textContent;
+  const all = { subtree: true, childList: true, characterData: true, attributes: true };
+  document.activeElement.blur();
+  handle.focus();
   const times = [];
   for (let press = 0; press < count; press++) {
-    await frame();
-    let changed = null;
-    const watcher = new MutationObserver(() => (changed ??= performance.now()));
-    watcher.observe(picture, { subtree: true, childList: true, characterData: true, attributes: true });
+    await wait(40 + 17 * Math.random());
+    const before = shown();
+    let watcher;
+    const changed = new Promise((resolve, reject) => {
+      watcher = new MutationObserver(() => shown() !== before && resolve(performance.now()));
+      watcher.observe(picture, all);
+      setTimeout(() => reject(new Error("a key changed nothing")), 30_000);
+    });
     const start = performance.now();
     handle.dispatchEvent(new KeyboardEvent("keydown", { key: keys[press % 2], bubbles: true }));
-    await Promise.resolve(); // the observer has been told by now
-    await frame();
-    await frame();
-    if (changed === null) throw new Error("a key changed nothing");
-    times.push([changed - start, performance.now() - start]);
+    const end = await changed;
     watcher.disconnect();
-    await new Promise((resolve) => setTimeout(resolve, 40));
+    await frame();
+    await frame();
+    times.push([end - start, performance.now() - start]);
   }
   return times;
 }"""
 KERNEL = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-BUSY = "import time; end = time.time() + 15\\nwhile time.time() < end: pass"
-KEEP_BUSY = f"""async () => {{
-  {KERNEL}.requestExecute({{ code: "{BUSY}" }});
+KEEP_BUSY = f"""async (seconds) => {{
+  const code = `import time; end = time.time() + ${{seconds}}\nwhile time.time() < end: pass`;
+  {KERNEL}.requestExecute({{ code }});
   while ({KERNEL}.status !== "busy") await new Promise((resolve) => setTimeout(resolve, 20));
 }}"""
 MAKE_EMPTY = """() => {
@@ -65,45 +105,116 @@ MAKE_EMPTY = """() => {
 }"""
 
 
-def report(name, times):
-    for what, values in zip(("changed", "2nd frame"), zip(*times, strict=True), strict=True):
-        ordered = sorted(values)
-        print(
-            f"{name:72} {what:10} median {statistics.median(ordered):5.1f} ms, "
-            f"95th percentile {ordered[int(0.95 * len(ordered))]:5.1f} ms, n = {len(ordered)}",
-            flush=True,
-        )
+class Bench:
+    """A notebook's page, and how often each key is pressed there."""
+
+    def __init__(self, page, presses):
+        self.page, self.presses = page, presses
+        self.empty = page.evaluate_handle(MAKE_EMPTY)
+
+    def show(self, code):
+        run_cell(self.page, code)
+        self.page.locator(".cs-explorer").wait_for()
+        # It is drawn in one go, so its line of code tells when; to watch every cell would cost time of its own.
+        return self.page.locator(".cs-explorer .cs-code code").first.element_handle()
+
+    def handle(self, place):
+        return self.page.locator(".jp-OutputArea-output .noUi-handle").nth(place).element_handle()
+
+    def press(self, handle, picture, keys=("ArrowRight", "ArrowLeft"), presses=None):
+        """[milliseconds to the changed picture, to the second frame after it] of each key."""
+        return self.page.evaluate(TIME_KEYS, [handle, picture, presses or self.presses, keys])
+
+    def busy(self, seconds, *pressed):
+        """The same while a cell runs for so long."""
+        self.page.evaluate(KEEP_BUSY, seconds)
+        times = self.press(*pressed)
+        self.page.wait_for_function(f"() => {KERNEL}.status === 'idle'", timeout=60_000)
+        return times
 
 
-def press(page, code, control):
-    """The times of keys that move one slider of the explorer that `code` makes."""
-    explorer = eval(code, vars(explorers) | {"numpy": numpy})
-    handles = [name for name, widget in explorer.sliders.items() if isinstance(widget, IntSlider)]
-    handle = page.locator(".jp-OutputArea-output .noUi-handle").nth(handles.index(control))
-    at_the_end = getattr(explorer, control) == explorer.sliders[control].max
-    keys = ["ArrowLeft", "ArrowRight"] if at_the_end else ["ArrowRight", "ArrowLeft"]
-    # The picture is drawn in one go, so its line of code tells when; to watch every cell would cost time of its own.
-    picture = page.locator(".cs-explorer .cs-code code").first.element_handle()
-    return page.evaluate(TIME_KEYS, [handle.element_handle(), picture, PRESSES, keys])
+def summary(what, times, **more):
+    """A row of the table: the median and the 95th percentile of times in milliseconds."""
+    ordered = sorted(times)
+    p95 = ordered[int(0.95 * len(ordered))]
+    row = {"what": what, "n": len(ordered), "median_ms": statistics.median(ordered), "p95_ms": p95}
+    return row | {"min_ms": ordered[0], "max_ms": ordered[-1]} | more
 
 
-def main():
+def summaries(what, times):
+    changed, second = zip(*times, strict=True)
+    return [summary(f"{what}: changed picture", changed), summary(f"{what}: second frame", second)]
+
+
+def largest_settings(bench):
+    rows, empty = [], []
+    for code, control in LARGEST.items():
+        picture = bench.show(f"import numpy\nfrom helpers.explorers import *\n{code}")
+        explorer = eval(code, vars(explorers) | {"numpy": numpy})
+        names = [name for name, widget in explorer.sliders.items() if isinstance(widget, IntSlider)]
+        keys = ["ArrowRight", "ArrowLeft"]
+        if getattr(explorer, control) == explorer.sliders[control].max:
+            keys.reverse()
+        pressed = bench.handle(names.index(control)), picture, keys
+        rows += summaries(f"{code} {control}", bench.press(*pressed))
+        empty += bench.press(bench.empty, bench.empty, presses=bench.presses // 5)
+        rows += summaries(f"{code} {control}, busy", bench.busy(0.12 * bench.presses, *pressed))
+    return rows + summaries("an element with one number", empty)
+
+
+def beside_matplotlib(bench, rounds=5, each=8):
+    """ConvolutionExplorer and matplotlib in turn, idle, and within a cell that runs for a second."""
+    ours = bench.show(BOTH)
+    bench.page.locator(".jp-OutputArea img").wait_for()
+    theirs = bench.page.locator(".jp-OutputArea:has(img)").last.element_handle()
+    pictures = {"ConvolutionExplorer()": (bench.handle(3), ours), "matplotlib": (bench.handle(5), theirs)}
+    times = {(name, state): [] for state in ("", ", busy") for name in pictures}
+    for _ in range(rounds):
+        for name, (handle, picture) in pictures.items():
+            times[name, ""] += bench.press(handle, picture, presses=each)
+            for keys in (["ArrowRight"], ["ArrowLeft"]):
+                times[name, ", busy"] += bench.busy(1, handle, picture, keys, 1)
+    rows = {key: summaries("".join(key), each) for key, each in times.items()}
+    for state in ("", ", busy"):
+        for row, other in zip(rows["matplotlib", state], rows["ConvolutionExplorer()", state], strict=True):
+            row["ratio"] = row["median_ms"] / other["median_ms"]
+    return [row for pair in rows.values() for row in pair]
+
+
+def measure(presses=120):
+    """The rows of the table: what was timed, n, median_ms, p95_ms, min_ms, max_ms, and for matplotlib ratio."""
     with (
         tempfile.TemporaryDirectory() as home,
         jupyterlab(Path(home)) as url,
         chromium_browser() as browser,
         opened(browser, url, "one_cell.ipynb") as page,
     ):
-        for code, control in LARGEST.items():
-            run_cell(page, f"import numpy\nfrom helpers.explorers import *\n{code}")
-            page.locator(".cs-explorer").wait_for()
-            report(f"{code} {control}", press(page, code, control))
-            page.evaluate(KEEP_BUSY)
-            report(f"{code} {control}, busy", press(page, code, control))
-            page.wait_for_function(f"() => {KERNEL}.status === 'idle'", timeout=60_000)
-        empty = page.evaluate_handle(MAKE_EMPTY)
-        report("an element with one number", page.evaluate(TIME_KEYS, [empty, empty, PRESSES, ["a", "a"]]))
+        bench = Bench(page, presses)
+        return largest_settings(bench) + beside_matplotlib(bench)
+
+
+def tell(rows):
+    """Print the rows as a table."""
+    width = max(len(row["what"]) for row in rows)
+    print(f"{'milliseconds':{width}}  median  95th percentile     from      to    n")
+    for row in rows:
+        times = f"{row['median_ms']:6.1f}  {row['p95_ms']:15.1f}  {row['min_ms']:7.1f} {row['max_ms']:7.1f}"
+        ratio = f"  {row['ratio']:.0f} times the explorer's" if "ratio" in row else ""
+        print(f"{row['what']:{width}}  {times} {row['n']:4}{ratio}")
+
+
+def main(measure=measure, **options):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", type=Path, help="write the rows to this file, too")
+    for name, usual in options.items():
+        parser.add_argument(f"--{name}", type=int, default=usual)
+    chosen = vars(parser.parse_args())
+    path = chosen.pop("json")
+    rows = measure(**chosen)
+    tell(rows)
+    if path:
+        path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(presses=120)
