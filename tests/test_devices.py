@@ -88,15 +88,11 @@ cpu = torch.device("cpu")
 plain, start = faults(), resident()
 try:
     with devices.memory_kept(cpu):
-        kept, held = faults(), resident() - start
+        first, kept, held = faults(), faults(), resident() - start  # it takes some blocks until they fit
         raise KeyError
 except KeyError:
     left = resident() - start
-devices.HELPS["cpu"]["memory_kept"] = False
-with devices.memory_kept(cpu):
-    faults()
-    off = resident() - start
-print(kept / plain, held, left, off)
+print(kept / plain, held, left)
 """
 
 
@@ -104,11 +100,16 @@ print(kept / plain, held, left, off)
 def test_kept_memory_is_used_again_and_goes_back_at_the_end_also_after_an_error():
     run = subprocess.run([sys.executable, "-c", KEEPING], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    kept, held, left, off = map(float, run.stdout.split())
-    assert kept < 1 / 4  # the first tensor's pages only
+    kept, held, left = map(float, run.stdout.split())
+    assert kept < 1 / 4
     assert held > 50
     assert left < 20
-    assert off < 20
+
+
+def test_where_it_does_not_help_memory_is_left_alone(monkeypatch):
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: pytest.fail("looked for malloc"))
+    with memory_kept(torch.device("cuda")):
+        pass
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
