@@ -207,6 +207,7 @@ def test_the_sum_and_the_ways_to_get_it_wrong_are_torchs():
         assert wrong(found, "begun again at 0") == summed(step, pictures, remainder, 2**digits)
         fewer = summed(step, pictures, lesson._rounded, digits - 1)
         assert wrong(found, "one digit fewer") == fewer
+        assert torch.tensor(fewer + step).to(dtype) == fewer + step, "the next sum is kept as well"
         assert wrong(found, "halves rounded up") == summed(step, pictures, halves_up, digits)
 
 

@@ -143,7 +143,7 @@ q2 = Implementation(
     "2 · Timing honestly",
     "Write `seconds_per_step(step, steps, synchronize, clock)`: the mean seconds of `steps` steps in a row. `step()` "
     "hands a step over to a device and returns before it is computed, `synchronize()` waits until all is computed, and "
-    "`clock()` returns seconds. The first step of all takes longer: make one that is not timed.",
+    "`clock()` returns seconds. The very first step takes longer, and must not count.",
     reference=HONEST,
     cases=_devices,
     observe=_timed,
@@ -190,14 +190,13 @@ def seconds_per_step(step, steps, synchronize, clock):
         Mistake(
             "the clock started without waiting",
             _calls("step", "clock", "steps", "synchronize", "clock"),
-            "the device still computes the step that was not to be timed, and yours wait for it. Synchronise before "
+            "the device still computes the step that must not count, and the others wait for it. Synchronise before "
             "the clock starts, too.",
         ),
         Mistake(
             "the clock started before the wait",
             _calls("step", "clock", "synchronize", "steps", "synchronize", "clock"),
-            "you wait for the step that was not to be timed while the clock is running. Synchronise first, then start "
-            "it.",
+            "you wait for the step that must not count while the clock is running. Synchronise first, then start it.",
         ),
         Mistake(
             "neither warmed up nor waited",
@@ -235,7 +234,7 @@ def _shared_cores(cores, hand_over, network):
     return Asked(
         f"A machine has {cores} cores. The network's step takes {network} ms and keeps every core busy. To hand over a "
         f"batch, one core works for {hand_over} ms. Now {cores} workers hand over the next batches while the network "
-        "computes, on the same cores. How many milliseconds does a step take at least?",
+        "computes. How many milliseconds does a step take at least?",
         answer=work // cores,
         working=working,
         hints=(
@@ -247,14 +246,14 @@ def _shared_cores(cores, hand_over, network):
             Mistake(
                 "workers with cores of their own",
                 network,
-                "the network needs every core for so long. What a worker does, on one of the same cores, comes on top. "
+                "for so long the network needs every core. A worker has none of its own: what it does comes on top. "
                 f"Share all work out: {working}.",
             ),
             Mistake(
                 "one after the other",
                 hand_over + network,
                 "so long it takes without workers: one core hands over, and the others have nothing to do. "
-                f"With workers they all have: {working}.",
+                f"With workers they have, too: {working}.",
             ),
             Mistake(
                 "the network's time divided too",
@@ -465,7 +464,7 @@ def _at_least(compute, move, rate, bandwidth):
     if compute == move:
         return None
     macs, megabytes = compute * rate, move * bandwidth
-    working = f"max({macs} / {rate}, {megabytes} / {bandwidth}) = max({compute}, {move})"
+    working = f"max({macs} / {rate}, {megabytes} / {bandwidth})"
     longer, shorter = ("bytes", "multiply-adds") if move > compute else ("multiply-adds", "bytes")
     return Asked(
         f"A layer makes {macs} million multiply-adds and moves {megabytes} MB. The machine can make {rate} billion "
@@ -497,7 +496,7 @@ def _at_least(compute, move, rate, bandwidth):
             Mistake(
                 "seconds",
                 max(compute, move) / 1000,
-                f"these are seconds. A million of a billion a second is a thousandth of a second, a ms: {working}.",
+                f"these are seconds. A million, at a billion a second, takes a thousandth of one, a ms: {working}.",
             ),
         ),
     )
@@ -604,14 +603,14 @@ def _counted(dtype, step, pictures):
             Mistake(
                 "as if all digits were kept",
                 total,
-                f"{total} has {total.bit_length()} binary digits. The sum has to pass many numbers that cannot be "
-                f"kept in {digits}, and it is rounded each time.",
+                f"{total} has {total.bit_length()} binary digits. Long before it the sum comes to numbers that "
+                f"{digits} digits cannot hold, and is rounded.",
             ),
             Mistake(
                 "rounded once at the end",
                 _rounded(total, digits),
-                "so the right sum would be rounded. But the sum is rounded after each picture, and what is lost then "
-                "is lost.",
+                "this is the right sum, rounded. But the sum is rounded after each picture, and what is lost then is "
+                "lost.",
             ),
             Mistake(
                 "the largest of so many digits",
@@ -622,13 +621,14 @@ def _counted(dtype, step, pictures):
             Mistake(
                 "begun again at 0",
                 total % 2**digits,
-                f"so count whole numbers of {digits} bits. `{dtype}` has an exponent besides: it does not begin again, "
-                "it rounds.",
+                f"whole numbers of {digits} bits count like this. `{dtype}` has an exponent besides: it does not begin "
+                "again, it rounds.",
             ),
             Mistake(
                 "one digit fewer",
                 step * 2 ** (digits - 1),
-                f"the leading 1 is among the {digits} digits already. At this number one of them is still free.",
+                f"{digits} digits are kept, the leading 1 among them. They also hold the next sum, "
+                f"{step * 2 ** (digits - 1) + step}.",
             ),
             Mistake(
                 "halves rounded up",
@@ -683,8 +683,8 @@ def _last_step(pictures, batch_size, processes):
             Mistake(
                 "a full batch for each process",
                 alone,
-                f"this is what is left if each process takes {batch_size} at a time. Here {batch_size} are what all "
-                f"{processes} take together: {working}.",
+                f"this is what is left if each process takes {batch_size} at a time. Here {batch_size} are what they "
+                f"take together: {working}.",
             ),
             Mistake(
                 "the batch of all processes",
