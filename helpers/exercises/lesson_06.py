@@ -63,14 +63,14 @@ q1 = Prediction(
 
 
 class _Device:
-    """Does what it is handed one piece after the other, behind the back of who hands over; time passes only in calls.
+    """Computes one step after the other, while others are handed over. Its time passes only in the calls.
 
-    Handing over takes a while, the first time a longer one. A clock need not begin at 0, and this one does not.
+    Handing over takes a while, the first time a longer one.
     """
 
     def __init__(self, hand_over, work, first):
         self.hand_over, self.work, self.first = hand_over, work, first
-        self.now = self.done = 1000.0
+        self.now = self.done = 0.0
         self.steps, self.seen = 0, []  # how many were handed over so far, and at each look at the clock
 
     def step(self):
@@ -87,6 +87,7 @@ class _Device:
 
 
 def _timed(seconds_per_step, steps, seconds):
+    """What a function says of a device, and how many steps it made from its first look at the clock to its last."""
     device = _Device(*seconds.values())
     result = seconds_per_step(device.step, steps, device.synchronize, device.clock)
     if result is None:
@@ -361,6 +362,7 @@ class _ReLUs(TorchFunctionMode):
 
 
 def _scores_and_relus(forward, model, x):
+    """Right scores alone do not show where ReLU stands: the numbers that go through it do."""
     with _ReLUs() as relus:
         scores = forward(model, x)
     return None if scores is None else {"scores": scores, "numbers through ReLU": relus.numbers}
