@@ -1,0 +1,401 @@
+"""How fast the course trains, beside PyTorch's tutorial loop, and beside what the machine allows: `make bench`.
+
+Each candidate runs in a process of its own, so that what one does to the memory helps or harms no other, and their
+epochs take turns: a, b, c, a, b, c, ... What is timed is one whole epoch, with all that comes before its first step.
+"""
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import torch
+import tutorial_loop as tutorial
+from tqdm import tqdm
+
+from helpers import model as models
+from helpers.data import ImageSet, load_cifar10, load_shapes
+from helpers.devices import HELPS, pick_device
+from helpers.figures import COLOURS, DPI, Picture, styled
+from helpers.speed import compare, copy_bandwidth, floor, matmul_rate, work
+from helpers.training import evaluate, train
+
+MEASURED = Path(__file__).parent / "measured"
+TUTORIAL, OURS, FLOOR = "tutorial's loop", "train(FastCNN)", "the floor"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to train. `flipped` is a switch of helpers.devices.HELPS, set to its opposite."""
+
+    name: str
+    loop: str = "train"  # "tutorial": from PIL images; "tensors": from floats
+    workers: int = 0
+    network: str = "FastCNN"
+    precision: str = "float32"
+    compiled: bool = False
+    flipped: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all candidates train on, and how."""
+
+    data: str = "shapes"  # or a folder with CIFAR-10's archive
+    pictures: int = 10_240
+    batch_size: int = 128
+    device: str = "cpu"
+
+    def train_set(self):
+        """The pictures, cut to whole batches, so that every step is alike."""
+        whole, _ = load(self.data, self.pictures, 1)
+        count = len(whole) // self.batch_size * self.batch_size
+        return ImageSet(whole.images[:count], whole.labels[:count], whole.classes, whole.mean, whole.std)
+
+
+CANDIDATES = [
+    Candidate(TUTORIAL, "tutorial", network="SimpleCNN"),
+    Candidate(f"{TUTORIAL}, 2 workers", "tutorial", workers=2, network="SimpleCNN"),
+    Candidate(f"{TUTORIAL}, ready tensors", "tensors", network="SimpleCNN"),
+    Candidate("train(SimpleCNN)", network="SimpleCNN"),
+    Candidate(OURS),
+]
+# Each differs from OURS in one thing. Where that thing is a part of ours, it is measured by leaving it out.
+SWITCHES = [
+    Candidate("channels_last", flipped="channels_last"),
+    Candidate("memory kept", flipped="memory_kept"),
+    Candidate("fused Adam", flipped="fused"),
+    Candidate("ReLU behind the pool", network="SimpleCNN"),
+    Candidate("bfloat16", precision="bfloat16"),
+    Candidate("torch.compile", compiled=True),
+]
+
+
+def load(data, train_pictures, test_pictures):
+    """(train_set, test_set) of so many pictures."""
+    if data == "shapes":
+        return load_shapes(train_pictures, test_pictures)
+    return load_cifar10(root=data, subset=min(train_pictures, 50_000))
+
+
+# -- one candidate, in a process of its own ------------------------------------------------------------
+
+
+def prepared(candidate, plan):
+    """The function that trains one epoch."""
+    train_set, device = plan.train_set(), torch.device(plan.device)
+    torch.manual_seed(0)
+    model = getattr(models, candidate.network)().to(device)
+    if candidate.loop == "train":
+        if candidate.flipped:
+            HELPS[device.type][candidate.flipped] ^= True
+        if candidate.compiled:
+            model.compile()
+        how = {"batch_size": plan.batch_size, "device": device, "precision": candidate.precision}
+        return lambda: train(model, train_set, epochs=1, progress=False, **how)
+    data = tutorial.Pictures(train_set) if candidate.loop == "tutorial" else tutorial.tensors(train_set)
+    batches = tutorial.loader(data, plan.batch_size, candidate.workers)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    return lambda: tutorial.train_epoch(model, batches, optimizer, device)
+
+
+def peak_memory(device):
+    """Bytes: of the GPU, as PyTorch took them; on a CPU of the whole process, PyTorch itself included."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def serve(pipe, candidate, plan):
+    """Train an epoch for each "epoch" that arrives; at the end, tell the peak memory."""
+    try:
+        epoch = prepared(candidate, plan)
+        while pipe.recv() == "epoch":
+            epoch()
+            if plan.device == "cuda":
+                torch.cuda.synchronize()
+            pipe.send(None)
+        pipe.send(peak_memory(plan.device))
+    except Exception as error:  # torch.compile may find no compiler, and bfloat16 no such device
+        pipe.send(f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+class Process:
+    """A candidate that is asked for epochs."""
+
+    def __init__(self, candidate, plan, bar):
+        self.candidate, self.bar, self.failed = candidate, bar, ""
+        here, there = multiprocessing.Pipe()
+        self.pipe = here
+        context = multiprocessing.get_context("spawn")
+        self.process = context.Process(target=serve, args=(there, candidate, plan))
+        self.process.start()
+        there.close()
+
+    def epoch(self):
+        self.bar.set_description(self.candidate.name)
+        if not self.failed:
+            self.failed = self.ask("epoch") or ""
+        self.bar.update()
+
+    def end(self):
+        """The peak memory in bytes; None if it has failed."""
+        memory = None if self.failed else self.ask("end")
+        self.process.join()
+        return memory
+
+    def ask(self, what):
+        self.pipe.send(what)
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            return "its process ended"
+
+
+def timed(candidates, plan, repeats):
+    """{name: (Times of an epoch, peak memory, why it failed)} of candidates that take turns."""
+    # The processes are started before this one grows: one that is started has its starter's size for a moment.
+    with tqdm(total=len(candidates) * (repeats + 1), unit=" epochs", file=sys.stdout, ncols=100) as bar:
+        processes = {candidate.name: Process(candidate, plan, bar) for candidate in candidates}
+        times = compare({name: process.epoch for name, process in processes.items()}, repeats=repeats)
+        ended = {name: (process.end(), process.failed) for name, process in processes.items()}
+    return {name: (times[name], *ended[name]) for name in times}
+
+
+# -- what is measured ----------------------------------------------------------------------------------
+
+
+def speeds(plan, repeats):
+    """(rows of the candidates and the floor, rows of what each switch gives) at one batch size."""
+    found = timed([*CANDIDATES, *SWITCHES], plan, repeats)
+    pictures = plan.pictures // plan.batch_size * plan.batch_size
+    rows, least = [], floor_of(plan)
+    for name in [candidate.name for candidate in CANDIDATES]:
+        times, memory, failed = found[name]
+        if failed:
+            raise SystemExit(f"{name} failed: {failed}")
+        rows.append(
+            {
+                "name": name,
+                "batch_size": plan.batch_size,
+                **told(times, pictures),
+                "ratio": found[TUTORIAL][0].median / times.median,
+                "share_of_floor": least["seconds"] * pictures / plan.batch_size / times.median,
+                "memory": memory,
+            }
+        )
+    rate = plan.batch_size / least["seconds"]
+    ratio = found[TUTORIAL][0].median * rate / pictures
+    rows.append(
+        {"name": FLOOR, "batch_size": plan.batch_size, "pictures_per_second": rate, "ratio": ratio, **least}
+    )
+    return rows, [switch(candidate, found, plan, pictures) for candidate in SWITCHES]
+
+
+def told(times, pictures):
+    """Pictures per second: the median, from the slowest to the fastest of n epochs."""
+    return {
+        "pictures_per_second": pictures / times.median,
+        "min": pictures / times.longest,
+        "max": pictures / times.shortest,
+        "n": len(times),
+    }
+
+
+def switch(candidate, found, plan, pictures):
+    """How many times as fast training is with this switch as without it."""
+    other, _, failed = found[candidate.name]
+    row = {"name": candidate.name, "batch_size": plan.batch_size}
+    if failed:
+        return {**row, "failed": failed}
+    ours = found[OURS][0]
+    is_ours = candidate.network != "FastCNN" or HELPS[plan.device].get(candidate.flipped, False)
+    on, off = (ours, other) if is_ours else (other, ours)
+    row |= {"in_ours": is_ours, "ratio": off.median / on.median}
+    return row | {"with": told(on, pictures), "without": told(off, pictures)}
+
+
+def floor_of(plan):
+    """The floor of one step of FastCNN, in seconds, and what it is made of."""
+    works = work(models.FastCNN(), (plan.batch_size, 3, 32, 32))
+    parameters = sum(parameter.numel() for parameter in models.FastCNN().parameters())
+    bandwidth, rate = copy_bandwidth(plan.device), matmul_rate(plan.device)
+    return {
+        "seconds": floor(works, bandwidth, rate, parameters),
+        "seconds_to_move": floor([one._replace(macs=0) for one in works], bandwidth, rate, parameters),
+        "seconds_to_multiply": sum(one.macs for one in works) / rate,
+        "bandwidth": bandwidth,
+        "rate": rate,
+    }
+
+
+def largest_difference(train_set, batch_size, device="cpu", epochs=3):
+    """How far train's losses are from the tutorial loop's with the same weights and order of pictures, relatively."""
+    torch.manual_seed(0)
+    plain, ours = models.SimpleCNN().to(device), models.FastCNN()
+    ours.load_state_dict(plain.state_dict())
+    data, optimizer = tutorial.Pictures(train_set), torch.optim.Adam(plain.parameters(), lr=1e-3)
+    losses = []
+    for epoch in range(epochs):
+        order = torch.randperm(len(train_set), generator=torch.Generator().manual_seed(epoch)).tolist()
+        batches = tutorial.loader(data, batch_size, order=order)
+        losses.append(tutorial.train_epoch(plain, batches, optimizer, device))
+    history = train(ours, train_set, epochs=epochs, batch_size=batch_size, device=device, progress=False)
+    return max(abs(a - b) / a for a, b in zip(losses, history.loss, strict=True))
+
+
+def accuracies(train_set, test_set, batch_size, device, epochs=5, seeds=3):
+    """Test accuracy against seconds of training, of the tutorial's loop and ours: for a GPU, where it takes seconds."""
+    rows = []
+    for seed in range(seeds):
+        for name, network in {TUTORIAL: models.SimpleCNN, OURS: models.FastCNN}.items():
+            torch.manual_seed(seed)
+            model, seconds, right = network().to(device), [], []
+            optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+            batches = tutorial.loader(tutorial.Pictures(train_set), batch_size)
+            for epoch in range(epochs):
+                start = time.perf_counter()
+                if name == TUTORIAL:
+                    tutorial.train_epoch(model, batches, optimizer, device)
+                else:
+                    how = {"batch_size": batch_size, "optimizer": optimizer, "seed": seed * epochs + epoch}
+                    train(model, train_set, epochs=1, device=device, progress=False, **how)
+                seconds.append(time.perf_counter() - start)  # both have read a loss: the GPU is done
+                right.append(evaluate(model, test_set, device)[1])
+            rows.append({"name": name, "seed": seed, "seconds": seconds, "accuracy": right})
+            print(
+                f"{name}, seed {seed}: {statistics.median(seconds):.2f} s an epoch, accuracy {right[-1]:.3f}"
+            )
+    return rows
+
+
+def hardware():
+    cpu = platform.processor()
+    with contextlib.suppress(OSError, StopIteration):  # Linux tells more
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"cpu": cpu, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu}
+
+
+def measured(plan, batch_sizes, repeats):
+    """All of it, as it is written to the file."""
+    results = {
+        "date": date.today().isoformat(),
+        "hardware": hardware(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": plan.device,
+        "data": "shapes" if plan.data == "shapes" else "CIFAR-10",
+        "pictures": plan.pictures,
+        "rows": [],
+        "switches": [],
+    }
+    for batch_size in batch_sizes:
+        rows, switches = speeds(Plan(plan.data, plan.pictures, batch_size, plan.device), repeats)
+        results["rows"] += rows
+        results["switches"] += switches
+    few = Plan(plan.data, 10 * min(batch_sizes), min(batch_sizes)).train_set()
+    results["difference_of_losses"] = difference = largest_difference(few, min(batch_sizes), plan.device)
+    assert difference < 1e-4, (
+        f"The two loops do not compute the same: their losses differ by {difference:.1e}."
+    )
+    results["accuracies"] = None
+    if plan.device == "cuda":
+        results["accuracies"] = accuracies(*load(plan.data, 50_000, 10_000), 512, plan.device)
+    return results
+
+
+# -- how it is told ------------------------------------------------------------------------------------
+
+
+def table(results):
+    """The candidates as a table in Markdown."""
+    lines = [
+        "| batch | loop | pictures/s | from – to | × tutorial's | of the floor | memory |",
+        "|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in results["rows"]:
+        cells = [row["batch_size"], row["name"], f"{row['pictures_per_second']:,.0f}"]
+        is_floor = row["name"] == FLOOR
+        cells.append("" if is_floor else f"{row['min']:,.0f} – {row['max']:,.0f}")
+        cells.append(f"{row['ratio']:.2f}")
+        cells.append("100 %" if is_floor else f"{100 * row['share_of_floor']:.0f} %")
+        cells.append("" if is_floor else f"{row['memory'] / 2**20:,.0f} MiB")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def switch_table(results):
+    """What each switch gives, as a table in Markdown."""
+    lines = ["| batch | switch | in train(FastCNN) | × as fast with it |", "|---:|---|---|---:|"]
+    for row in results["switches"]:
+        in_ours, ratio = ("", row["failed"]) if "failed" in row else (row["in_ours"], f"{row['ratio']:.2f}")
+        in_ours = {True: "yes", False: "no"}.get(in_ours, "")
+        lines.append(f"| {row['batch_size']} | {row['name']} | {in_ours} | {ratio} |")
+    return "\n".join(lines)
+
+
+@styled
+def bars(results):
+    """Pictures per second of each candidate, with the spread, and the floor as a line: a panel for each batch size."""
+    sizes = sorted({row["batch_size"] for row in results["rows"]})
+    figure = Picture(figsize=(7.6, 2.0 * len(sizes) + 0.3), dpi=DPI, layout="constrained")
+    for ax, size in zip(figure.subplots(len(sizes), squeeze=False)[:, 0], sizes, strict=True):
+        *rows, least = [row for row in results["rows"] if row["batch_size"] == size]
+        speed = [row["pictures_per_second"] for row in rows]
+        spread = [[v - row["min"] for v, row in zip(speed, rows, strict=True)]]
+        spread += [[row["max"] - v for v, row in zip(speed, rows, strict=True)]]
+        colour = [COLOURS["output" if row["name"].startswith("train") else "padding"] for row in rows]
+        ax.barh([row["name"] for row in rows], speed, xerr=spread, color=colour, height=0.65, capsize=3)
+        ax.axvline(least["pictures_per_second"], color=COLOURS["kernel"], linestyle="--", label=FLOOR)
+        ax.set(title=f"batches of {size}", xlabel="pictures per second" if size == sizes[-1] else None)
+        ax.invert_yaxis()
+        ax.legend(frameon=False, loc="upper right")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+    figure.description = "Figure: pictures per second of each loop"
+    return figure
+
+
+def report(results):
+    machine = results["hardware"]
+    n = results["rows"][0]["n"]
+    print(
+        f"\n{machine['gpu'] or machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, torch "
+        f"{results['torch']}; {results['data']}, {results['pictures']:,} pictures an epoch, n = {n}: medians, and "
+        f"the slowest and fastest epoch.\n\n{table(results)}\n\n{switch_table(results)}\n"
+    )
+    print(f"The losses of both loops differ by {results['difference_of_losses']:.1e} at most, relatively.")
+    if results["accuracies"] is None:
+        print("Accuracy against time: no GPU here: not measured.")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="shapes", help="shapes, or the folder of CIFAR-10's archive")
+    parser.add_argument("--pictures", type=int, default=10_240, help="in an epoch")
+    parser.add_argument("--batch-size", type=int, nargs="+", default=[128, 512])
+    parser.add_argument("--repeats", type=int, default=5, help="epochs of each that are timed")
+    parser.add_argument("--json", type=Path, help="the file to write; a picture is put beside it")
+    given = parser.parse_args(arguments)
+    device = pick_device()[0].type
+    results = measured(Plan(given.data, given.pictures, device=device), given.batch_size, given.repeats)
+    report(results)
+    path = given.json or MEASURED / f"training-{device}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    bars(results).savefig(path.with_suffix(".png"), metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()
