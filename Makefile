@@ -4,7 +4,8 @@
 # make site       write every lesson as a page whose sliders need no kernel, into site/ (needs Node.js)
 # make lint       style alone; make format mends it
 # make publish    give every link, badge and setup cell the course's address: make publish REPO=owner/name
-# make benchmark  how fast a page opens and an explorer follows its sliders, and what a trace costs
+# make bench      how fast a network trains beside the usual loop, an explorer follows its sliders and a page opens, and
+#                 what a trace costs      (options of the training: make bench ARGS="--data folder-with-cifar10")
 # Another Python: make lab PYTHON=python3.12
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 LAB = $(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 .NOTPARALLEL:
-.PHONY: lab test notebooks site lint format publish benchmark
+.PHONY: lab test notebooks site lint format publish bench
 
 lab: .venv/lab-ready
 	$(LAB) $(ARGS)
@@ -47,10 +48,12 @@ export REPO HUB
 publish: .venv/test-ready
 	@$(BIN)/python tools/publish.py --repository="$$REPO" --hub="$$HUB"
 
-benchmark: .venv/test-ready site
+bench: .venv/test-ready site
+	$(BIN)/python tests/benchmark_training.py $(ARGS)
+	$(BIN)/python tests/benchmark_explorer.py
+	$(BIN)/python tests/benchmark_cold_start.py
 	PYTHONPATH=tools $(BIN)/python tests/benchmark_site.py
 	$(BIN)/python tests/benchmark_trace.py
-	$(BIN)/python tests/benchmark_explorer.py $(ARGS)
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)' here: install Python 3.10 or newer, or name one: make lab PYTHON=python3.12"; exit 1; }

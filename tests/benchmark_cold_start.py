@@ -1,4 +1,4 @@
-"""How long the first explorer takes in a fresh kernel, in JupyterLab in headless Chromium: `make benchmark`.
+"""How long the first explorer takes in a fresh kernel, in JupyterLab in headless Chromium: `make bench`.
 
 Timed inside a page that was just opened, from asking for a kernel to the first cell's explorer in the page; in turn
 with the same cell after an `import torch`, which the explorers leave out.

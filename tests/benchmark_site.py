@@ -1,4 +1,4 @@
-"""How long a page of `make site` takes from opening to its first picture, in headless Chromium: `make benchmark`.
+"""How long a page of `make site` takes from opening to its first picture, in headless Chromium: `make bench`.
 
 Each page is opened from the disk in a fresh browser context, so that nothing is cached. An empty page with the same
 scripts, and no lesson, is opened in between: what is over it is the lesson's.

@@ -1,4 +1,4 @@
-"""What `trace` costs beside the forward pass that it follows: `make benchmark`.
+"""What `trace` costs beside the forward pass that it follows: `make bench`.
 
 A model of ResNet-18's size on pictures of 224 × 224. Both are timed in turn, in the same process; the forward pass
 with gradients is that of a training step, the one without is all that a trace can save.
