@@ -1,4 +1,4 @@
-"""How fast the pictures follow a slider in JupyterLab, in headless Chromium: `make benchmark`.
+"""How fast the pictures follow a slider in JupyterLab, in headless Chromium: `make bench`.
 
 Keys pressed on a slider's handle are timed inside the page, from the key's event to the changed picture and to the
 second frame after it, at each explorer's largest setting, with the kernel idle and with a cell running. An element
