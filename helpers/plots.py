@@ -1,12 +1,14 @@
-"""Pictures of images, filters, feature maps, training and mistakes. Each function returns its figure.
+"""Pictures of images, filters, feature maps, training, mistakes and speed. Each function returns its figure.
 
 Tensors and arrays are both taken. pyplot is not used: nothing is drawn twice, and nothing is kept open. A
 figure shows itself as the last line of a cell; its text form says in one line what is to be seen, and is the
 picture's alt text. Wrong arguments raise TypeError or ValueError, in one sentence.
 """
 
+import textwrap
+
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from helpers.figures import (
     COLOURS,
@@ -214,6 +216,95 @@ def show_most_wrong(images, labels, scores, classes, n=8):
     return figure
 
 
+@styled
+def roofline(works, bandwidth, rate, seconds=None):
+    """How fast each layer can compute, from how many multiply-adds it does for each byte it moves.
+
+    `works` are those of helpers.speed.work, `bandwidth` is in bytes and `rate` in multiply-adds per second. The
+    roof is what the machine allows: on its slope a layer waits for bytes, on its flat part for multiply-adds.
+    `seconds`, {name: seconds of a step}, adds a point for what a layer was measured to reach. Layers without
+    multiply-adds only move bytes, and stand below the picture.
+    """
+    bandwidth, rate = _speed("bandwidth", bandwidth), _speed("rate", rate)
+    computing = sorted((one for one in works if one.macs), key=lambda one: one.macs / one.bytes)
+    if not computing:
+        raise ValueError("roofline wants the work of layers, but none of these has multiply-adds.")
+    seconds = {name: _speed(f"seconds of {name}", value) for name, value in (seconds or {}).items()}
+    if unknown := seconds.keys() - {one.name for one in works}:
+        raise ValueError(
+            f"seconds names {_some(sorted(unknown))}, but works has {_some([w.name for w in works])}."
+        )
+
+    moving = [f"{one.name} {_bytes(one.bytes)}" for one in works if not one.macs]
+    note = textwrap.wrap(f"no multiply-adds, only bytes: {', '.join(moving)}", 100) if moving else []
+    reached = {one.name: one.macs / seconds[one.name] for one in computing if one.name in seconds}
+    intensity = np.array([one.macs / one.bytes for one in computing])
+    allowed = np.minimum(rate, intensity * bandwidth)
+    ridge = rate / bandwidth
+    left, right = min(intensity[0], ridge) / 4, max(intensity[-1], ridge) * 12
+
+    # All in inches: the axes are `wide`; below the lowest point stand the names, in as many rows as they need.
+    wide, line = 6.0, 0.19
+    inches = wide * np.log(intensity / left) / np.log(right / left)
+    rows = _rows_of_names(inches, [0.1 + 0.08 * len(one.name) for one in computing])
+    names, below = line * (max(rows) + 1.5), 0.55 + 0.17 * len(note)
+    tall = 2.4 + names
+    figure = Picture(figsize=(wide + 1.1, tall + below + 0.25), dpi=DPI)
+    width, height = figure.get_size_inches()
+    ax = figure.add_axes((0.85 / width, below / height, wide / width, tall / height))
+    low, high = min([*allowed, *reached.values(), left * bandwidth]) / 1.5, rate * 2
+    low = high * (low / high) ** (tall / (tall - names))  # room for the names
+    ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
+    ax.set(xlabel="multiply-adds for each byte", ylabel="multiply-adds per second")
+    ax.plot([left, ridge, right], [left * bandwidth, rate, rate], color=INK, linewidth=1.5)
+    ax.plot(intensity, allowed, "o", color=COLOURS["output"], markersize=7, label="what the machine allows")
+    for x, y, row, one in zip(intensity, allowed, rows, computing, strict=True):
+        end = low * (high / low) ** ((names - line * (row + 1)) / tall)
+        ax.plot([x, x], [y, end], color=COLOURS["padding"], linewidth=0.8, zorder=0)
+        ax.annotate(one.name, (x, end), (3, 0), textcoords="offset points", fontsize=9, va="bottom")
+        if one.name in reached:
+            ax.plot(x, reached[one.name], "D", color=COLOURS["kernel"], markersize=6)
+    ax.annotate(_per_second(rate), (right, rate), (-4, 3), textcoords="offset points", ha="right", fontsize=9)
+    slope = np.degrees(np.arctan(tall / np.log(high / low) * np.log(right / left) / wide))
+    at = (left * ridge) ** 0.5
+    ax.annotate(
+        f"{_bytes(bandwidth)}/s", (at, at * bandwidth), (-8, 6), textcoords="offset points", fontsize=9,
+        rotation=slope, rotation_mode="anchor", ha="center",
+    )  # fmt: skip
+    if reached:
+        ax.plot([], [], "D", color=COLOURS["kernel"], markersize=6, label="measured")
+        ax.legend(frameon=False, loc="center right")
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.text(0.1 / width, 0.06 / height, "\n".join(note), fontsize=9, va="bottom")
+
+    waiting = {
+        "for bytes": [one.name for one, x in zip(computing, intensity, strict=True) if x < ridge],
+        "for multiply-adds": [one.name for one, x in zip(computing, intensity, strict=True) if x >= ridge],
+    }
+    told = [f"roofline of {_bytes(bandwidth)}/s and {_per_second(rate)}"]
+    told += [f"waiting {what}: {_some(names)}" for what, names in waiting.items() if names]
+    told += (
+        [f"measured: {_some([f'{name} {_per_second(y)}' for name, y in reached.items()])}"] if reached else []
+    )
+    figure.description = f"Figure: {'; '.join(told)}"
+    return figure
+
+
+def _rows_of_names(inches, widths):
+    """The row of each name, counted from the top, so that none lies over another or over another's line.
+
+    A name stands to the right of its line, which comes from above: below the names of all lines that it covers.
+    """
+    rows = [0] * len(inches)
+    for number in reversed(range(len(inches))):
+        end = inches[number] + widths[number]
+        rows[number] = max(
+            (rows[other] + 1 for other in range(number + 1, len(inches)) if inches[other] < end), default=0
+        )
+    return rows
+
+
 # -- words ---------------------------------------------------------------------------------------------
 
 
@@ -224,6 +315,28 @@ def _many(count, thing):
 def _some(words, between=", "):
     words = [word.replace("\n", " ") for word in words]
     return between.join(words[:8] + ["…"] * (len(words) > 8))
+
+
+def _speed(name, value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float, np.number))
+        or not 0 < value < float("inf")
+    ):
+        raise ValueError(f"{name} wants a number above 0, but got {value!r}.")
+    return float(value)
+
+
+def _bytes(count):
+    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def _per_second(rate):
+    size, power = (1e12, "10¹²") if rate >= 1e12 else (1e9, "10⁹")
+    return f"{rate / size:.3g}·{power} multiply-adds/s"
 
 
 def _range(numbers):

@@ -13,9 +13,11 @@ import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib import image as matplotlib_image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from helpers.plots import (
     COLOURS,
+    roofline,
     show_confusion,
     show_feature_maps,
     show_filters,
@@ -23,6 +25,7 @@ from helpers.plots import (
     show_images,
     show_most_wrong,
 )
+from helpers.speed import Work
 from helpers.training import History
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -42,6 +45,17 @@ def a_run(epochs=5, test=True, start=2.0, interrupted=False):
     right = [1 - value / 2.5 for value in loss]
     return History(loss, right, right[:] if test else [], [1.0] * epochs, [9.0] * epochs, interrupted)
 
+
+# A training step of SimpleCNN on 128 images.
+WORKS = [
+    Work("images", 0, 1_966_080),
+    Work("conv1", 127_401_984, 22_024_128),
+    Work("relu after conv1", 0, 47_185_920),
+    Work("pool", 0, 33_030_144),
+    Work("fc1", 113_246_208, 10_683_136),
+    Work("fc2", 245_760, 116_344),
+]
+ALIKE = [Work(f"features.{number}", 10**9, 10**8 + 10**6 * (number // 2)) for number in range(8)]
 
 LABELS = torch.arange(200) % 10
 FIGURES = {
@@ -65,6 +79,9 @@ FIGURES = {
     "confusion of two": lambda: show_confusion([0, 1, 1], [0, 0, 1], ["cat", "dog"]),
     "mistakes": lambda: show_most_wrong(pictures(200), LABELS, numbers(200, 10), CIFAR),
     "one mistake": lambda: show_most_wrong(pictures(1), [3], numbers(1, 10), CIFAR),
+    "roofline": lambda: roofline(WORKS, 17.7e9, 60e9),
+    "roofline, measured": lambda: roofline(WORKS, 17.7e9, 60e9, {"conv1": 8e-3, "fc1": 4e-3, "fc2": 1e-4}),
+    "roofline of layers alike": lambda: roofline(ALIKE, 3e12, 2e14),
     "no mistake": lambda: show_most_wrong(pictures(10), LABELS[:10], torch.eye(10), CIFAR),
 }
 each_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
@@ -88,7 +105,8 @@ def texts(draw):
         patch.setattr(
             matplotlib.text.Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer)
         )
-        figure.canvas.draw()
+        FigureCanvasAgg(figure).draw()
+    assert drawn
     return figure, [text for text in drawn if text.get_text().strip() and text.get_visible()]
 
 
@@ -415,3 +433,71 @@ def test_what_cannot_be_shown_is_refused_in_a_sentence(draw, words):
     with pytest.raises((ValueError, TypeError)) as error:
         draw()
     assert words in said(error)
+
+
+# -- the roofline --------------------------------------------------------------------------------------
+
+
+def lines(figure, marker):
+    """{x: y} of the points with this marker."""
+    drawn = [line for line in figure.axes[0].lines if line.get_marker() == marker and len(line.get_xdata())]
+    return {float(x): float(y) for line in drawn for x, y in zip(*line.get_data(), strict=True)}
+
+
+def test_each_layer_stands_on_the_roof_at_its_multiply_adds_for_each_byte():
+    points = lines(roofline(WORKS, 17.7e9, 60e9), "o")
+    fc2, conv1, fc1 = (one.macs / one.bytes for one in (WORKS[5], WORKS[1], WORKS[4]))
+    assert points == pytest.approx({fc2: fc2 * 17.7e9, conv1: 60e9, fc1: 60e9})
+
+
+def test_a_measured_layer_has_a_point_at_what_it_reached():
+    figure = roofline(
+        WORKS, 17.7e9, 60e9, {"fc1": 4e-3, "pool": 1e-3}
+    )  # the pool has no multiply-adds to show
+    assert lines(figure, "D") == pytest.approx({WORKS[4].intensity: WORKS[4].macs / 4e-3})
+
+
+def test_layers_that_only_move_bytes_stand_below():
+    figure = roofline(WORKS, 17.7e9, 60e9)
+    words = " ".join(text.get_text() for text in figure.texts)
+    assert words == "no multiply-adds, only bytes: images 1.97 MB, relu after conv1 47.2 MB, pool 33 MB"
+    assert not any(text.get_text() for text in roofline(ALIKE, 3e12, 2e14).texts)
+
+
+def test_the_roofline_says_what_each_layer_waits_for():
+    start = "Figure: roofline of 17.7 GB/s and 60·10⁹ multiply-adds/s; waiting for bytes: fc2; "
+    assert repr(roofline(WORKS, 17.7e9, 60e9)) == start + "waiting for multiply-adds: conv1, fc1"
+    measured = repr(roofline(WORKS, 17.7e9, 60e9, {"fc1": 4e-3}))
+    assert measured.endswith("conv1, fc1; measured: fc1 28.3·10⁹ multiply-adds/s")
+    assert "3 TB/s and 200·10¹² multiply-adds/s" in repr(roofline(ALIKE, 3e12, 2e14))
+
+
+def test_names_of_layers_cross_no_line_of_another():
+    figure, written = texts(FIGURES["roofline of layers alike"])
+    ax = figure.axes[0]
+    drops = [
+        line.get_window_extent()
+        for line in ax.lines
+        if len(set(line.get_xdata())) == 1 < len(line.get_xdata())
+    ]
+    names = [text.get_window_extent() for text in written if text.get_text().startswith("features")]
+    assert len(drops) == len(names) == len(ALIKE)
+    for box in names:
+        for drop in drops:
+            assert not (box.x0 < drop.x0 < box.x1 and drop.y0 < box.y1 - 2 and drop.y1 > box.y0 + 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"works": WORKS[:1]}, "none of these has multiply-adds"),
+        ({"bandwidth": 0}, "bandwidth wants a number above 0, but got 0"),
+        ({"rate": "fast"}, "rate wants a number above 0, but got 'fast'"),
+        ({"seconds": {"fc3": 1.0}}, "seconds names fc3, but works has images, conv1"),
+        ({"seconds": {"fc1": 0}}, "seconds of fc1 wants a number above 0, but got 0"),
+    ],
+)
+def test_a_roofline_that_cannot_be_drawn_is_refused(given, words):
+    with pytest.raises(ValueError, match=re.escape(words)) as error:
+        roofline(**{"works": WORKS, "bandwidth": 1e9, "rate": 1e9} | given)
+    said(error)
