@@ -125,6 +125,8 @@ def serve(pipe, candidate, plan):
                 torch.cuda.synchronize()
             pipe.send(None)
         pipe.send(peak_memory(plan.device))
+    except EOFError:  # nobody asks any more
+        return
     except Exception as error:  # torch.compile may find no compiler, and bfloat16 no such device
         pipe.send(f"{type(error).__name__}: {error}".splitlines()[0])
 
@@ -154,10 +156,11 @@ class Process:
         return memory
 
     def ask(self, what):
-        self.pipe.send(what)
+        with contextlib.suppress(BrokenPipeError):  # it has failed already, and its reason lies in the pipe
+            self.pipe.send(what)
         try:
             return self.pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return "its process ended"
 
 
@@ -357,10 +360,11 @@ def bars(results):
         spread += [[row["max"] - v for v, row in zip(speed, rows, strict=True)]]
         colour = [COLOURS["output" if row["name"].startswith("train") else "padding"] for row in rows]
         ax.barh([row["name"] for row in rows], speed, xerr=spread, color=colour, height=0.65, capsize=3)
-        ax.axvline(least["pictures_per_second"], color=COLOURS["kernel"], linestyle="--", label=FLOOR)
+        best = least["pictures_per_second"]
+        ax.axvline(best, color=COLOURS["kernel"], linestyle="--")
+        ax.annotate(FLOOR, (best, 2), (-6, 0), textcoords="offset points", ha="right", va="center")
         ax.set(title=f"batches of {size}", xlabel="pictures per second" if size == sizes[-1] else None)
         ax.invert_yaxis()
-        ax.legend(frameon=False, loc="upper right")
         ax.spines[["top", "right"]].set_visible(False)
         ax.xaxis.set_major_formatter("{x:,.0f}")
     figure.description = "Figure: pictures per second of each loop"
