@@ -371,14 +371,17 @@ def bars(results):
     return figure
 
 
-def report(results):
+def recorded(results):
+    """All of it in Markdown, as lesson 06 shows it: the machine, the loops, the switches."""
     machine = results["hardware"]
-    n = results["rows"][0]["n"]
-    print(
-        f"\n{machine['gpu'] or machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, torch "
-        f"{results['torch']}; {results['data']}, {results['pictures']:,} pictures an epoch, n = {n}: medians, and "
-        f"the slowest and fastest epoch.\n\n{table(results)}\n\n{switch_table(results)}\n"
-    )
+    where = f"{machine['gpu'] or machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads"
+    versions = f"torch {results['torch']}, Python {results['python']}, {results['date']}"
+    how = f"{results['data']}, {results['pictures']:,} pictures an epoch, n = {results['rows'][0]['n']} epochs: medians"
+    return f"*{where}, {versions}; {how}.*\n\n{table(results)}\n\n{switch_table(results)}"
+
+
+def report(results):
+    print(f"\n{recorded(results)}\n")
     print(f"The losses of both loops differ by {results['difference_of_losses']:.1e} at most, relatively.")
     if results["accuracies"] is None:
         print("Accuracy against time: no GPU here: not measured.")
