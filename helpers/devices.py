@@ -6,10 +6,10 @@ import sys
 
 import torch
 
-# What train() switches on. On the CPU each was measured against the same training without it, at batches of 128 and 512
-# (two cores, n = 5, `make bench`; tests/measured/training-cpu.json): channels_last made it 1.6 and 1.5 times as fast,
-# memory_kept 1.4 and 1.8, fused Adam 1.07 and 1.02, too little to tell from noise; torch.compile 0.7 and 0.6. Nobody has
-# measured the others, so they train plainly.
+# What train() switches on. On the CPU each was measured against the same training without it, at batches of 128 and
+# of 512 (`make bench`, two cores, n = 5; tests/measured/training-cpu.json): with channels_last it was 1.6 and 1.5 times
+# as fast, with memory_kept 1.4 and 1.8 times; with a fused Adam 1.07 and 1.02 times, within the spread; with
+# torch.compile 0.7 and 0.6 times. Nobody has measured the other devices, so they train plainly.
 HELPS = {
     "cpu": {"channels_last": True, "memory_kept": True, "fused": False},
     "cuda": {"channels_last": False, "memory_kept": False, "fused": False},

@@ -40,7 +40,8 @@ class Times(list):
         return self[-1]
 
     def __repr__(self):
-        low, middle, high = (f"{1000 * value:.3g}" for value in (self.shortest, self.median, self.longest))
+        told = (1000 * value for value in (self.shortest, self.median, self.longest))
+        low, middle, high = (f"{ms:.3g}" if ms < 999.5 else f"{ms:,.0f}" for ms in told)
         return f"{middle} ms ({low} to {high}, n = {len(self)})"
 
 

@@ -66,6 +66,7 @@ def test_candidates_are_measured_in_turn(monkeypatch):
 
 def test_times_say_their_median_their_spread_and_how_many():
     assert repr(Times([0.0123, 0.011, 0.0205])) == "12.3 ms (11 to 20.5, n = 3)"
+    assert repr(Times([1.25, 0.9, 2])) == "1,250 ms (900 to 2,000, n = 3)"
 
 
 def test_the_gpu_is_waited_for_before_the_clock_is_read(monkeypatch):
