@@ -67,6 +67,7 @@ def save_checkpoint(path, model, optimizer=None, history=None, **settings):
         "format": FORMAT,
         "weights": model.state_dict(),
         "optimizer": optimizer.state_dict() if optimizer else None,
+        "optimizer_kind": type(optimizer).__name__ if optimizer else None,
         "history": dataclasses.asdict(history) if history else None,
         "settings": settings,
     }
@@ -135,6 +136,11 @@ def resume(path, model, optimizer=None):
         if not checkpoint["optimizer"]:
             raise ValueError(
                 f"{path} was saved without its optimizer, so training cannot go on as it would have."
+            )
+        kind = checkpoint.get("optimizer_kind", type(optimizer).__name__)  # older files do not say
+        if kind != type(optimizer).__name__:
+            raise ValueError(
+                f"{path} holds the averages of {kind}, and this optimizer is {type(optimizer).__name__}."
             )
         optimizer.load_state_dict(checkpoint["optimizer"])
     model.load_state_dict(checkpoint["weights"])

@@ -7,6 +7,7 @@ torchrun --nproc-per-node 2 -m helpers.training --data shapes --epochs 5 --resum
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -37,7 +38,7 @@ def main(arguments=None):
     parser.add_argument(
         "--batch-size", type=int, default=128, help="images of one step, of all processes together"
     )
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--lr", type=float, help="default: 0.001, or that of the checkpoint")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the order of the images")
     parser.add_argument("--device", help="cpu, cuda or mps; default: the fastest there is")
     parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
@@ -56,6 +57,10 @@ def main(arguments=None):
     except (TrainingError, OSError) as error:
         _say(f"error: {error}")
         return 1
+    except RuntimeError as error:
+        if not _peer_lost(error):
+            raise
+        return 1  # before training: the process that could not go on says why
     return 1 if stopped else 0
 
 
@@ -63,7 +68,9 @@ def _train(wanted, device):
     """Train; True if it was stopped before the last epoch, after a sentence that says why."""
     for name in ("epochs", "batch_size"):
         whole(f"--{name.replace('_', '-')}", getattr(wanted, name), least=1)
-    check_settings(wanted.lr, wanted.precision)
+    check_settings(1e-3 if wanted.lr is None else wanted.lr, wanted.precision)
+    if wanted.checkpoint.is_dir() or not wanted.checkpoint.absolute().parent.is_dir():
+        raise ValueError(f"--checkpoint wants a file in a folder that is there, but got {wanted.checkpoint}.")
     rank, count = workers()
     with one_after_the_other():  # the first may have to download it, the others find it there
         train_set, test_set = _load(wanted.data)
@@ -73,9 +80,10 @@ def _train(wanted, device):
         )
     torch.manual_seed(wanted.seed)
     model = FastCNN(classes=len(train_set.classes)).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=wanted.lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr=wanted.lr or 1e-3)
     earlier = resume(wanted.checkpoint, model, optimizer) if wanted.resume else History()
-    optimizer.param_groups[0]["lr"] = wanted.lr
+    if wanted.lr is not None:
+        optimizer.param_groups[0]["lr"] = wanted.lr
     done = len(earlier.loss)
     if done >= wanted.epochs:
         raise ValueError(
@@ -94,7 +102,8 @@ def _train(wanted, device):
     if rank == 0:
         print(f"{count} process{'es' * (count > 1)} on {device.type}, {len(train_set):,} images", flush=True)
         if wanted.checkpoint.exists() and not wanted.resume:
-            older = wanted.checkpoint.replace(f"{wanted.checkpoint}.old")
+            names = (Path(f"{wanted.checkpoint}.{number}.old") for number in itertools.count(1))
+            older = wanted.checkpoint.replace(next(name for name in names if not name.exists()))
             print(f"{wanted.checkpoint} was there already: it is now {older}", flush=True)
     with _terminated_means_interrupted():
         stopped = None

@@ -1,7 +1,7 @@
 """Several processes that train one network together, as torchrun starts them. Without torchrun: a group of one.
 
 Each process works on its part of every batch, and the gradients of all are averaged before each step, so all take
-the same step: the one that a single process would take with the whole batch.
+the same step: the one that a single process would take with the whole batch. (BatchNorm's means are those of a part.)
 """
 
 import contextlib
@@ -28,10 +28,16 @@ def group(device=None):
     CPUs talk through gloo and GPUs through nccl, one GPU to a process. Raises ValueError where the device is not there,
     or the machine has fewer GPUs than processes. Without torchrun it only gives the device.
     """
-    device = check_device(device)
+    wanted, device = device, check_device(device)
     if "LOCAL_RANK" not in os.environ:
         yield device
         return
+    if device.type == "mps":
+        if wanted is not None:
+            raise ValueError(
+                "Several processes cannot share an Apple GPU: take --device cpu, or one process."
+            )
+        device = torch.device("cpu")
     if device.type == "cuda":
         here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
         if here > gpus:
@@ -55,10 +61,20 @@ def together(model, device):
     return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
 
+def agree(model):
+    """Give all processes the first one's buffers, such as BatchNorm's running means, which each has from its part."""
+    if workers()[1] > 1:
+        for buffer in model.buffers():
+            distributed.broadcast(buffer, 0)
+
+
 def part(batch):
-    """This process's images, or labels, of a batch (B, ...): B / n of them, or one more where n does not divide B."""
+    """This process's images, or labels, of a batch (B, ...): B / n of them, or one more where n does not divide B.
+
+    All of them where the batch has fewer than n: no process is left with none, which many models cannot work on.
+    """
     rank, count = workers()
-    return batch.tensor_split(count)[rank]
+    return batch.tensor_split(count)[rank] if len(batch) >= count else batch
 
 
 def total(number):

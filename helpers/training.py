@@ -19,7 +19,7 @@ from helpers.checkpoints import resume as resume
 from helpers.checkpoints import save_checkpoint as save_checkpoint
 from helpers.devices import check_device, explain_memory, helps, is_out_of_memory, memory_format, memory_kept
 from helpers.devices import pick_device as pick_device
-from helpers.parallel import part, together, total, workers
+from helpers.parallel import agree, part, together, total, workers
 from helpers.settings import (
     check_classes,
     check_fit,
@@ -41,6 +41,10 @@ class TrainingError(RuntimeError):
 
 class DivergedError(TrainingError):
     """The loss became infinite or NaN; so did the weights: the model must be made again."""
+
+
+class _NotFiniteError(Exception):
+    """The loss that was read is no number any more."""
 
 
 class BatchTooLargeError(TrainingError):
@@ -80,7 +84,8 @@ def train(
     checkpoint, for example.
 
     Under torchrun, inside helpers.parallel.group, all processes call this alike and train one network together;
-    a batch is then the images of one step of all of them. The losses are those of one process, to rounding.
+    a batch is then the images of one step of all of them. The losses are those of one process, to rounding, unless
+    the model has BatchNorm, which takes the means of each process's own part, or dropout, which draws anew in each.
 
     Interrupting the kernel returns the history so far, with `.interrupted` True; the model keeps what it
     has learned. Raises DivergedError or BatchTooLargeError, which carry `.history`, and ValueError or
@@ -108,15 +113,21 @@ def train(
         with steps.bar, memory_kept(device), mode(model, training=True), torch.random.fork_rng(gpus):
             network = together(model, device)
             for epoch in range(epochs):
-                torch.manual_seed(seed + epoch)
+                torch.manual_seed(
+                    seed + epoch + 1_000_003 * workers()[0]
+                )  # dropout: other images, other masks
                 shuffle = torch.Generator().manual_seed(seed + epoch)
                 steps.start(epoch, device)
                 for images, labels in train_set.batches(batch_size, shuffle=True, generator=shuffle):
-                    share = len(labels) / workers()[1]
+                    batch, count = len(labels), workers()[1]
+                    share = (
+                        batch / count if batch >= count else batch
+                    )  # fewer images than processes: all take all
                     images, labels = part(images).to(memory_format=layout), part(labels)
                     logits, loss = train_step(network, images, labels, optimizer, precision, share)
-                    steps.count(logits, labels, loss, share)
+                    steps.count(logits, labels, loss, batch)
                 (loss, accuracy), seconds = steps.read(), steps.seconds()
+                agree(model)
                 tested = [] if test_set is None else [evaluate(model, test_set, batch_size=batch_size)[1]]
                 history.loss.append(loss)
                 history.train_accuracy.append(accuracy)
@@ -127,7 +138,7 @@ def train(
                     after_epoch(history)
     except KeyboardInterrupt:
         history.interrupted = True
-    except FloatingPointError:
+    except _NotFiniteError:
         problem = DivergedError(_explain_divergence(optimizer, len(history.loss)), history)
     except RuntimeError as error:
         if not is_out_of_memory(error):
@@ -205,12 +216,13 @@ class _Progress:
         self.live = device.type == "cpu" and workers()[1] == 1
         self.began = self.shown = time.perf_counter()
 
-    def count(self, logits, labels, loss, share):
-        self.loss += loss * share  # back from the batch's mean to its sum
-        self.right += (logits.argmax(1) == labels).sum()
-        images = round(share * workers()[1])
-        self.seen += images
-        self.bar.update(images)
+    def count(self, logits, labels, loss, batch):
+        """Add a step on a batch of so many images: of several processes each adds its part, or its share of all."""
+        count = workers()[1]
+        self.loss += loss * (batch / count)  # back from the batch's mean to its sum
+        self.right += (logits.argmax(1) == labels).sum() / (count if batch < count else 1)
+        self.seen += batch
+        self.bar.update(batch)
         if self.live and time.perf_counter() - self.shown > self.EVERY:
             self.read()
             self.shown = time.perf_counter()
@@ -219,7 +231,7 @@ class _Progress:
         loss, accuracy = total(self.loss).item() / self.seen, total(self.right).item() / self.seen
         self.bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}")
         if not math.isfinite(loss):
-            raise FloatingPointError
+            raise _NotFiniteError
         return loss, accuracy
 
     def seconds(self):

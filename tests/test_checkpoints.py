@@ -227,6 +227,13 @@ def test_resume_refuses_another_network_and_changes_nothing(saved, other, words)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
+def test_resume_refuses_the_averages_of_another_optimizer(tmp_path):
+    model = SimpleCNN(image_size=8, conv_channels=4)
+    save_checkpoint(tmp_path / "model.pt", model, torch.optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(ValueError, match=r"holds the averages of SGD, and this optimizer is Adam\.$"):
+        resume(tmp_path / "model.pt", model, torch.optim.Adam(model.parameters()))
+
+
 def test_resume_refuses_a_checkpoint_without_the_optimizer_it_is_asked_for(saved):
     model = SimpleCNN(image_size=8, conv_channels=4, classes=3)
     before = model.fc1.weight.detach().clone()

@@ -24,7 +24,7 @@ def torchrun(arguments, cwd, processes=2):
     return subprocess.run([*start, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
-# 101 images in batches of 50: the last holds one image, so that one process has none.
+# 101 images in batches of 50: the last holds one, fewer than there are processes, and `view` takes no empty batch.
 TRAIN = """
 import sys, torch
 from helpers.checkpoints import save_checkpoint
@@ -33,9 +33,13 @@ from helpers.model import SimpleCNN
 from helpers.parallel import group, workers
 from helpers.training import train
 
+class Viewing(SimpleCNN):
+    def forward(self, x):
+        return super().forward(x.contiguous().view(x.size(0), -1).unflatten(1, (3, 32, 32)))
+
 with group("cpu") as device:
     torch.manual_seed(workers()[0])  # other weights in each process: the first one's count
-    model = SimpleCNN(conv_channels=4)
+    model = Viewing(conv_channels=4)
     history = train(model, *load_shapes(train=101, test=40), epochs=3, batch_size=50, device=device, progress=False)
     save_checkpoint(f"{workers()[0]}.pt", model, None, history)
 """
@@ -62,6 +66,33 @@ def test_several_processes_train_as_one(tmp_path, processes):
             assert torch.equal(checkpoint["weights"][name], theirs[0]["weights"][name])
 
 
+NORMALISED = """
+import torch
+from torch import nn
+from helpers.checkpoints import save_checkpoint
+from helpers.data import load_shapes
+from helpers.parallel import group, workers
+from helpers.training import train
+
+with group("cpu") as device:
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Dropout(0.5), nn.Linear(3072, 10))
+    masks = []
+    model[2].register_forward_hook(lambda layer, args, out: masks.append((out == 0).flatten()[:100].tolist()))
+    history = train(model, *load_shapes(train=64, test=40), epochs=2, batch_size=32, device=device, progress=False)
+    save_checkpoint(f"{workers()[0]}.pt", model, None, history, mask=masks[1])
+"""
+
+
+def test_all_processes_end_with_the_same_running_means_and_drop_other_cells(tmp_path):
+    (tmp_path / "script.py").write_text(NORMALISED)
+    run = torchrun(["script.py"], tmp_path)
+    assert run.returncode == 0, run.stderr
+    first, second = (load_checkpoint(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert torch.equal(first["weights"]["0.running_mean"], second["weights"]["0.running_mean"])
+    assert first["history"].test_accuracy == second["history"].test_accuracy
+    assert first["settings"]["mask"] != second["settings"]["mask"]
+
+
 def test_without_torchrun_there_is_a_group_of_one():
     model, batch = SimpleCNN(), torch.arange(5)
     with group("cpu") as device, one_after_the_other():
@@ -73,13 +104,30 @@ def test_without_torchrun_there_is_a_group_of_one():
 
 
 @pytest.mark.parametrize(("images", "count"), [(128, 2), (50, 3), (1, 2), (7, 4)])
-def test_the_parts_are_the_batch_and_as_equal_as_can_be(monkeypatch, images, count):
+def test_the_parts_are_the_batch_and_as_equal_as_can_be_and_never_empty(monkeypatch, images, count):
     parts = []
     for rank in range(count):
         monkeypatch.setattr(parallel, "workers", lambda rank=rank: (rank, count))
         parts.append(part(torch.arange(images)))
+    if images < count:
+        assert all(torch.equal(mine, torch.arange(images)) for mine in parts)
+        return
     assert torch.equal(torch.cat(parts), torch.arange(images))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("asked", [None, "mps"])
+def test_an_apple_gpu_is_not_shared(monkeypatch, asked):
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setattr(parallel, "check_device", lambda device: torch.device("mps"))
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend: None)
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    if asked:
+        with pytest.raises(ValueError, match="cannot share an Apple GPU: take --device cpu"), group(asked):
+            pass
+    else:
+        with group(asked) as device:
+            assert device == torch.device("cpu")
 
 
 def test_more_processes_than_gpus_are_refused_in_a_sentence(monkeypatch):

@@ -1,3 +1,4 @@
+import contextlib
 import copy
 import dataclasses
 import threading
@@ -325,6 +326,26 @@ def test_after_each_epoch_the_history_so_far_is_handed_over():
         Watched(), TinySet(), epochs=3, after_epoch=lambda history: seen.append(list(history.loss))
     )
     assert seen == [history.loss[:1], history.loss[:2], history.loss]
+
+
+def test_an_error_of_after_epoch_comes_through_as_it_is():
+    with pytest.raises(FloatingPointError, match="theirs"):
+        quietly(Watched(), TinySet(), epochs=1, after_epoch=fail(FloatingPointError("theirs")))
+
+
+def test_while_training_memory_is_kept(monkeypatch):
+    kept = []
+
+    @contextlib.contextmanager
+    def keeping(device):
+        kept.append(device)
+        yield
+        kept.append("let go")
+
+    monkeypatch.setattr(training, "memory_kept", keeping)
+    model = Watched(1, act=lambda x: kept.append("step") or x)
+    quietly(model, TinySet(), epochs=1)
+    assert kept == [torch.device("cpu"), "step", "let go"]
 
 
 def test_a_share_divides_the_loss_of_a_part_as_the_whole_batch_would():
