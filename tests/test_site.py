@@ -66,7 +66,8 @@ def visit(site, chromium):
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("requestfailed", lambda request: page.problems.append(f"not loaded: {request.url}"))
         page.goto((site / f"{name}.html").as_uri())
-        page.locator(".cs-explorer").nth(len(shown(name)) - 1).wait_for()
+        if shown(name):  # lesson 06 has no explorer
+            page.locator(".cs-explorer").nth(len(shown(name)) - 1).wait_for()
         return page
 
     yield opened
@@ -105,7 +106,8 @@ def test_a_page_opens_from_the_disk_without_a_network_an_error_or_another_host(v
     page = visit(name)
     assert page.problems == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert page.locator(".cs-explorer").count() == len(shown(name)) >= 1
+    assert page.locator(".cs-explorer").count() == len(shown(name))
+    assert shown(name) or name == "06_fast_training"
 
 
 @each_page
@@ -206,7 +208,8 @@ def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_
     )
     named = page.get_by_role("slider").evaluate_all("(handles) => handles.map((handle) => handle.ariaLabel)")
     assert named[: len(wanted)] == wanted
-    page.get_by_role("slider").first.focus()
+    if wanted:
+        page.get_by_role("slider").first.focus()
     reached = []
     for _ in wanted[:3]:
         reached.append(page.evaluate("() => document.activeElement.ariaLabel"))
