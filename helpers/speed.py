@@ -6,7 +6,6 @@ floor(works, copy_bandwidth(), matmul_rate(), parameters=296_130)               
 """
 
 import numbers
-import operator
 import statistics
 import time
 from math import prod
@@ -15,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from helpers.devices import check_device
+from helpers.settings import whole
 from helpers.trace import trace
 from helpers.trace.operations import FLATTENING
 
@@ -73,7 +74,7 @@ def compare(candidates, *, repeats=5, steps=1, device=None):
 
     Returns {name: Times}. The rest is as in `measure`.
     """
-    repeats, steps = _whole("repeats", repeats), _whole("steps", steps)
+    repeats, steps = whole("repeats", repeats, least=1), whole("steps", steps, least=1)
     for name, step in candidates.items():
         if not callable(step):
             raise TypeError(f"A step is a function without arguments, but {name or 'it'} is {step!r}.")
@@ -95,7 +96,7 @@ def copy_bandwidth(device="cpu"):
 
     The tensors, 64 MiB each, are larger than most caches. A layer whose numbers are still in a cache is faster.
     """
-    source = torch.ones(2**24, device=_usable(device))
+    source = torch.ones(2**24, device=check_device(device))
     target = torch.empty_like(source)
     times = measure(lambda: target.copy_(source), repeats=7, steps=_steps(source), device=device)
     return 2 * FLOAT * source.numel() / times.shortest
@@ -105,7 +106,7 @@ def matmul_rate(device="cpu", dtype=torch.float32):
     """Multiply-adds per second that multiplying two large matrices of this dtype reaches: the best of four."""
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise TypeError(f"dtype wants floats, such as torch.float32 or torch.bfloat16, but got {dtype!r}.")
-    device = _usable(device)
+    device = check_device(device)
     size = 1536 if device.type == "cpu" else 4096
     left, right = torch.ones(2, size, size, device=device, dtype=dtype)
     times = measure(lambda: left @ right, repeats=4, steps=_steps(left), device=device)
@@ -182,7 +183,7 @@ def floor(works, bandwidth, rate, parameters=0):
             raise TypeError(f"{name} wants a number, but got {value!r}.")
         if not 0 < value < float("inf"):
             raise ValueError(f"{name} wants a number above 0, but got {value!r}.")
-    moved = sum(one.bytes for one in works) + _whole("parameters", parameters, least=0) * 7 * FLOAT
+    moved = sum(one.bytes for one in works) + whole("parameters", parameters, least=0) * 7 * FLOAT
     return max(moved / bandwidth, sum(one.macs for one in works) / rate)
 
 
@@ -201,20 +202,3 @@ def _wait(device):
 def _steps(tensor):
     """How many in a row: on a GPU one alone would be as short as starting it."""
     return 1 if tensor.device.type == "cpu" else 20
-
-
-def _usable(device):
-    try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, TypeError):  # AssertionError: a torch without CUDA
-        raise ValueError(f'device wants "cpu", or a GPU that is here, but got {device!r}.') from None
-
-
-def _whole(name, value, least=1):
-    try:
-        number = operator.index(None if isinstance(value, bool) else value)
-    except TypeError:
-        raise TypeError(f"{name} wants a whole number, but got {value!r}.") from None
-    if number < least:
-        raise ValueError(f"{name} wants a whole number of at least {least}, but got {number}.")
-    return number

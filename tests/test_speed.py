@@ -84,7 +84,7 @@ def test_the_gpu_is_waited_for_before_the_clock_is_read(monkeypatch):
         (lambda: measure(3), "function without arguments, but it is 3"),
         (lambda: compare({"a": None}), "but a is None"),
         (lambda: measure(print, repeats=0), "repeats wants a whole number of at least 1, but got 0"),
-        (lambda: measure(print, steps=1.5), "steps wants a whole number, but got 1.5"),
+        (lambda: measure(print, steps=1.5), "steps wants a whole number of at least 1, but got 1.5"),
     ],
 )
 def test_what_cannot_be_measured_is_said(wrong, words):
@@ -116,12 +116,12 @@ def test_this_machine_has_speeds(rate):
     assert 1e6 < rate() < 1e16
 
 
-@pytest.mark.parametrize("device", ["meta?", "cuda:99", 3.5])
+@pytest.mark.parametrize("device", ["meta", "meta?", "cuda:99", 3.5])
 def test_a_device_that_is_not_there_is_said(device):
     for rate in (copy_bandwidth, matmul_rate):
-        with pytest.raises(ValueError, match="device wants") as error:
+        with pytest.raises(ValueError, match=r"device(=.* is not there| wants)") as error:
             rate(device)
-        assert repr(device) in said(error)
+        assert str(device) in said(error)
 
 
 def test_whole_numbers_have_no_rate():
