@@ -18,9 +18,10 @@ from torch import distributed
 
 from helpers.checkpoints import History, load_checkpoint, resume, save_checkpoint
 from helpers.data import load_cifar10, load_shapes
+from helpers.devices import helps
 from helpers.model import FastCNN
 from helpers.parallel import group, one_after_the_other, workers
-from helpers.settings import check_settings, whole
+from helpers.settings import check_optimizer, check_settings, whole
 from helpers.training import TrainingError, train
 
 
@@ -80,7 +81,7 @@ def _train(wanted, device):
         )
     torch.manual_seed(wanted.seed)
     model = FastCNN(classes=len(train_set.classes)).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=wanted.lr or 1e-3)
+    optimizer = check_optimizer(model, None, wanted.lr or 1e-3, helps(device, "fused"))
     earlier = resume(wanted.checkpoint, model, optimizer) if wanted.resume else History()
     if wanted.lr is not None:
         optimizer.param_groups[0]["lr"] = wanted.lr
