@@ -18,10 +18,9 @@ from torch import distributed
 
 from helpers.checkpoints import History, load_checkpoint, resume, save_checkpoint
 from helpers.data import load_cifar10, load_shapes
-from helpers.devices import helps
 from helpers.model import FastCNN
 from helpers.parallel import group, one_after_the_other, workers
-from helpers.settings import check_optimizer, check_settings, whole
+from helpers.settings import check_settings, whole
 from helpers.training import TrainingError, train
 
 
@@ -46,7 +45,11 @@ def main(arguments=None):
     parser.add_argument(
         "--checkpoint", type=Path, default=Path("checkpoint.pt"), help="written after each epoch"
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint, with the same --data, --batch-size and --seed",
+    )
     wanted = parser.parse_args(arguments)
     try:
         with group(wanted.device) as device:
@@ -81,7 +84,7 @@ def _train(wanted, device):
         )
     torch.manual_seed(wanted.seed)
     model = FastCNN(classes=len(train_set.classes)).to(device)
-    optimizer = check_optimizer(model, None, wanted.lr or 1e-3, helps(device, "fused"))
+    optimizer = torch.optim.Adam(model.parameters(), lr=wanted.lr or 1e-3)
     earlier = resume(wanted.checkpoint, model, optimizer) if wanted.resume else History()
     if wanted.lr is not None:
         optimizer.param_groups[0]["lr"] = wanted.lr
@@ -131,7 +134,7 @@ def _train(wanted, device):
             signal.signal(
                 signal.SIGTERM, signal.SIG_IGN
             )  # torchrun's: this process is about to end by itself
-            _say(f"stopped: {stopped}. {_kept(wanted.checkpoint)}")
+            _say(f"stopped: {stopped}. {_kept(wanted)}")
     return bool(stopped)
 
 
@@ -159,13 +162,13 @@ def _peer_lost(error):
     return isinstance(error, distributed.DistError) or "gloo" in str(error)  # gloo's is a plain RuntimeError
 
 
-def _kept(checkpoint):
+def _kept(wanted):
     """What is left of the run, and how to go on."""
-    try:
-        epochs = len(load_checkpoint(checkpoint)["history"].loss)
-    except OSError:
+    if not wanted.checkpoint.exists():
         return "No epoch was complete, so there is no checkpoint."
-    return f"{checkpoint} is whole and holds {epochs} epoch{'s' * (epochs != 1)}: go on with --resume."
+    epochs = len(load_checkpoint(wanted.checkpoint)["history"].loss)
+    rest = "go on with --resume" if epochs < wanted.epochs else "as many as asked for"
+    return f"{wanted.checkpoint} is whole and holds {epochs} epoch{'s' * (epochs != 1)}: {rest}."
 
 
 def _say(text):

@@ -86,7 +86,6 @@ def check_classes(logits, largest):
 def check_optimizer(model, optimizer, lr, fused):
     """An optimizer of this model's parameters, whose own tensors are where the model is."""
     if optimizer is None:
-        fused = fused and all(parameter.is_floating_point() for parameter in model.parameters())
         return torch.optim.Adam(model.parameters(), lr=lr, fused=fused)
     such = "torch.optim.Adam(model.parameters(), lr=1e-3)"
     if not isinstance(optimizer, torch.optim.Optimizer):

@@ -130,7 +130,8 @@ def test_what_cannot_work_is_one_sentence_and_loses_nothing(run, tmp_path, argum
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_an_interrupt_says_what_is_kept(run, monkeypatch):
+@pytest.mark.parametrize(("epochs", "rest"), [("3", "go on with --resume"), ("1", "as many as asked for")])
+def test_an_interrupt_says_what_is_kept(run, monkeypatch, epochs, rest):
     train = command.train
 
     def interrupted(*args, after_epoch, **kwargs):
@@ -141,11 +142,9 @@ def test_an_interrupt_says_what_is_kept(run, monkeypatch):
         return train(*args, after_epoch=then, **kwargs)
 
     monkeypatch.setattr(command, "train", interrupted)
-    status, out = run("--epochs", "3")
+    status, out = run("--epochs", epochs)
     assert status == 1
-    assert out.endswith(
-        "stopped: interrupted. checkpoint.pt is whole and holds 1 epoch: go on with --resume.\n"
-    )
+    assert out.endswith(f"stopped: interrupted. checkpoint.pt is whole and holds 1 epoch: {rest}.\n")
 
 
 def test_an_interrupt_in_the_first_epoch_says_that_nothing_is_kept(run, monkeypatch):
