@@ -103,6 +103,19 @@ def test_without_torchrun_there_is_a_group_of_one():
         assert total(batch) is batch
 
 
+@pytest.mark.parametrize(
+    ("rank", "count", "order"),
+    [(0, 1, ["work"]), (0, 3, ["work", "barrier"]), (1, 3, ["barrier", "work"]), (2, 3, ["barrier", "work"])],
+)
+def test_the_first_process_goes_ahead_alone(monkeypatch, rank, count, order):
+    seen = []
+    monkeypatch.setattr(parallel, "workers", lambda: (rank, count))
+    monkeypatch.setattr(torch.distributed, "barrier", lambda: seen.append("barrier"))
+    with one_after_the_other():
+        seen.append("work")
+    assert seen == order
+
+
 @pytest.mark.parametrize(("images", "count"), [(128, 2), (50, 3), (1, 2), (7, 4)])
 def test_the_parts_are_the_batch_and_as_equal_as_can_be_and_never_empty(monkeypatch, images, count):
     parts = []

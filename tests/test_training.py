@@ -377,6 +377,12 @@ def test_the_bar_shows_epoch_loss_and_accuracy(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_of_several_processes_only_the_first_shows_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr(training, "workers", lambda: (1, 1))
+    quietly(Watched(), TinySet(), epochs=1, progress=True)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_bar_starts_no_thread(capsys):
     before = threading.active_count()
     quietly(Watched(), TinySet(), epochs=1, progress=True)
