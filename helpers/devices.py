@@ -7,9 +7,9 @@ import sys
 import torch
 
 # What train() switches on. On the CPU each was measured against the same training without it, at batches of 128 and
-# of 512 (`make bench`, two cores, n = 5; tests/measured/training-cpu.json): with channels_last it was 1.6 and 1.5 times
-# as fast, with memory_kept 1.4 and 1.8 times; with a fused Adam 1.07 and 1.02 times, within the spread; with
-# torch.compile 0.7 and 0.6 times. Nobody has measured the other devices, so they train plainly.
+# of 512 (`make bench`, two cores, n = 11; tests/measured/training-cpu.json): with channels_last it was 1.5 times as
+# fast, with memory_kept 1.8 and 1.7 times; with a fused Adam 1.01 times, within the spread; with torch.compile 0.6 and
+# 0.7 times. Nobody has measured the other devices, so they train plainly.
 HELPS = {
     "cpu": {"channels_last": True, "memory_kept": True, "fused": False},
     "cuda": {"channels_last": False, "memory_kept": False, "fused": False},
@@ -66,7 +66,7 @@ def memory_kept(device):
     """For a while, keep the memory of freed tensors for the next ones, where that is worth it.
 
     On Linux, malloc gives large blocks back to the system at once, and takes new ones at the next step, which the
-    system first fills with zeros: at batches of 512 that took half of the time. Elsewhere nothing is changed.
+    system first fills with zeros: at batches of 512 that took nearly half of the time. Elsewhere nothing is changed.
     """
     malloc = ctypes.CDLL(None) if sys.platform == "linux" and helps(device, "memory_kept") else None
     if not hasattr(malloc, "malloc_trim"):  # another C library than GNU's

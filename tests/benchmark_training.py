@@ -363,7 +363,7 @@ def bars(results):
     """Pictures per second of each candidate, with the spread, and the floor as a line: a panel for each batch size."""
     sizes = sorted({row["batch_size"] for row in results["rows"]})
     figure = Picture(figsize=(7.6, 2.0 * len(sizes) + 0.3), dpi=DPI, layout="constrained")
-    for ax, size in zip(figure.subplots(len(sizes), squeeze=False)[:, 0], sizes, strict=True):
+    for ax, size in zip(figure.subplots(len(sizes), sharex=True, squeeze=False)[:, 0], sizes, strict=True):
         *rows, least = [row for row in results["rows"] if row["batch_size"] == size]
         speed = [row["pictures_per_second"] for row in rows]
         spread = [[v - row["min"] for v, row in zip(speed, rows, strict=True)]]
