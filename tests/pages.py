@@ -103,4 +103,4 @@ def lit(page, grid):
 
 
 def cell(page, grid, row, column):
-    return page.locator(f'[data-grid="{grid}"][data-row="{row}"][data-column="{column}"]')
+    return page.locator(f'[data-grid="{grid}"][data-row="{row}"][data-column="{column}"]:visible')

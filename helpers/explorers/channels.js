@@ -165,6 +165,7 @@ async function render({ model, el }) {
     const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
     const shape = geometry(values);
     const { padded, out, read, dropped } = shape;
+    const start = starts(values, sliders.highest);
     const weights = model.get("weights")[kernel_size - 1];
     const inside = (index) => index >= padding && index < padding + size;
     const pixel = planes.map(
@@ -205,6 +206,7 @@ async function render({ model, el }) {
       put(panel, stacked ? channel + 2 : 1, stacked ? 1 : channel + 2);
       setClass(panel, `cs-plane ${colour(channel)}`);
       setText(title, planeName(channel, values));
+      grid.startAt(start.input);
       grid.draw(padded, padded, inputCell, (element, row, column) => {
         const value = pixel[channel](row, column);
         const lit = out > 0 && (window || here.channel === channel) && part.input(row, column);
@@ -268,6 +270,7 @@ async function render({ model, el }) {
       setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
       squeeze(grid, outputCell, longest);
       setStyle(grid.root, "--line", `${line}px`);
+      grid.startAt(start.output);
       grid.draw(out, out, outputCell, (element, row, column) => {
         const value = results[filter][row][column];
         setText(element, written(value));

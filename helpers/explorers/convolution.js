@@ -63,6 +63,7 @@ async function render({ model, el }) {
     const { size, kernel_size, stride, padding, dilation } = values;
     const shape = geometry(values);
     const { padded, span, out, read, dropped } = shape;
+    const start = starts(values, sliders.highest);
     const kernel = model.get("weights")[kernel_size - 1];
     const inside = (index) => index >= padding && index < padding + size;
     const pixel = (row, column) => (inside(row) && inside(column) ? picture[row - padding][column - padding] : 0);
@@ -83,6 +84,7 @@ async function render({ model, el }) {
     const cell = Math.max(14, Math.min(36, fitting));
     const roomy = cell >= ROOMY;
 
+    grids.input.startAt(start.input);
     grids.input.draw(padded, padded, cell, (element, row, column) => {
       const value = pixel(row, column);
       const lit = out > 0 && part.input(row, column);
@@ -110,6 +112,7 @@ async function render({ model, el }) {
     const peak = Math.max(0, ...sums.flat().map(Math.abs));
     const outputCell = Math.max(cell, Math.min(36, Math.floor(outputRoom / out), widthOf(longest)));
     squeeze(grids.output, outputCell, longest);
+    grids.output.startAt(start.output);
     grids.output.draw(out, out, outputCell, (element, row, column) => {
       setText(element, written(sums[row][column]));
       return tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");

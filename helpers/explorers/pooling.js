@@ -275,6 +275,7 @@ async function render({ model, el }) {
     const max = mode === "max";
     const shape = poolGeometry(values);
     const { padded, span, out, overhang, read, dropped } = shape;
+    const start = starts(values, sliders.highest);
     const backward = out > 0 && direction.backward();
     const inside = (row, column) => Math.min(row, column) >= padding && Math.max(row, column) < padding + size;
     const pixel = (row, column) => (inside(row, column) ? picture[row - padding][column - padding] : max ? -Infinity : 0);
@@ -309,6 +310,7 @@ async function render({ model, el }) {
       return inside(row, column) ? decimal(gradient(row, column)).replace("0.", ".") : ""; // no room for the zero
     };
     let longest = 1;
+    grids.input.startAt(start.input);
     grids.input.draw(padded, padded, cell, (element, row, column) => {
       const told = text(row, column);
       longest = Math.max(longest, told.length);
@@ -328,6 +330,7 @@ async function render({ model, el }) {
     const largest = Math.max(0, ...windows.flat().map(({ number }) => Math.abs(number)));
     const outputCell = Math.max(cell, Math.min(44, Math.floor(room / out), widthOf(mostDigits)));
     squeeze(grids.output, outputCell, mostDigits);
+    grids.output.startAt(start.output);
     grids.output.draw(out, out, outputCell, (element, row, column) => {
       setText(element, numbers[row][column]);
       const { winner, number } = windows[row][column];

@@ -108,30 +108,42 @@ const tint = (value, largest) =>
 function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {}) {
   const root = make("div", `cs-grid cs-${kind}`);
   const lines = [];
-  const addCell = (row) => {
-    const element = makeCell(row, lines[row].cells.length);
-    Object.assign(element.dataset, { grid: name, row, column: lines[row].cells.length });
-    lines[row].cells.push(element);
-    lines[row].root.append(element);
+  let start = 0;
+  const addCell = (line, row) => {
+    const element = makeCell(row, line.cells.length);
+    element.dataset.grid = name;
+    line.cells.push(element);
+    line.root.append(element);
+  };
+  const setPlace = (element, row, column) => {
+    if (element.drawnRow !== row) element.dataset.row = element.drawnRow = row;
+    if (element.drawnColumn !== column) element.dataset.column = element.drawnColumn = column;
   };
   return {
     root,
+    /** Leave so many rows and columns out in front: a picture that grows there, too, then keeps its other cells. */
+    startAt: (place) => (start = place),
     /** `write(element, row, column)` fills a cell and returns its classes, or null to leave the place empty. */
     draw(rows, columns, cellSize, write) {
       setStyle(root, "--cell", `${cellSize}px`);
       setClass(root, `cs-grid cs-${kind}${cellSize < ROOMY ? " cs-dense" : ""}`);
-      while (lines.length < rows) {
+      while (lines.length < start + rows) {
         lines.push({ root: make("div", "cs-row"), cells: [] });
         root.append(lines.at(-1).root);
       }
-      lines.forEach((line, row) => {
-        show(line.root, row < rows);
-        if (row >= rows) return;
-        while (line.cells.length < columns) addCell(row);
-        line.cells.forEach((element, column) => {
-          const name = column < columns ? write(element, row, column) : null;
+      const within = (index, count) => index >= 0 && index < count;
+      lines.forEach((line, place) => {
+        const row = place - start;
+        show(line.root, within(row, rows));
+        if (!within(row, rows)) return;
+        while (line.cells.length < start + columns) addCell(line, row);
+        line.cells.forEach((element, place) => {
+          const column = place - start;
+          const name = within(column, columns) ? write(element, row, column) : null;
           show(element, name !== null);
-          if (name !== null) setClass(element, `cs-cell ${name}`);
+          if (name === null) return;
+          setClass(element, `cs-cell ${name}`);
+          setPlace(element, row, column);
         });
       });
     },

@@ -9,6 +9,15 @@ function geometry({ size, kernel_size, stride, padding, dilation = 1 }) {
   return { padded, span, room, out, ...reading(out, padded, { kernel_size, stride, dilation }) };
 }
 
+/**
+ * Where grids start, when the widest padding starts at 0: a cell then stays the same while the padding grows around it.
+ * The outputs of stride 1 grow as the input does.
+ */
+function starts({ padding, stride }, highest) {
+  const input = Math.max(0, highest.padding - padding);
+  return { input, output: stride === 1 ? input : 0 };
+}
+
 /** Which rows (or columns) of the padded input some output reads, and how many lie behind the last window. */
 function reading(out, padded, { kernel_size, stride, dilation = 1 }) {
   const read = new Set();
@@ -154,8 +163,7 @@ function makeSum() {
   const addTerm = () => {
     const value = make("span", "cs-input-ink");
     const weight = make("span", "cs-kernel-ink");
-    const term = make("span", "cs-term", value, "·", weight);
-    terms.push({ value, weight, root: make("span", "", terms.length ? " + " : "", term) });
+    terms.push({ value, weight, parts: [terms.length ? " + " : "", value, "·", weight] }); // a line breaks at spaces only
   };
   let shown = 0;
   return {
@@ -165,7 +173,7 @@ function makeSum() {
       while (terms.length < factors.length) addTerm();
       if (shown !== factors.length) {
         shown = factors.length;
-        root.replaceChildren(head, ...terms.slice(0, shown).map((term) => term.root), " = ", total);
+        root.replaceChildren(head, ...terms.slice(0, shown).flatMap((term) => term.parts), " = ", total);
       }
       setText(head, `${name} = `);
       factors.forEach(([value, weight], index) => {
