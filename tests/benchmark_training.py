@@ -30,6 +30,7 @@ from helpers.speed import compare, copy_bandwidth, floor, matmul_rate, work
 from helpers.training import evaluate, train
 
 MEASURED = Path(__file__).parent / "measured"
+NBSP = "\N{NO-BREAK SPACE}"
 TUTORIAL, OURS, FLOOR = "tutorial's loop", "train(FastCNN)", "the floor"
 
 
@@ -334,16 +335,16 @@ def measured(plan, batch_sizes, repeats):
 def table(results):
     """The candidates as a table in Markdown."""
     lines = [
-        "| batch | loop | pictures/s | from – to | × tutorial's | of the floor | memory |",
+        "| batch | loop | pictures/s | from – to | × tutorial's | of the floor | MiB |",
         "|---:|---|---:|---:|---:|---:|---:|",
     ]
     for row in results["rows"]:
         cells = [row["batch_size"], row["name"], f"{row['pictures_per_second']:,.0f}"]
         is_floor = row["name"] == FLOOR
-        cells.append("" if is_floor else f"{row['min']:,.0f} – {row['max']:,.0f}")
+        cells.append("" if is_floor else f"{row['min']:,.0f}{NBSP}to{NBSP}{row['max']:,.0f}")
         cells.append(f"{row['ratio']:.2f}")
-        cells.append("100 %" if is_floor else f"{100 * row['share_of_floor']:.0f} %")
-        cells.append("" if is_floor else f"{row['memory'] / 2**20:,.0f} MiB")
+        cells.append(f"{100 * (1 if is_floor else row['share_of_floor']):.0f}{NBSP}%")
+        cells.append("" if is_floor else f"{row['memory'] / 2**20:,.0f}")
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
