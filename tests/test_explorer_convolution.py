@@ -206,6 +206,17 @@ def test_the_window_lies_on_the_cells_an_output_reads_and_each_is_noted_with_its
     assert terms == [f"{pixels[place]}·{weight}" for place, weight in read.items()]
 
 
+@pytest.mark.parametrize(("stride", "moved"), [(1, 2), (2, 0)])
+def test_a_cell_stays_the_same_while_the_padding_grows_around_it(stand, stride, moved):
+    page = stand(ConvolutionExplorer(size=7, kernel_size=3, stride=stride, padding=1))
+    same = "(cell, name) => cell === (window[name] ??= cell)"
+    assert cell(page, "input", 1, 1).evaluate(same, "pixel")
+    assert cell(page, "output", 0, 0).evaluate(same, "sum")
+    page.evaluate("window.move('padding', 3)")
+    assert cell(page, "input", 3, 3).evaluate(same, "pixel")
+    assert cell(page, "output", moved, moved).evaluate(same, "sum")
+
+
 def test_after_the_output_has_shrunk_the_keys_go_on_from_its_border(stand):
     page = stand(ConvolutionExplorer(size=12))
     cell(page, "output", 9, 9).click()
