@@ -21,7 +21,7 @@ write();
 const contents = document.querySelector(".contents details");
 if (matchMedia("(max-width: 1000px)").matches) contents.open = false;
 
-const wide = document.querySelectorAll("pre, math, .text p, .output, .cs-answer-box, .cs-trace-box");
+const wide = document.querySelectorAll("pre, math, .text p, .text table, .output, .cs-answer-box, .cs-trace-box");
 const reach = () => wide.forEach((box) => (box.scrollWidth > box.clientWidth + 1 ? (box.tabIndex = 0) : box.removeAttribute("tabindex")));
 addEventListener("resize", reach);
 reach();
