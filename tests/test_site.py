@@ -178,6 +178,8 @@ def test_an_audit_finds_no_serious_problem_of_accessibility_in_either_theme(visi
         for slider in page.get_by_role("slider", name=re.compile("kernel|image size|channels")).all():
             slider.press("Home")
         page.get_by_role("button", name="Dark theme" if theme == "light" else "Light theme").click()
+    page.set_viewport_size({"width": 390, "height": 844})  # a phone: much is wider than it
+    assert told(page) == []
 
 
 def told(page):

@@ -24,4 +24,5 @@ if (matchMedia("(max-width: 1000px)").matches) contents.open = false;
 const wide = document.querySelectorAll("pre, math, .text p, .text table, .output, .cs-answer-box, .cs-trace-box");
 const reach = () => wide.forEach((box) => (box.scrollWidth > box.clientWidth + 1 ? (box.tabIndex = 0) : box.removeAttribute("tabindex")));
 addEventListener("resize", reach);
+addEventListener("toggle", reach, true); // what was folded had no width
 reach();
