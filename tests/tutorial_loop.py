@@ -31,11 +31,9 @@ class ToTensor:
         image = torch.from_numpy(np.array(picture, dtypes.get(picture.mode, np.uint8), copy=True))
         image = image.view(picture.size[1], picture.size[0], len(picture.getbands()))
         image = image.permute((2, 0, 1)).contiguous()  # (H, W, 3) -> (3, H, W)
-        return (
-            image.to(dtype=torch.get_default_dtype()).div(255)
-            if isinstance(image, torch.ByteTensor)
-            else image
-        )
+        if not isinstance(image, torch.ByteTensor):
+            return image
+        return image.to(dtype=torch.get_default_dtype()).div(255)
 
 
 class Normalize(nn.Module):
