@@ -217,8 +217,7 @@ def _conv_transpose(size, kernel_size, stride, padding, output_padding, dilation
     if output_padding >= max(stride, dilation):
         than = f"stride ({stride}) or dilation ({dilation})"
         return _Misfit(
-            f"output_padding ({output_padding}) must be smaller than {than}.",
-            ("output_padding", "stride", "dilation"),
+            f"output_padding ({output_padding}) must be smaller than {than}.", ("output_padding", "stride", "dilation")
         )
     whole = (size - 1) * stride + dilation * (kernel_size - 1) + output_padding + 1
     # No cells left: refused, as by torch's own code. Where oneDNN computes instead (float32 on a CPU, with a

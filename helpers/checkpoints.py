@@ -134,14 +134,10 @@ def resume(path, model, optimizer=None):
             )
     if optimizer is not None:
         if not checkpoint["optimizer"]:
-            raise ValueError(
-                f"{path} was saved without its optimizer, so training cannot go on as it would have."
-            )
+            raise ValueError(f"{path} was saved without its optimizer, so training cannot go on as it would have.")
         kind = checkpoint.get("optimizer_kind", type(optimizer).__name__)  # older files do not say
         if kind != type(optimizer).__name__:
-            raise ValueError(
-                f"{path} holds the averages of {kind}, and this optimizer is {type(optimizer).__name__}."
-            )
+            raise ValueError(f"{path} holds the averages of {kind}, and this optimizer is {type(optimizer).__name__}.")
         optimizer.load_state_dict(checkpoint["optimizer"])
     model.load_state_dict(checkpoint["weights"])
     return checkpoint["history"] or History()

@@ -27,28 +27,18 @@ from helpers.training import TrainingError, train
 def main(arguments=None):
     """Train as the command line says; returns the exit status: 0, or 1 after one sentence about what went wrong."""
     parser = argparse.ArgumentParser(
-        "python -m helpers.training",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "python -m helpers.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data", default="shapes", help="shapes (default), cifar10, or a folder with CIFAR-10"
-    )
+    parser.add_argument("--data", default="shapes", help="shapes (default), cifar10, or a folder with CIFAR-10")
     parser.add_argument("--epochs", type=int, default=5, help="in all, those before --resume included")
-    parser.add_argument(
-        "--batch-size", type=int, default=128, help="images of one step, of all processes together"
-    )
+    parser.add_argument("--batch-size", type=int, default=128, help="images of one step, of all processes together")
     parser.add_argument("--lr", type=float, help="default: 0.001, or that of the checkpoint")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the order of the images")
     parser.add_argument("--device", help="cpu, cuda or mps; default: the fastest there is")
     parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoint.pt"), help="written after each epoch")
     parser.add_argument(
-        "--checkpoint", type=Path, default=Path("checkpoint.pt"), help="written after each epoch"
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on from the checkpoint, with the same --data, --batch-size and --seed",
+        "--resume", action="store_true", help="go on from the checkpoint, with the same --data, --batch-size and --seed"
     )
     wanted = parser.parse_args(arguments)
     try:
@@ -79,9 +69,7 @@ def _train(wanted, device):
     with one_after_the_other():  # the first may have to download it, the others find it there
         train_set, test_set = _load(wanted.data)
     if wanted.batch_size > len(train_set):
-        raise ValueError(
-            f"--batch-size {wanted.batch_size} is more than all {len(train_set)} training images."
-        )
+        raise ValueError(f"--batch-size {wanted.batch_size} is more than all {len(train_set)} training images.")
     torch.manual_seed(wanted.seed)
     model = FastCNN(classes=len(train_set.classes)).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=wanted.lr or 1e-3)
@@ -90,9 +78,7 @@ def _train(wanted, device):
         optimizer.param_groups[0]["lr"] = wanted.lr
     done = len(earlier.loss)
     if done >= wanted.epochs:
-        raise ValueError(
-            f"{wanted.checkpoint} holds {done} epochs already: ask for more with --epochs {done + 1}."
-        )
+        raise ValueError(f"{wanted.checkpoint} holds {done} epochs already: ask for more with --epochs {done + 1}.")
 
     def after_epoch(history):
         if rank == 0:
@@ -131,9 +117,7 @@ def _train(wanted, device):
                 raise
             stopped = "another process has ended"
         if stopped:
-            signal.signal(
-                signal.SIGTERM, signal.SIG_IGN
-            )  # torchrun's: this process is about to end by itself
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's: this process is about to end by itself
             _say(f"stopped: {stopped}. {_kept(wanted)}")
     return bool(stopped)
 

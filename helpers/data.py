@@ -52,9 +52,7 @@ class ImageSet:
         try:
             i = operator.index(i)
         except TypeError:
-            raise TypeError(
-                f"[i] takes a whole number or a slice, such as [0] or [:8]; got [{i!r}]."
-            ) from None
+            raise TypeError(f"[i] takes a whole number or a slice, such as [0] or [:8]; got [{i!r}].") from None
         n = len(self)
         if not -n <= i < n:
             raise IndexError(f"[i] takes 0 to {n - 1}, or -{n} to -1 to count from the end; got [{i}].")
@@ -136,9 +134,7 @@ def load_cifar10(root=None, subset=None):
     elif not isinstance(root, (str, os.PathLike)):
         raise TypeError(f"root takes the name of a folder, such as 'cifar10'; got {root!r}.")
     (images, labels), (test_images, test_labels) = read_cifar10(Path(root).expanduser().absolute())
-    images, labels, test_images, test_labels = map(
-        torch.from_numpy, (images, labels, test_images, test_labels)
-    )
+    images, labels, test_images, test_labels = map(torch.from_numpy, (images, labels, test_images, test_labels))
     mean, std = _mean_and_std(images)
     if subset is not None:
         chosen, test_chosen = _balanced(labels, subset), _balanced(test_labels, -(-subset // 5))

@@ -96,9 +96,7 @@ def tiles(pictures, titles, columns, *, size=0.96, note="", bar="", cmap="gray",
         ax.spines[:].set(color=COLOURS["padding"], linewidth=0.6)
         if titles:
             ax.set_title(titles[number], fontsize=9, pad=3)
-        drawn = ax.imshow(
-            picture, interpolation="nearest", aspect="auto", cmap=cmap, vmin=limits[0], vmax=limits[1]
-        )
+        drawn = ax.imshow(picture, interpolation="nearest", aspect="auto", cmap=cmap, vmin=limits[0], vmax=limits[1])
     if note:
         figure.text(edge / width, edge / height, note, fontsize=9, va="bottom")
     if bar:
@@ -166,9 +164,7 @@ def pictures(images):
     note = ""
     if is_bytes:
         if low < 0 or high > 255:
-            raise ValueError(
-                f"Whole numbers in images are bytes, 0 to 255, but these go from {low:g} to {high:g}."
-            )
+            raise ValueError(f"Whole numbers in images are bytes, 0 to 255, but these go from {low:g} to {high:g}.")
         images = images / 255
     elif low < -1e-6 or high > 1 + 1e-6:
         note = f"stretched: black is {low:.2f}, white {high:.2f}".replace("-", "−")
@@ -179,9 +175,7 @@ def pictures(images):
 
 def check_count(count, things, name):
     if count > MOST:
-        raise ValueError(
-            f"{count} {things} are too many for one figure: {name}[:{MOST}] shows the first {MOST}."
-        )
+        raise ValueError(f"{count} {things} are too many for one figure: {name}[:{MOST}] shows the first {MOST}.")
 
 
 def class_numbers(name, values, classes):

@@ -34,9 +34,7 @@ def group(device=None):
         return
     if device.type == "mps":
         if wanted is not None:
-            raise ValueError(
-                "Several processes cannot share an Apple GPU: take --device cpu, or one process."
-            )
+            raise ValueError("Several processes cannot share an Apple GPU: take --device cpu, or one process.")
         device = torch.device("cpu")
     if device.type == "cuda":
         here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()

@@ -231,9 +231,7 @@ def roofline(works, bandwidth, rate, seconds=None):
         raise ValueError("roofline wants the work of layers, but none of these has multiply-adds.")
     seconds = {name: _speed(f"seconds of {name}", value) for name, value in (seconds or {}).items()}
     if unknown := seconds.keys() - {one.name for one in works}:
-        raise ValueError(
-            f"seconds names {_some(sorted(unknown))}, but works has {_some([w.name for w in works])}."
-        )
+        raise ValueError(f"seconds names {_some(sorted(unknown))}, but works has {_some([w.name for w in works])}.")
 
     moving = [f"{one.name} {_bytes(one.bytes)}" for one in works if not one.macs]
     note = textwrap.wrap(f"no multiply-adds, only bytes: {', '.join(moving)}", 100) if moving else []
@@ -284,9 +282,7 @@ def roofline(works, bandwidth, rate, seconds=None):
     }
     told = [f"roofline of {_bytes(bandwidth)}/s and {_per_second(rate)}"]
     told += [f"waiting {what}: {_some(names)}" for what, names in waiting.items() if names]
-    told += (
-        [f"measured: {_some([f'{name} {_per_second(y)}' for name, y in reached.items()])}"] if reached else []
-    )
+    told += [f"measured: {_some([f'{name} {_per_second(y)}' for name, y in reached.items()])}"] if reached else []
     figure.description = f"Figure: {'; '.join(told)}"
     return figure
 
@@ -318,11 +314,7 @@ def _some(words, between=", "):
 
 
 def _speed(name, value):
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float, np.number))
-        or not 0 < value < float("inf")
-    ):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < float("inf"):
         raise ValueError(f"{name} wants a number above 0, but got {value!r}.")
     return float(value)
 

@@ -143,9 +143,7 @@ def work(model, shape):
     for row in traced.rows:
         x, y = prod(row.input_shape), prod(row.output_shape)
         if row.input_shape != arrived:
-            raise TypeError(
-                f"work follows one chain of layers, but {row.name} does not take what {after} gives."
-            )
+            raise TypeError(f"work follows one chain of layers, but {row.name} does not take what {after} gives.")
         if isinstance(layer := layers.get(row.name), (nn.Conv2d, nn.Linear)):
             w = sum(parameter.numel() for parameter in layer.parameters())
             learned = sum(parameter.numel() for parameter in layer.parameters() if parameter.requires_grad)
@@ -161,9 +159,7 @@ def work(model, shape):
             back = (y + x) * FLOAT + 2 * y * INDEX
             works.append(Work(row.name, 0, (x + y) * FLOAT + back * wants_gradient))
         elif row.kind not in FLATTENING:
-            raise TypeError(
-                f"work knows Conv2d, Linear, relu, MaxPool2d and flatten, but not {row.kind} ({row.name})."
-            )
+            raise TypeError(f"work knows Conv2d, Linear, relu, MaxPool2d and flatten, but not {row.kind} ({row.name}).")
         arrived, after = row.output_shape, works[-1].name
     return works
 

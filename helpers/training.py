@@ -20,15 +20,7 @@ from helpers.checkpoints import save_checkpoint as save_checkpoint
 from helpers.devices import check_device, explain_memory, helps, is_out_of_memory, memory_format, memory_kept
 from helpers.devices import pick_device as pick_device
 from helpers.parallel import agree, part, together, total, workers
-from helpers.settings import (
-    check_classes,
-    check_fit,
-    check_optimizer,
-    check_settings,
-    mode,
-    on_device,
-    whole,
-)
+from helpers.settings import check_classes, check_fit, check_optimizer, check_settings, mode, on_device, whole
 
 
 class TrainingError(RuntimeError):
@@ -113,16 +105,12 @@ def train(
         with steps.bar, memory_kept(device), mode(model, training=True), torch.random.fork_rng(gpus):
             network = together(model, device)
             for epoch in range(epochs):
-                torch.manual_seed(
-                    seed + epoch + 1_000_003 * workers()[0]
-                )  # dropout: other images, other masks
+                torch.manual_seed(seed + epoch + 1_000_003 * workers()[0])  # dropout: other images, other masks
                 shuffle = torch.Generator().manual_seed(seed + epoch)
                 steps.start(epoch, device)
                 for images, labels in train_set.batches(batch_size, shuffle=True, generator=shuffle):
                     batch, count = len(labels), workers()[1]
-                    share = (
-                        batch / count if batch >= count else batch
-                    )  # fewer images than processes: all take all
+                    share = batch / count if batch >= count else batch  # fewer images than processes: all take all
                     images, labels = part(images).to(memory_format=layout), part(labels)
                     logits, loss = train_step(network, images, labels, optimizer, precision, share)
                     steps.count(logits, labels, loss, batch)

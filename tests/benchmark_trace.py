@@ -25,9 +25,7 @@ class Block(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.downsample = nn.Sequential()
         if stride != 1:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x):
         out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
@@ -35,12 +33,7 @@ class Block(nn.Module):
 
 
 def resnet18():
-    layers = [
-        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
-        nn.BatchNorm2d(64),
-        nn.ReLU(inplace=True),
-        nn.MaxPool2d(3, 2, 1),
-    ]
+    layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
     channels = 64
     for outputs in (64, 128, 256, 512):
         layers += [Block(channels, outputs, 1 if outputs == 64 else 2), Block(outputs, outputs, 1)]
@@ -62,9 +55,7 @@ def seconds(run, *given):
 def main():
     model = resnet18()
     size = sum(parameter.numel() for parameter in model.parameters())
-    print(
-        f"{size:,} parameters, {torch.get_num_threads()} threads, torch {torch.__version__}, n = {REPEATS}, medians"
-    )
+    print(f"{size:,} parameters, {torch.get_num_threads()} threads, torch {torch.__version__}, n = {REPEATS}, medians")
     runs = {"forward": nn.Module.__call__, "forward without gradients": without_gradients, "trace": trace}
     for batch in (1, 8):
         x = torch.rand(batch, 3, 224, 224)

@@ -199,9 +199,7 @@ def speeds(plan, repeats):
         )
     rate = plan.batch_size / least["seconds"]
     ratio = found[TUTORIAL][0].median * rate / pictures
-    rows.append(
-        {"name": FLOOR, "batch_size": plan.batch_size, "pictures_per_second": rate, "ratio": ratio, **least}
-    )
+    rows.append({"name": FLOOR, "batch_size": plan.batch_size, "pictures_per_second": rate, "ratio": ratio, **least})
     return rows, [switch(candidate, found, plan, pictures) for candidate in SWITCHES]
 
 
@@ -270,9 +268,7 @@ def accuracies(train_set, test_set, batch_size, device, epochs=5, seeds=3):
                 history = train(model, train_set, test_set, seed=seed * epochs, progress=False, **how)
                 seconds, right = history.seconds, history.test_accuracy
             rows.append({"name": name, "seed": seed, "seconds": seconds, "accuracy": right})
-            print(
-                f"{name}, seed {seed}: {statistics.median(seconds):.2f} s an epoch, accuracy {right[-1]:.3f}"
-            )
+            print(f"{name}, seed {seed}: {statistics.median(seconds):.2f} s an epoch, accuracy {right[-1]:.3f}")
     return rows
 
 
@@ -317,9 +313,7 @@ def measured(plan, batch_sizes, repeats):
         results["switches"] += switches
     few = Plan(plan.data, 10 * min(batch_sizes), min(batch_sizes)).train_set()
     results["difference_of_losses"] = difference = largest_difference(few, min(batch_sizes), plan.device)
-    assert difference < 1e-4, (
-        f"The two loops do not compute the same: their losses differ by {difference:.1e}."
-    )
+    assert difference < 1e-4, f"The two loops do not compute the same: their losses differ by {difference:.1e}."
     results["accuracies"] = None
     # On a CPU this takes minutes: only with real pictures, of which an accuracy says more.
     if plan.device == "cuda" or plan.data != "shapes":

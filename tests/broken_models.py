@@ -29,11 +29,7 @@ BROKEN = {
         "linear-width", "fc1", "fc1 = nn.Linear(4050, 64)", CNN.replace(", padding=1", ""), FORWARD
     ),
     "fc2 written for other hidden features": Broken(
-        "linear-width",
-        "fc2",
-        "fc2 = nn.Linear(64, 10)",
-        CNN.replace("Linear(64, 10)", "Linear(32, 10)"),
-        FORWARD,
+        "linear-width", "fc2", "fc2 = nn.Linear(64, 10)", CNN.replace("Linear(64, 10)", "Linear(32, 10)"), FORWARD
     ),
     "LSTM of another width": Broken(
         "linear-width",
@@ -105,11 +101,7 @@ BROKEN = {
         FRONT + "; x = torch.flatten(x)" + BACK,
     ),
     "view(-1)": Broken(
-        "batch-changed",
-        "fc1",
-        "torch.flatten(x, 1) instead of x.view(-1)",
-        CNN,
-        FRONT + "; x = x.view(-1)" + BACK,
+        "batch-changed", "fc1", "torch.flatten(x, 1) instead of x.view(-1)", CNN, FRONT + "; x = x.view(-1)" + BACK
     ),
     "reshape(1, -1)": Broken(
         "batch-changed",
@@ -187,9 +179,7 @@ BROKEN = {
         "w = nn.Parameter(torch.zeros(8, 1, 3, 3))",
         "return F.conv2d(x, self.w)",
     ),
-    "one picture without a batch": Broken(
-        "rank", "fc1", "model(x[None])", CNN, FORWARD, "torch.rand(3, 32, 32)"
-    ),
+    "one picture without a batch": Broken("rank", "fc1", "model(x[None])", CNN, FORWARD, "torch.rand(3, 32, 32)"),
     "one picture without a batch, and only convolutions": Broken(
         "rank",
         "conv1",
@@ -323,11 +313,7 @@ BROKEN = {
         "x = F.max_pool2d(x, 8); x = F.max_pool2d(x, 2); x = F.max_pool2d(x, 4); return self.fc(torch.flatten(x, 1))",
     ),
     "a pool padded too much": Broken(
-        "pool-padding",
-        "pool",
-        "padding=1 in pool",
-        "pool = nn.MaxPool2d(3, padding=2)",
-        "return self.pool(x)",
+        "pool-padding", "pool", "padding=1 in pool", "pool = nn.MaxPool2d(3, padding=2)", "return self.pool(x)"
     ),
     "a dilated pool padded too much": Broken(
         "pool-padding",
@@ -407,11 +393,7 @@ BROKEN = {
         "x = self.conv1(x); return F.max_pool2d(x, 2, stride=0)",
     ),
     "three strides": Broken(
-        "stride",
-        "conv1",
-        "stride=1 in conv1",
-        "conv1 = nn.Conv2d(3, 8, 3, stride=(1, 1, 1))",
-        "return self.conv1(x)",
+        "stride", "conv1", "stride=1 in conv1", "conv1 = nn.Conv2d(3, 8, 3, stride=(1, 1, 1))", "return self.conv1(x)"
     ),
     "channels that cannot be shared out": Broken(
         "groups",
@@ -624,20 +606,10 @@ BROKEN = {
         "(torch.rand(4, 5), torch.zeros(4))",
     ),
     "bytes": Broken(
-        "dtype",
-        "conv1",
-        "model(x.float() / 255)",
-        CNN,
-        FORWARD,
-        "torch.zeros(4, 3, 32, 32, dtype=torch.uint8)",
+        "dtype", "conv1", "model(x.float() / 255)", CNN, FORWARD, "torch.zeros(4, 3, 32, 32, dtype=torch.uint8)"
     ),
     "NumPy's floats": Broken(
-        "dtype",
-        "fc",
-        "model(x.float())",
-        "fc = nn.Linear(5, 10)",
-        "return self.fc(x)",
-        "torch.rand(4, 5).double()",
+        "dtype", "fc", "model(x.float())", "fc = nn.Linear(5, 10)", "return self.fc(x)", "torch.rand(4, 5).double()"
     ),
     "float64 between the layers": Broken(
         "dtype",
@@ -648,12 +620,7 @@ BROKEN = {
         "torch.rand(4, 5)",
     ),
     "floats for an embedding": Broken(
-        "dtype",
-        "emb",
-        "model(x.long())",
-        "emb = nn.Embedding(10, 4)",
-        "return self.emb(x)",
-        "torch.zeros(4, 5)",
+        "dtype", "emb", "model(x.long())", "emb = nn.Embedding(10, 4)", "return self.emb(x)", "torch.zeros(4, 5)"
     ),
     "a product of two types": Broken(
         "dtype",

@@ -41,11 +41,7 @@ def outputs_of(cells, kernel, folder):
     """The outputs of each of these cells, run one after the other in `folder`. Raises CellExecutionError."""
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
     client = NotebookClient(
-        notebook,
-        kernel_name=kernel,
-        timeout=120,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(folder)}},
+        notebook, kernel_name=kernel, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}
     )
     with ThreadPoolExecutor(1) as pool:  # Playwright may have an event loop on this one
         pool.submit(asyncio.run, client.async_execute()).result()

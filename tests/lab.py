@@ -37,9 +37,7 @@ def chromium_browser():
 @contextmanager
 def jupyterlab(home):
     """The address of a JupyterLab that serves a copy of the lessons in `home`: its autosave changes nothing here."""
-    shutil.copytree(
-        ROOT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
-    )
+    shutil.copytree(ROOT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (home / "helpers").symlink_to(ROOT / "helpers")
     nbformat.write(ONE_CELL, home / "notebooks" / "one_cell.ipynb")
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
@@ -57,17 +55,11 @@ def jupyterlab(home):
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
-    command += [
-        f"--ServerApp.port={port}",
-        f"--IdentityProvider.token={TOKEN}",
-        f"--ServerApp.root_dir={home}",
-    ]
+    command += [f"--ServerApp.port={port}", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={home}"]
     command += ["--LabApp.expose_app_in_browser=True"]
     url = f"http://127.0.0.1:{port}"
     with (home / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=home, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT
-        )
+        server = subprocess.Popen(command, cwd=home, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_until_up(f"{url}/api?token={TOKEN}", server, home / "log")
             yield url

@@ -38,9 +38,7 @@ def read(page, settings, seen, within="document"):
     `within` is the JavaScript of the element to read, where a page has more than one explorer.
     """
     script = READ.replace("SEEN", seen)
-    return json.loads(
-        page.evaluate(f"(settings) => ((document) => ({script})(settings))({within})", settings)
-    )
+    return json.loads(page.evaluate(f"(settings) => ((document) => ({script})(settings))({within})", settings))
 
 
 def ends(explorer_class):

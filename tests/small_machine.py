@@ -25,9 +25,7 @@ def connect_to_itself_alone():
     with socket.socket() as outside:
         refusal = outside.connect_ex(("192.0.2.1", 443))
     if refusal != errno.ENETUNREACH:
-        raise RuntimeError(
-            f"There is a network here (a connection gave {refusal}): start this with unshare --net."
-        )
+        raise RuntimeError(f"There is a network here (a connection gave {refusal}): start this with unshare --net.")
 
 
 def limit(with_gpu_libraries):

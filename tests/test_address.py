@@ -13,12 +13,7 @@ import stamp
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
-NAMES_IT = [
-    "README.md",
-    "TEACHING.md",
-    "CITATION.cff",
-    *(f"notebooks/{path.name}" for path in address.LESSONS),
-]
+NAMES_IT = ["README.md", "TEACHING.md", "CITATION.cff", *(f"notebooks/{path.name}" for path in address.LESSONS)]
 SERVICES = re.compile(
     r"https://(?:github\.com|colab\.research\.google\.com/github|mybinder\.org/v2/gh)/([\w.-]+/[\w.-]+)"
     r"|https://([\w-]+\.github\.io/[\w.-]+)"
@@ -27,9 +22,7 @@ SERVICES = re.compile(
 
 def git(folder, *command):
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(
-        ["git", *identity, *command], cwd=folder, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(["git", *identity, *command], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
@@ -103,9 +96,7 @@ def test_a_published_course_passes_its_own_check_until_one_link_differs(course):
 def test_what_is_published_keeps_the_courses_style(course):
     publish(course, "ada-lovelace/a-rather-long-name-for-a-course")
     for command in (["check"], ["format", "--check"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "."], cwd=course, capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, "-m", "ruff", *command, "."], cwd=course, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
 
 
@@ -141,9 +132,7 @@ def test_a_malformed_name_changes_nothing_and_says_what_is_expected(course, give
     before = texts(course)
     done = publish(course, given)
     assert done.returncode == 1
-    assert done.stderr.startswith(
-        "REPO is the repository's owner and name on GitHub, such as REPO=ada/cnn-shapes; got"
-    )
+    assert done.stderr.startswith("REPO is the repository's owner and name on GitHub, such as REPO=ada/cnn-shapes; got")
     assert "Nothing was changed." in done.stderr
     assert texts(course) == before
 
@@ -158,19 +147,10 @@ def test_a_malformed_hub_changes_nothing_and_says_what_is_expected(course, hub):
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-@pytest.mark.parametrize(
-    "given", ["", 'ada/x"; touch made; echo "', "ada/$(touch made)x", "ada/$(shell touch made)x"]
-)
+@pytest.mark.parametrize("given", ["", 'ada/x"; touch made; echo "', "ada/$(touch made)x", "ada/$(shell touch made)x"])
 def test_make_publish_takes_a_wrong_name_for_nothing_but_a_name(course, given):
     before = texts(course)
-    command = [
-        "make",
-        "-o",
-        ".venv/test-ready",
-        "publish",
-        f"BIN={Path(sys.executable).parent}",
-        f"REPO={given}",
-    ]
+    command = ["make", "-o", ".venv/test-ready", "publish", f"BIN={Path(sys.executable).parent}", f"REPO={given}"]
     done = subprocess.run(command, cwd=course, capture_output=True, text=True)
     assert done.returncode != 0
     assert f"such as REPO=ada/cnn-shapes; got {given!r}. Nothing was changed." in done.stderr
@@ -236,11 +216,7 @@ def test_publishing_again_keeps_the_hub(course):
 
 @pytest.mark.parametrize(
     ("repository", "pages"),
-    [
-        ("", ""),
-        ("Ada/Shapes", "https://ada.github.io/Shapes/"),
-        ("Ada/ada.github.io", "https://ada.github.io/"),
-    ],
+    [("", ""), ("Ada/Shapes", "https://ada.github.io/Shapes/"), ("Ada/ada.github.io", "https://ada.github.io/")],
 )
 def test_the_pages_are_where_github_puts_them(monkeypatch, repository, pages):
     monkeypatch.setattr(address, "settings", lambda: {"repository": repository, "hub": ""})

@@ -252,9 +252,7 @@ def ours_or_none(function, *args, **options):
 def test_a_convolution_has_torchs_number_of_parameters(in_channels, out_channels, kernel_size, bias, groups):
     assume(in_channels or min(pair(kernel_size)) > 0)  # with 0 channels torch looks at nothing else
     arguments = in_channels, out_channels, kernel_size
-    expected = torch_parameters(
-        lambda: nn.Conv2d(*arguments, bias=bias, groups=groups), 1, max(in_channels, 0), 6, 6
-    )
+    expected = torch_parameters(lambda: nn.Conv2d(*arguments, bias=bias, groups=groups), 1, max(in_channels, 0), 6, 6)
     assert ours_or_none(conv_parameters, *arguments, bias=bias, groups=groups) == expected
 
 
@@ -314,14 +312,9 @@ def test_a_stride_counts_for_the_layers_after_it():
     [
         (
             [(3, 1, 1), (3, 2)],
-            "Each layer must be a (kernel_size, stride, dilation) tuple; layer 2 is (3, 2). "
-            "Did you mean (3, 2, 1)?",
+            "Each layer must be a (kernel_size, stride, dilation) tuple; layer 2 is (3, 2). Did you mean (3, 2, 1)?",
         ),
-        (
-            [3],
-            "Each layer must be a (kernel_size, stride, dilation) tuple; layer 1 is 3. "
-            "Did you mean (3, 1, 1)?",
-        ),
+        ([3], "Each layer must be a (kernel_size, stride, dilation) tuple; layer 1 is 3. Did you mean (3, 1, 1)?"),
         (
             [(3, 1, 0, 1)],
             "Each layer must be a (kernel_size, stride, dilation) tuple; layer 1 is (3, 1, 0, 1). "
@@ -332,10 +325,7 @@ def test_a_stride_counts_for_the_layers_after_it():
             "layers must be a list of (kernel_size, stride, dilation) tuples; got 3. "
             "For example [(3, 1, 1), (2, 2, 1)].",
         ),
-        (
-            [(3, 1.0, 1)],
-            "stride must be a whole number or a (height, width) pair; got 1.0. Did you mean 1?",
-        ),
+        ([(3, 1.0, 1)], "stride must be a whole number or a (height, width) pair; got 1.0. Did you mean 1?"),
     ],
 )
 def test_a_wrong_layer_is_explained(layers, message):
@@ -396,8 +386,7 @@ def refusal(function, *args, **options):
         ),
         (
             (conv_output_size, dict(size=(8, 4), kernel_size=7, padding=1)),
-            "Width: The kernel (7) is larger than the padded input (4 + 2·1 = 6): "
-            "there is no place to put it.",
+            "Width: The kernel (7) is larger than the padded input (4 + 2·1 = 6): there is no place to put it.",
             "Smallest change that works in width: padding 2 · or kernel_size 6 · or size 5.",
         ),
         (
@@ -417,10 +406,7 @@ def refusal(function, *args, **options):
             "Smallest change that works: stride 1.",
         ),
         (
-            (
-                conv_output_size,
-                dict(size=5, kernel_size=3, stride=0, padding=-1),
-            ),  # no single change is enough
+            (conv_output_size, dict(size=5, kernel_size=3, stride=0, padding=-1)),  # no single change is enough
             "stride must be at least 1; got 0. padding must be at least 0; got -1.",
             None,
         ),
@@ -537,8 +523,7 @@ def check_size_fixes(function, arguments):
     if not error:
         return
     height, width = (
-        {n: v if isinstance(v, (str, bool, type(None))) else pair(v)[i] for n, v in arguments.items()}
-        for i in (0, 1)
+        {n: v if isinstance(v, (str, bool, type(None))) else pair(v)[i] for n, v in arguments.items()} for i in (0, 1)
     )
     wrong = width if error.dimension == "width" else height
     check_fixes(lambda changed: torch_size(function, **changed) is not None, wrong, error)
@@ -570,9 +555,7 @@ def test_what_is_proposed_for_same_padding_works(arguments):
 
 @few
 @given(too_large(*CONV), st.booleans(), st.booleans())
-def test_what_is_proposed_for_a_max_pool_works_and_is_the_smallest_change(
-    arguments, ceil_mode, default_stride
-):
+def test_what_is_proposed_for_a_max_pool_works_and_is_the_smallest_change(arguments, ceil_mode, default_stride):
     if default_stride:
         arguments["stride"] = None
     check_size_fixes(pool_output_size, arguments | {"ceil_mode": ceil_mode})

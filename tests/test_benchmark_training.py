@@ -93,17 +93,7 @@ FIELDS = {
     "date", "hardware", "torch", "python", "device", "data", "pictures", "rows", "switches", "difference_of_losses",
     "accuracies",
 }  # fmt: skip
-OF_A_ROW = {
-    "name",
-    "batch_size",
-    "pictures_per_second",
-    "min",
-    "max",
-    "n",
-    "ratio",
-    "share_of_floor",
-    "memory",
-}
+OF_A_ROW = {"name", "batch_size", "pictures_per_second", "min", "max", "n", "ratio", "share_of_floor", "memory"}
 OF_THE_FLOOR = {
     "name", "batch_size", "pictures_per_second", "ratio", "seconds", "seconds_to_move", "seconds_to_multiply",
     "bandwidth", "rate",
@@ -232,6 +222,4 @@ def test_lesson_06_shows_the_recorded_numbers_of_each_device_and_says_where_ther
     path = benchmark.MEASURED / f"training-{device}.json"
     if path.exists():
         assert benchmark.recorded(json.loads(path.read_text("utf-8"))) in prose
-    assert ("**Recorded on a GPU:** nothing yet." in prose) != (
-        benchmark.MEASURED / "training-cuda.json"
-    ).exists()
+    assert ("**Recorded on a GPU:** nothing yet." in prose) != (benchmark.MEASURED / "training-cuda.json").exists()

@@ -60,9 +60,7 @@ def test_a_checkpoint_keeps_the_history_and_the_optimizers_state(tmp_path):
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
     history = History([2.0, 1.5], [0.25, 0.5], [0.125, 0.5], [1.0, 1.0], [50.0, 50.0], interrupted=True)
-    save_checkpoint(
-        tmp_path / "a", model, optimizer, history, size=(8, 8), note="first", deep={"x": [1, None]}
-    )
+    save_checkpoint(tmp_path / "a", model, optimizer, history, size=(8, 8), note="first", deep={"x": [1, None]})
     checkpoint = load_checkpoint(tmp_path / "a")
     assert checkpoint["history"] == history
     assert checkpoint["settings"] == {"size": (8, 8), "note": "first", "deep": {"x": [1, None]}}
@@ -92,9 +90,7 @@ def test_when_writing_fails_the_old_checkpoint_is_still_whole(saved, monkeypatch
     path, model = saved
     before = path.read_bytes()
     monkeypatch.setattr(os, broken, fail(OSError(errno.ENOSPC, "No space left on device")))
-    with pytest.raises(
-        OSError, match=r"Cannot write the checkpoint .*model\.pt: no space left on device\."
-    ) as error:
+    with pytest.raises(OSError, match=r"Cannot write the checkpoint .*model\.pt: no space left on device\.") as error:
         save_checkpoint(path, model)
     assert "\n" not in str(error.value)
     assert path.read_bytes() == before
@@ -160,15 +156,12 @@ def test_code_in_a_file_is_not_run(tmp_path, saved):
 
 def test_another_torch_file_is_told_from_a_damaged_one(tmp_path):
     torch.save(nn.Linear(3, 2).state_dict(), tmp_path / "weights.pt")
-    with pytest.raises(
-        ValueError, match=r"not one that save_checkpoint wrote.*torch\.load\(path, weights_only=True\)"
-    ):
+    with pytest.raises(ValueError, match=r"not one that save_checkpoint wrote.*torch\.load\(path, weights_only=True\)"):
         load_checkpoint(tmp_path / "weights.pt")
 
 
 @pytest.mark.parametrize(
-    ("model", "words"),
-    [("model.pt", "but got 'model.pt'"), (SimpleCNN, r"the class; SimpleCNN\(\) makes one")],
+    ("model", "words"), [("model.pt", "but got 'model.pt'"), (SimpleCNN, r"the class; SimpleCNN\(\) makes one")]
 )
 def test_only_a_model_is_saved(tmp_path, model, words):
     with pytest.raises(TypeError, match=words):
@@ -243,10 +236,7 @@ def test_resume_refuses_a_checkpoint_without_the_optimizer_it_is_asked_for(saved
 
 
 def test_two_histories_are_joined_in_order():
-    first, later = (
-        History([2.0], [0.1], [0.2], [1.0], [9.0]),
-        History([1.0], [0.3], [0.4], [2.0], [8.0], True),
-    )
+    first, later = (History([2.0], [0.1], [0.2], [1.0], [9.0]), History([1.0], [0.3], [0.4], [2.0], [8.0], True))
     both = first.joined(later)
     assert both == History([2.0, 1.0], [0.1, 0.3], [0.2, 0.4], [1.0, 2.0], [9.0, 8.0], True)
     assert first.loss == [2.0]

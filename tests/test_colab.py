@@ -47,9 +47,7 @@ def unpublished(tmp_path_factory):
     """The course as it lies here, in a repository of its own, before anyone gave it an address."""
     course = copy_of_the_course(tmp_path_factory.mktemp("unpublished"))
     settings = course / "pyproject.toml"
-    settings.write_text(
-        re.sub(r'(?m)^repository = ".*"', 'repository = ""', settings.read_text("utf-8")), "utf-8"
-    )
+    settings.write_text(re.sub(r'(?m)^repository = ".*"', 'repository = ""', settings.read_text("utf-8")), "utf-8")
     subprocess.run([sys.executable, "tools/stamp.py"], cwd=course, check=True, capture_output=True)
     git(course, "init", "--quiet")
     git(course, "add", ".")
@@ -77,9 +75,7 @@ def on_colab(published, tmp_path_factory):
     paths = {"PYTHONPATH": f"{COLAB}:{ROOT / 'tests' / 'colab'}", "IPYTHONDIR": str(home / "ipython")}
 
     def kernel(name, setting, value):
-        add_kernel(
-            name, paths | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": setting, "GIT_CONFIG_VALUE_0": value}
-        )
+        add_kernel(name, paths | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": setting, "GIT_CONFIG_VALUE_0": value})
         return name
 
     with pytest.MonkeyPatch.context() as patch:
@@ -106,9 +102,7 @@ print(json.dumps({each.__name__.lower(): [each.__version__, each.__file__] for e
 def test_the_kernel_has_the_versions_of_colab_and_the_torch_that_is_here(colab, tmp_path):
     lines = (ROOT / "tests" / "colab" / "versions.txt").read_text("utf-8").splitlines()
     listed = [Requirement(line) for line in lines if not line.startswith("#")]
-    wanted = {
-        each.name: str(each.specifier)[2:] for each in listed if not each.marker or each.marker.evaluate()
-    }
+    wanted = {each.name: str(each.specifier)[2:] for each in listed if not each.marker or each.marker.evaluate()}
     installed, imported = (
         json.loads(printed(outputs)) for outputs in outputs_of([INSTALLED, IMPORTED], colab, tmp_path)
     )
@@ -128,9 +122,7 @@ assert Path(helpers.__file__).is_relative_to(Path.cwd()), helpers.__file__"""
 
 
 @pytest.mark.parametrize("name", [path.name for path in LESSONS])
-def test_a_lesson_alone_in_a_folder_fetches_the_course_and_gives_its_outputs(
-    colab, published, tmp_path, name
-):
+def test_a_lesson_alone_in_a_folder_fetches_the_course_and_gives_its_outputs(colab, published, tmp_path, name):
     lesson = nbformat.read(published / "notebooks" / name, as_version=4)
     lesson.cells.append(new_code_cell(ITS_OWN))
     nbformat.write(lesson, tmp_path / name)
@@ -196,31 +188,23 @@ def test_a_package_that_needs_another_version_than_colabs_is_refused(colab, tmp_
     install = INSTALL.format(root=str(ROOT), folder=str(tmp_path), target=str(tmp_path / "there"))
     with pytest.raises(CellExecutionError) as failed:
         outputs_of([install], colab, tmp_path)
-    assert failed.value.evalue.startswith(
-        "pip could not install apackage: ERROR: Cannot install apackage==1.0"
-    )
+    assert failed.value.evalue.startswith("pip could not install apackage: ERROR: Cannot install apackage==1.0")
     assert not (tmp_path / "there").exists()
 
 
-def test_without_a_network_the_first_cell_says_so_and_works_once_there_is_one(
-    on_colab, colab, published, tmp_path
-):
+def test_without_a_network_the_first_cell_says_so_and_works_once_there_is_one(on_colab, colab, published, tmp_path):
     kernel = on_colab("offline", "http.proxy", "http://127.0.0.1:9")  # nobody answers there
     with pytest.raises(CellExecutionError) as failed:
         outputs_of([first_cell(published)], kernel, tmp_path)
     assert failed.value.ename == "RuntimeError"
-    assert failed.value.evalue == (
-        "The course was not fetched: git's reason stands above. Is there a network?"
-    )
+    assert failed.value.evalue == ("The course was not fetched: git's reason stands above. Is there a network?")
     outputs_of([first_cell(published), ITS_OWN], colab, tmp_path)
 
 
 def test_a_course_without_an_address_says_so_on_colab(colab, unpublished, tmp_path):
     with pytest.raises(CellExecutionError) as failed:
         outputs_of([first_cell(unpublished)], colab, tmp_path)
-    assert failed.value.evalue == (
-        "The address of this copy is not set yet (`make publish REPO=owner/name`)."
-    )
+    assert failed.value.evalue == ("The address of this copy is not set yet (`make publish REPO=owner/name`).")
 
 
 # -- the explorers ---------------------------------------------------------------------------------------
@@ -289,9 +273,7 @@ from helpers.explorers import TrainingExplorer
 explorer = TrainingExplorer(*load_shapes(200, 60), batch_size=32, epochs=2, conv_channels=4)
 explorer"""
     press = "explorer.train_button.click(); print(len(explorer.runs))"
-    wait = (
-        "await asyncio.wait_for(explorer._task, 60); print(explorer.runs[0].state, explorer.output().shape)"
-    )
+    wait = "await asyncio.wait_for(explorer._task, 60); print(explorer.runs[0].state, explorer.output().shape)"
     shown, pressed, ended = outputs_of([make, press, wait], colab, tmp_path)
     assert shown[0].metadata[WIDGET_VIEW]["colab"]
     assert printed(pressed) == "0\n"

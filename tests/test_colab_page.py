@@ -50,9 +50,7 @@ def states():
 def files():
     """{name in the page: path} of the browser code. Skips where it cannot be had, but fails under CI."""
     try:
-        require, widgets = (
-            npm.package(name) for name in ("requirejs@2.3.8", "@jupyter-widgets/html-manager@0.20.9")
-        )
+        require, widgets = (npm.package(name) for name in ("requirejs@2.3.8", "@jupyter-widgets/html-manager@0.20.9"))
     except npm.NpmError as missing:
         if os.environ.get("CI") == "true":
             raise
@@ -78,9 +76,7 @@ def embedded(chromium, files, states):
             if wanted == "":
                 ((view,), state) = states[name]["view_specs"], states[name]["manager_state"]
                 state, view = (json.dumps(part).replace("<", "\\u003c") for part in (state, view))
-                route.fulfill(
-                    body=PAGE.replace("VIEW", view).replace("STATE", state), content_type="text/html"
-                )
+                route.fulfill(body=PAGE.replace("VIEW", view).replace("STATE", state), content_type="text/html")
             elif wanted in files:
                 route.fulfill(path=files[wanted])
             else:

@@ -76,9 +76,7 @@ def test_resuming_keeps_the_learning_rate_unless_another_is_given(run):
 def test_what_the_command_line_says_is_how_it_trains(run, monkeypatch):
     seen = {}
     train = command.train
-    monkeypatch.setattr(
-        command, "train", lambda *args, **kwargs: seen.update(kwargs) or train(*args, **kwargs)
-    )
+    monkeypatch.setattr(command, "train", lambda *args, **kwargs: seen.update(kwargs) or train(*args, **kwargs))
     run("--epochs", "1", "--precision", "bfloat16", "--batch-size", "100", "--seed", "5")
     assert (seen["precision"], seen["batch_size"], seen["seed"]) == ("bfloat16", 100, 5)
 
@@ -89,21 +87,12 @@ def test_what_the_command_line_says_is_how_it_trains(run, monkeypatch):
         (["--epochs", "0"], "--epochs wants a whole number of at least 1, but got 0."),
         (["--batch-size", "0"], "--batch-size wants a whole number of at least 1, but got 0."),
         (["--batch-size", "301"], "--batch-size 301 is more than all 300 training images."),
-        (
-            ["--precision", "bf16"],
-            'precision wants "float32" or "bfloat16", but got \'bf16\': write "bfloat16".',
-        ),
+        (["--precision", "bf16"], 'precision wants "float32" or "bfloat16", but got \'bf16\': write "bfloat16".'),
         (["--lr", "0"], "lr, the learning rate, wants a number above 0 such as 1e-3, but got 0.0."),
         (["--device", "gpu"], 'device wants "cpu", "cuda", "mps" or None, but got \'gpu\'.'),
         (["--device", "meta"], 'device="meta" is not there; pick_device() gives'),
-        (
-            ["--data", "pictures"],
-            "--data wants shapes, cifar10 or a folder with CIFAR-10, but got 'pictures'.",
-        ),
-        (
-            ["--resume", "--checkpoint", "no.pt"],
-            "Cannot read the checkpoint no.pt: there is no such file or folder.",
-        ),
+        (["--data", "pictures"], "--data wants shapes, cifar10 or a folder with CIFAR-10, but got 'pictures'."),
+        (["--resume", "--checkpoint", "no.pt"], "Cannot read the checkpoint no.pt: there is no such file or folder."),
         (["--resume"], "checkpoint.pt holds 1 epochs already: ask for more with --epochs 2."),
         (
             ["--resume", "--checkpoint", "other.pt"],
@@ -111,10 +100,7 @@ def test_what_the_command_line_says_is_how_it_trains(run, monkeypatch):
         ),
         (["--checkpoint", "."], "--checkpoint wants a file in a folder that is there, but got ."),
         (["--checkpoint", "no/x.pt"], "--checkpoint wants a file in a folder that is there, but got no"),
-        (
-            ["--resume", "--checkpoint", "bytes.pt"],
-            "bytes.pt is damaged or was not written by save_checkpoint.",
-        ),
+        (["--resume", "--checkpoint", "bytes.pt"], "bytes.pt is damaged or was not written by save_checkpoint."),
     ],
 )
 def test_what_cannot_work_is_one_sentence_and_loses_nothing(run, tmp_path, arguments, words):
@@ -200,9 +186,7 @@ sys.exit(command.main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize("killed", ["0", "1"])
-def test_a_process_that_dies_ends_the_run_with_a_whole_checkpoint_to_go_on_from(
-    tmp_path, monkeypatch, killed
-):
+def test_a_process_that_dies_ends_the_run_with_a_whole_checkpoint_to_go_on_from(tmp_path, monkeypatch, killed):
     (tmp_path / "script.py").write_text(DYING)
     monkeypatch.setenv("KILL", killed)
     arguments = ["script.py", "--device", "cpu", "--epochs", "4"]
@@ -212,10 +196,7 @@ def test_a_process_that_dies_ends_the_run_with_a_whole_checkpoint_to_go_on_from(
     assert kept in (1, 2)  # the other one may be told to end while it still writes
     survivor = 1 - int(killed)
     assert f"process {survivor} of 2: stopped: " in died.stdout
-    assert (
-        f"checkpoint.pt is whole and holds {kept} epoch{'s' * (kept != 1)}: go on with --resume."
-        in died.stdout
-    )
+    assert f"checkpoint.pt is whole and holds {kept} epoch{'s' * (kept != 1)}: go on with --resume." in died.stdout
 
     if killed == "0":
         return  # going on is the same whoever died

@@ -108,9 +108,7 @@ def test_a_generator_fixes_the_order_and_goes_on_from_epoch_to_epoch():
 
     def orders(seed):
         generator = torch.Generator().manual_seed(seed)
-        epochs = [
-            torch.cat([y for _, y in a.batches(8, shuffle=True, generator=generator)]) for _ in range(2)
-        ]
+        epochs = [torch.cat([y for _, y in a.batches(8, shuffle=True, generator=generator)]) for _ in range(2)]
         return [epoch.tolist() for epoch in epochs]
 
     assert orders(0) == orders(0) != orders(1)
@@ -182,10 +180,7 @@ GOOD = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
     [
         (GOOD.permute(0, 2, 3, 1), r"got uint8 \(4, 32, 32, 3\). .*images.permute\(0, 3, 1, 2\)"),
         (GOOD.permute(0, 2, 3, 1).numpy(), r"got uint8 \(4, 32, 32, 3\). .*images.permute\(0, 3, 1, 2\)"),
-        (
-            GOOD.float() / 255,
-            r"got float32 \(4, 3, 32, 32\). .*\(images \* 255\).round\(\).to\(torch.uint8\)",
-        ),
+        (GOOD.float() / 255, r"got float32 \(4, 3, 32, 32\). .*\(images \* 255\).round\(\).to\(torch.uint8\)"),
         (GOOD.float() + 255, r"got float32 .*Try images.to\(torch.uint8\)"),
         (GOOD.long(), r"got int64 .*Try images.to\(torch.uint8\)"),
         (GOOD[0], r"got uint8 \(3, 32, 32\). For a set of one picture: images\[None\]"),
@@ -204,10 +199,7 @@ def test_images_of_another_kind_are_refused_with_the_way_to_make_them_fit(images
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        (
-            [0, 1, 2],
-            r"one whole number for each of the 4 pictures; got int64 \(3,\). .*images\[:k\], labels\[:k\]",
-        ),
+        ([0, 1, 2], r"one whole number for each of the 4 pictures; got int64 \(3,\). .*images\[:k\], labels\[:k\]"),
         ([0, 1, 2, 3], r"takes 0 to 2, for the 3 classes; got 3 at position 3. Try a name in classes"),
         ([0, -1, 2, 1], "got -1 at position 1"),
         ([1, 2, 3, 1], "got 3 at position 2. Try labels - 1"),
@@ -263,9 +255,7 @@ def test_a_device_that_torch_does_not_know_is_refused_in_a_sentence(device):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_refused_in_a_sentence():
-    with pytest.raises(
-        ValueError, match=r"needs a CUDA GPU, and torch finds none here. Stay with to\('cpu'\)"
-    ):
+    with pytest.raises(ValueError, match=r"needs a CUDA GPU, and torch finds none here. Stay with to\('cpu'\)"):
         some_set().to("cuda")
 
 
@@ -394,11 +384,7 @@ def small():
     random = np.random.RandomState(0)
     names = [f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]
     parts = [
-        (
-            name,
-            random.randint(0, 256, (40, 3072), np.uint8),
-            random.permutation(np.arange(40, dtype=np.uint8) % 10),
-        )
+        (name, random.randint(0, 256, (40, 3072), np.uint8), random.permutation(np.arange(40, dtype=np.uint8) % 10))
         for name in names
     ]
     return SimpleNamespace(
@@ -551,9 +537,7 @@ def closed_port():
 
 
 def fault_name(fault):
-    return getattr(
-        fault, "__name__", str(fault)
-    )  # a function's address differs between the processes of xdist
+    return getattr(fault, "__name__", str(fault))  # a function's address differs between the processes of xdist
 
 
 @pytest.mark.parametrize(
@@ -735,16 +719,12 @@ def test_a_pickle_that_would_run_something_is_refused_even_with_the_right_checks
     batch = pickle.dumps({b"labels": [0], b"data": pictures, b"more": payload}, protocol=2)
     archive = tar({f"cifar-10-batches-py/data_batch_{n}": batch for n in range(1, 6)})
     hosts("good", kinds=[PYTHON], archives={PYTHON: archive})
-    with pytest.raises(
-        pickle.UnpicklingError, match=r"asks for (posix|nt)\.mkdir; pictures need only numpy arrays"
-    ):
+    with pytest.raises(pickle.UnpicklingError, match=r"asks for (posix|nt)\.mkdir; pictures need only numpy arrays"):
         load_cifar10(tmp_path / "cache")
     assert not payload.path.exists()
 
 
-@pytest.mark.parametrize(
-    "call", [b"cos\nsystem\n", b"cbuiltins\neval\n", b"c__builtin__\neval\n", b"cnumpy\nload\n"]
-)
+@pytest.mark.parametrize("call", [b"cos\nsystem\n", b"cbuiltins\neval\n", b"c__builtin__\neval\n", b"cnumpy\nload\n"])
 def test_only_what_arrays_need_can_be_named_in_a_pickle(call):
     for refused in (b"\x80\x02" + call + b".", b"(S'1'\ni" + call[1:] + b"."):
         with pytest.raises(pickle.UnpicklingError, match="pictures need only numpy arrays"):
@@ -768,9 +748,7 @@ def test_a_root_that_may_not_be_written_is_refused_before_anyone_is_asked(hosts,
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     (host,) = hosts("good", kinds=[BINARY])
-    with pytest.raises(
-        OSError, match=r"\(Permission denied\). Name a folder .* load_cifar10\(root='cifar10'\)"
-    ):
+    with pytest.raises(OSError, match=r"\(Permission denied\). Name a folder .* load_cifar10\(root='cifar10'\)"):
         load_cifar10(tmp_path)
     assert host.asked == []
 

@@ -107,9 +107,7 @@ def test_what_is_no_number_gets_one_sentence_with_an_example(given):
     ids=repr,
 )
 def test_what_is_no_shape_gets_one_sentence_with_an_example(given):
-    with pytest.raises(
-        NotUnderstoodError, match=r"^This asks for a shape, such as \(3, 8, 8\); it got .*\.$"
-    ):
+    with pytest.raises(NotUnderstoodError, match=r"^This asks for a shape, such as \(3, 8, 8\); it got .*\.$"):
         read(given, (1, 2))
 
 

@@ -40,9 +40,7 @@ def test_the_line_is_the_learners_even_if_the_error_came_up_inside_torch():
     assert error.endswith(": return torch.nn.functional.linear(image, torch.zeros(2, 5))")
 
 
-@pytest.mark.parametrize(
-    "kind", [ValueError, RecursionError, MemoryError, SystemExit, GeneratorExit, BaseException]
-)
+@pytest.mark.parametrize("kind", [ValueError, RecursionError, MemoryError, SystemExit, GeneratorExit, BaseException])
 def test_no_error_of_the_learners_gets_through(kind):
     def fails():
         raise kind("no")

@@ -9,11 +9,7 @@ WRONG = Feedback(
     "q5",
     "wrong",
     "9? Not yet.",
-    (
-        ("padding counted once", "it is added on both sides: `2·padding` < 3."),
-        "Try again.",
-        ("yours", "1 2\n3 4"),
-    ),
+    (("padding counted once", "it is added on both sides: `2·padding` < 3."), "Try again.", ("yours", "1 2\n3 4")),
 )
 
 
@@ -57,9 +53,7 @@ def test_each_state_has_a_sign_of_its_own_and_a_class_for_its_colour():
 
 
 def test_a_table_is_aligned_as_text_and_has_heads_in_html():
-    feedback = Feedback(
-        "progress", "note", "1 of 2", rows=(("question", "result"), ("q1", "right"), ("q10", "a < b"))
-    )
+    feedback = Feedback("progress", "note", "1 of 2", rows=(("question", "result"), ("q1", "right"), ("q10", "a < b")))
     assert repr(feedback).splitlines()[1:] == ["  question  result", "  q1        right", "  q10       a < b"]
     html = feedback._repr_html_()
     assert html.count('<th scope="col">') == 2
@@ -75,17 +69,7 @@ def test_a_screen_reader_is_told_and_the_card_brings_its_style_once():
 
 
 def test_what_stands_side_by_side_in_a_notebook_stands_one_below_the_other_as_text():
-    feedback = Feedback(
-        "q7", "wrong", "Not yet.", (Beside((("yours", "1 2\n3 4"), ("stride", "2"))), "Try again.")
-    )
-    assert repr(feedback).splitlines()[1:] == [
-        "  yours:",
-        "    1 2",
-        "    3 4",
-        "  stride: 2",
-        "  Try again.",
-    ]
+    feedback = Feedback("q7", "wrong", "Not yet.", (Beside((("yours", "1 2\n3 4"), ("stride", "2"))), "Try again."))
+    assert repr(feedback).splitlines()[1:] == ["  yours:", "    1 2", "    3 4", "  stride: 2", "  Try again."]
     html = feedback._repr_html_()
-    assert (
-        "<div><p><b>yours</b></p><pre>1 2\n3 4</pre></div><div><p><b>stride</b></p><pre>2</pre></div>" in html
-    )
+    assert "<div><p><b>yours</b></p><pre>1 2\n3 4</pre></div><div><p><b>stride</b></p><pre>2</pre></div>" in html

@@ -36,9 +36,7 @@ def question(**changes):
         "hints": ("Each number.", "`row * times`"),
         "mistakes": (
             Mistake("added", lambda row, times: row + times - 1, "times means multiplied."),
-            Mistake(
-                "squared", lambda row, times: row**times, "times means multiplied, not raised to a power."
-            ),
+            Mistake("squared", lambda row, times: row**times, "times means multiplied, not raised to a power."),
             Mistake("negative numbers lost", lambda row, times: row.clamp(0) * times, "they count too."),
         ),
     }
@@ -74,10 +72,7 @@ def test_an_error_is_part_of_the_feedback_with_the_learners_line(make):
         return row[5] * times
 
     text = repr(make().check(scaled))
-    assert (
-        "it stopped:\n    IndexError: index 5 is out of bounds for dimension 0 with size 2\n    in line "
-        in text
-    )
+    assert "it stopped:\n    IndexError: index 5 is out of bounds for dimension 0 with size 2\n    in line " in text
     assert ": return row[5] * times" in text
     assert "expected: 1 2" in text
 
@@ -95,9 +90,7 @@ def test_the_wrong_number_of_arguments_is_said(make):
     def scaled(row):
         return row
 
-    assert "It is called with 2 arguments, (row, times), but yours is `scaled(row)`." in repr(
-        make().check(scaled)
-    )
+    assert "It is called with 2 arguments, (row, times), but yours is `scaled(row)`." in repr(make().check(scaled))
 
 
 def test_printing_instead_of_returning_is_said_and_what_was_printed_shown(make):
@@ -139,9 +132,7 @@ def test_what_cannot_be_compared_is_said(make):
             raise RuntimeError("no length")
 
     q1 = make(reference=lambda row, times: (1, 2), mistakes=())
-    assert "What it returns cannot be compared: RuntimeError: no length" in repr(
-        q1.check(lambda row, times: Broken())
-    )
+    assert "What it returns cannot be compared: RuntimeError: no length" in repr(q1.check(lambda row, times: Broken()))
 
 
 def test_two_different_wrong_functions_are_two_answers(make):

@@ -34,9 +34,7 @@ def conv_size(size, kernel_size, stride=1, padding=0, dilation=1):
     return F.conv1d(row, torch.zeros(1, 1, kernel_size), None, stride, padding, dilation).shape[-1]
 
 
-@pytest.mark.parametrize(
-    "question", [lesson.q1, lesson.q2, lesson.q3, lesson.q4, lesson.q5], ids=lambda q: q.name
-)
+@pytest.mark.parametrize("question", [lesson.q1, lesson.q2, lesson.q3, lesson.q4, lesson.q5], ids=lambda q: q.name)
 def test_output_sizes_are_torchs_for_all_numbers_that_can_be_drawn(question):
     tried = [(numbers, answer) for numbers, answer in answers(question._ask, question)]
     assert len(tried) > 20

@@ -72,9 +72,7 @@ def test_every_prediction_is_held_against_torch():
 def test_the_answer_is_torchs_for_the_lessons_numbers_and_for_300_others(label):
     question, by_torch = getattr(lesson, label), BY_TORCH[label]
     generator, tried = random.Random(2), 0
-    draws = [
-        {name: generator.choice(values) for name, values in question._ranges.items()} for _ in range(300)
-    ]
+    draws = [{name: generator.choice(values) for name, values in question._ranges.items()} for _ in range(300)]
     for numbers in [question._first, *draws]:
         if asked := question._ask(**numbers):
             assert asked.answer == by_torch(**numbers), numbers
@@ -215,9 +213,7 @@ def only_the_cells_inside(plane, kernel_size, stride, padding):
     """No padding at all: the window is cut off at the border."""
     rows = range(-padding, plane.shape[0] + padding - kernel_size + 1, stride)
     columns = range(-padding, plane.shape[1] + padding - kernel_size + 1, stride)
-    largest = [
-        [plane[max(0, r) : r + kernel_size, max(0, c) : c + kernel_size].max() for c in columns] for r in rows
-    ]
+    largest = [[plane[max(0, r) : r + kernel_size, max(0, c) : c + kernel_size].max() for c in columns] for r in rows]
     return torch.tensor(largest)
 
 
@@ -257,9 +253,7 @@ RIGHT = {
 
 def each(functions):
     pairs = [(label, function) for label, some in functions.items() for function in some]
-    return pytest.mark.parametrize(
-        ("label", "function"), pairs, ids=lambda value: getattr(value, "__name__", value)
-    )
+    return pytest.mark.parametrize(("label", "function"), pairs, ids=lambda value: getattr(value, "__name__", value))
 
 
 @each(WRONG)

@@ -14,9 +14,7 @@ from helpers.model import SimpleCNN
 
 def answers(question, at_most=400):
     """(numbers, answer) of the lesson's own numbers and of many that can be drawn."""
-    drawn = [
-        dict(zip(question._ranges, values, strict=True)) for values in product(*question._ranges.values())
-    ]
+    drawn = [dict(zip(question._ranges, values, strict=True)) for values in product(*question._ranges.values())]
     for numbers in [question._first, *Random(0).sample(drawn, min(at_most, len(drawn)))]:
         try:
             asked = question._ask(**numbers)
@@ -53,9 +51,7 @@ def test_the_rows_are_those_of_the_network_with_the_view():
     tried = list(answers(lesson.q6))
     assert len(tried) > 20
     for numbers, answer in tried:
-        images = torch.zeros(
-            numbers["pictures"], 3, numbers["image_size"], numbers["image_size"], device="meta"
-        )
+        images = torch.zeros(numbers["pictures"], 3, numbers["image_size"], numbers["image_size"], device="meta")
         assert answer == len(model.pool(model.conv1(images)).view(-1, 18 * 16 * 16))
 
 
@@ -63,12 +59,8 @@ def test_the_inputs_of_fc1_are_those_that_torch_flattens():
     tried = list(answers(lesson.q8))
     assert len(tried) > 30
     for numbers, answer in tried:
-        conv1 = torch.nn.Conv2d(
-            3, numbers["conv_channels"], numbers["kernel_size"], padding=numbers["padding"]
-        )
-        maps = conv1.to("meta")(
-            torch.zeros(1, 3, numbers["image_size"], numbers["image_size"], device="meta")
-        )
+        conv1 = torch.nn.Conv2d(3, numbers["conv_channels"], numbers["kernel_size"], padding=numbers["padding"])
+        maps = conv1.to("meta")(torch.zeros(1, 3, numbers["image_size"], numbers["image_size"], device="meta"))
         assert answer == F.max_pool2d(maps, 2).flatten(1).shape[1]
 
 
@@ -117,9 +109,7 @@ def test_a_way_back_written_otherwise_is_accepted():
 
 
 def scores(flatten):
-    return lambda model, images: model.fc2(
-        F.relu(model.fc1(flatten(model.pool(F.relu(model.conv1(images))))))
-    )
+    return lambda model, images: model.fc2(F.relu(model.fc1(flatten(model.pool(F.relu(model.conv1(images)))))))
 
 
 @pytest.mark.parametrize(

@@ -239,23 +239,8 @@ def one_hot_floats(logits, labels):
 
 
 WRONG = {
-    lesson.q6: [
-        without_padding,
-        without_plus_one,
-        rounds_the_pool_up,
-        colours,
-        strides_twice,
-        one_number,
-        a_shape,
-    ],
-    lesson.q7: [
-        batch_in_the_row,
-        batch_in_fc1,
-        padding_on_one_side,
-        viewed,
-        same_padding,
-        returns_no_model,
-    ],
+    lesson.q6: [without_padding, without_plus_one, rounds_the_pool_up, colours, strides_twice, one_number, a_shape],
+    lesson.q7: [batch_in_the_row, batch_in_fc1, padding_on_one_side, viewed, same_padding, returns_no_model],
     lesson.q8: [
         sigmoid_in_front,
         largest_in_place_of_right,
@@ -275,9 +260,7 @@ RIGHT = {
 
 def each(functions):
     pairs = [(question, function) for question, listed in functions.items() for function in listed]
-    return pytest.mark.parametrize(
-        ("question", "function"), pairs, ids=[f"{q.name}-{f.__name__}" for q, f in pairs]
-    )
+    return pytest.mark.parametrize(("question", "function"), pairs, ids=[f"{q.name}-{f.__name__}" for q, f in pairs])
 
 
 @each(WRONG)

@@ -442,9 +442,7 @@ def test_a_step_that_returns_nothing_or_no_number_is_told_so():
 
 
 def test_a_mean_without_its_return_is_told_so():
-    assert "It returns nothing. Does it end with `return`?" in repr(
-        lesson.q9.check(lambda model, batches: None)
-    )
+    assert "It returns nothing. Does it end with `return`?" in repr(lesson.q9.check(lambda model, batches: None))
 
 
 def test_dropout_and_batch_norm_both_make_the_untouched_accuracy_too_low_in_every_instance():

@@ -25,9 +25,7 @@ PREDICTIONS = [question for question in QUESTIONS if isinstance(question, Predic
 
 def asked(question, limit=None):
     """(numbers, Asked) of the lesson's numbers and of every choice that makes a good question, or of some of them."""
-    choices = [
-        dict(zip(question._ranges, values, strict=True)) for values in product(*question._ranges.values())
-    ]
+    choices = [dict(zip(question._ranges, values, strict=True)) for values in product(*question._ranges.values())]
     if limit:
         choices = random.Random(0).sample(choices, min(limit, len(choices)))
     for numbers in [question._first, *choices]:
@@ -173,9 +171,7 @@ def test_the_larger_batch_is_compared_by_the_pictures_of_the_same_time():
         assert wrong(found, "steps compared") == pytest.approx(steps_of_large / steps_of_small)
         assert wrong(found, "milliseconds compared") == pytest.approx(steps_of_small / steps_of_large)
         assert wrong(found, "batches compared") == large / small
-        assert wrong(found, "A compared with B") == pytest.approx(
-            steps_of_small * small / (steps_of_large * large)
-        )
+        assert wrong(found, "A compared with B") == pytest.approx(steps_of_small * small / (steps_of_large * large))
 
 
 def summed(step, pictures, kept, limit):
@@ -534,9 +530,7 @@ def pairs(table):
 
 
 def names_in(question, feedback):
-    return [
-        mistake.name for mistake in question.mistakes if (mistake.name, mistake.why) in feedback.paragraphs
-    ]
+    return [mistake.name for mistake in question.mistakes if (mistake.name, mistake.why) in feedback.paragraphs]
 
 
 @pytest.mark.parametrize(("question", "wrong"), pairs(NAMED))
@@ -571,9 +565,7 @@ def test_a_function_written_otherwise_is_accepted(question, right):
 
 
 def test_a_clock_that_was_not_read_and_a_missing_return_are_told():
-    assert "two looks at the clock: Yours is 0, expected is 3" in repr(
-        lesson.q2.check(times_with_another_clock)
-    )
+    assert "two looks at the clock: Yours is 0, expected is 3" in repr(lesson.q2.check(times_with_another_clock))
     assert "`return` in place of `print`" in repr(lesson.q2.check(prints_it))
     assert "It returns nothing" in repr(lesson.q5.check(lambda model, x: None))
     assert lesson.q2.check(lambda step, steps, synchronize, clock: ...).state == "open"

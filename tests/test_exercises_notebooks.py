@@ -30,9 +30,7 @@ def questions(path):
 
 def stub(question):
     """What stands in the lesson where the answer goes."""
-    return (
-        f"{question.label}.predict(...)" if isinstance(question, Prediction) else f"{question.label}.check("
-    )
+    return f"{question.label}.predict(...)" if isinstance(question, Prediction) else f"{question.label}.check("
 
 
 def place(cells, question):
@@ -44,8 +42,7 @@ def place(cells, question):
 
 def text_of(cell):
     parts = [
-        output.get("text", "") + output.get("data", {}).get("text/plain", "")
-        for output in cell.get("outputs", [])
+        output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", [])
     ]
     return "\n".join(parts)
 
@@ -77,9 +74,7 @@ def test_each_question_is_asked_before_it_is_to_be_answered_and_in_the_words_of_
     for question in questions(path):
         prompt = ASKED_AS[type(question)]
         before = [cell.source for cell in cells[: place(cells, question)] if cell.cell_type == "markdown"]
-        (asked,) = (
-            source for source in before if re.search(rf"\*\*{prompt} \({question.label}\):\*\*", source)
-        )
+        (asked,) = (source for source in before if re.search(rf"\*\*{prompt} \({question.label}\):\*\*", source))
         text = question.asked().text if isinstance(question, Prediction) else question.text
         assert " ".join(text.split()) in " ".join(asked.split()), question.name
         if isinstance(question, Ordering):
@@ -111,9 +106,7 @@ def test_with_every_stub_replaced_by_its_solution_the_lesson_runs_and_every_chec
     notebook = read(path)
     for question in questions(path):
         solve(notebook.cells[place(notebook.cells, question)], question)
-    answers = [
-        cell for cell in notebook.cells if re.search(r"^q\d+\.(predict|check|reveal)\(", cell.source, re.M)
-    ]
+    answers = [cell for cell in notebook.cells if re.search(r"^q\d+\.(predict|check|reveal)\(", cell.source, re.M)]
     folder = {"metadata": {"path": str(path.parent)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=folder).execute()
     for cell in answers:

@@ -20,11 +20,7 @@ def q1(no_lesson):
         lines=("socks()", "shoes()", "door()"),
         first="BCA",
         problem=lambda lines: (
-            SHOES_FIRST
-            if lines.index("shoes()") < lines.index("socks()")
-            else None
-            if lines[-1] == "door()"
-            else OTHER
+            SHOES_FIRST if lines.index("shoes()") < lines.index("socks()") else None if lines[-1] == "door()" else OTHER
         ),
         hints=("What is under what?", "Socks are first."),
     )

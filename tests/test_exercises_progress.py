@@ -27,9 +27,7 @@ MISTAKES = (Mistake("this", 9, "no."), Mistake("that", 9, "no."), Mistake("other
 def lesson(no_lesson):
     """Three questions of a lesson of their own."""
     return [
-        Prediction(
-            f"09.q{n}", f"half of {number}", f"{n} · Half", half, {"number": number}, {"number": range(3, 99)}
-        )
+        Prediction(f"09.q{n}", f"half of {number}", f"{n} · Half", half, {"number": number}, {"number": range(3, 99)})
         for n, number in ((1, 7), (2, 9), (3, 11))
     ]
 

@@ -83,9 +83,7 @@ def test_the_numbers_of_a_seed_are_the_same_in_every_process():
     assert texts == {(q5.asked().text + "\n").encode()}
 
 
-@pytest.mark.parametrize(
-    "seed", [-1, 1.5, "7", True, (), 10**30, type(None)], ids=lambda seed: type(seed).__name__
-)
+@pytest.mark.parametrize("seed", [-1, 1.5, "7", True, (), 10**30, type(None)], ids=lambda seed: type(seed).__name__)
 def test_what_is_no_seed_gets_a_sentence_and_changes_nothing(seed):
     q5.again(4)
     assert repr(q5.again(seed)).startswith(
@@ -103,8 +101,7 @@ def test_an_answer_to_new_numbers_shows_the_question_again():
 
 
 @pytest.mark.parametrize(
-    "value",
-    ["solutions", "Solutions", " solution ", "hints,solutions", "solutions+hints", "all", "solutoins"],
+    "value", ["solutions", "Solutions", " solution ", "hints,solutions", "solutions+hints", "all", "solutoins"]
 )
 def test_a_teacher_can_switch_solutions_off(monkeypatch, value):
     monkeypatch.setenv(SWITCH, value)

@@ -188,8 +188,7 @@ def test_a_torn_last_line_does_not_swallow_the_next_answer(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"a letter to my aunt\n", b'{"cells": [],\n "nbformat": 4}\n', b"\x89PNG\r\n\x1a\n\xff\xfe", b"\x00"],
+    "content", [b"a letter to my aunt\n", b'{"cells": [],\n "nbformat": 4}\n', b"\x89PNG\r\n\x1a\n\xff\xfe", b"\x00"]
 )
 def test_a_file_of_something_else_is_not_touched(tmp_path, content):
     path = tmp_path / "letter.txt"

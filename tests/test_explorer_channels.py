@@ -60,9 +60,7 @@ def hold(seen, explorer):
     kernels = [seen["grids"][f"kernel{f}-{i}"] for f, i in itertools.product(range(filters), range(c))]
     weight = torch.tensor([[number(text) for text in kernel] for kernel in kernels])
     assert torch.equal(weight.reshape(layer.weight.shape), layer.weight.detach())
-    assert [
-        number(text.removeprefix("+ ").strip("()")) for text in seen["grids"]["bias"]
-    ] == layer.bias.tolist()
+    assert [number(text.removeprefix("+ ").strip("()")) for text in seen["grids"]["bias"]] == layer.bias.tolist()
     parameters = sum(parameter.numel() for parameter in layer.parameters())
     shape = f"weight {tuple(layer.weight.shape)}: {filters}·{c}·{k}·{k} + {filters} = "
     assert seen["count"] == f"{shape}{parameters} parameters"
@@ -330,6 +328,4 @@ def test_no_two_filters_and_no_two_planes_are_alike_so_that_the_picture_cannot_m
 def test_the_text_form_gives_the_shapes():
     assert repr(ChannelsExplorer()) == "ChannelsExplorer: (3, 5, 5) → Conv2d(3, 2, kernel_size=3) → (2, 3, 3)"
     impossible = ChannelsExplorer(size=3, kernel_size=5, stride=2)
-    assert repr(impossible) == (
-        "ChannelsExplorer: (3, 3, 3) → Conv2d(3, 2, kernel_size=5, stride=2) → no output"
-    )
+    assert repr(impossible) == ("ChannelsExplorer: (3, 3, 3) → Conv2d(3, 2, kernel_size=5, stride=2) → no output")

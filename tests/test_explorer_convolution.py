@@ -147,10 +147,7 @@ def test_a_weight_that_is_no_small_whole_number_is_refused_with_a_sentence(stand
     weight = page.get_by_label("weight, row 0, column 0")
     weight.fill(typed)
     weight.press("Enter")
-    assert (
-        page.locator(".cs-message").text_content()
-        == f"A weight is a whole number from −9 to 9; “{typed}” is not."
-    )
+    assert page.locator(".cs-message").text_content() == f"A weight is a whole number from −9 to 9; “{typed}” is not."
     assert weight.input_value() == "1"
 
 
@@ -192,9 +189,7 @@ def test_the_window_lies_on_the_cells_an_output_reads_and_each_is_noted_with_its
     notes = page.locator(".cs-input .cs-noted").evaluate_all(
         "(cells) => cells.map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column), cell.dataset.note])"
     )
-    assert {(row, column): note for row, column, note in notes} == {
-        place: f"×{w}" for place, w in read.items()
-    }
+    assert {(row, column): note for row, column, note in notes} == {place: f"×{w}" for place, w in read.items()}
     window = page.locator(".cs-window").bounding_box()
     corners = [cell(page, "input", *place).bounding_box() for place in (min(read), max(read))]
     assert window["x"] == pytest.approx(corners[0]["x"], abs=2)
@@ -322,6 +317,4 @@ def test_the_text_form_gives_the_shapes():
     assert repr(ConvolutionExplorer()) == "ConvolutionExplorer: (1, 7, 7) → Conv2d(kernel_size=3) → (1, 5, 5)"
     impossible = ConvolutionExplorer(size=4, kernel_size=7, padding=1)
     assert repr(impossible) == "ConvolutionExplorer: (1, 4, 4) → Conv2d(kernel_size=7, padding=1) → no output"
-    assert (
-        max(len(repr(ConvolutionExplorer(**setting))) for setting in SETTINGS[::31]) <= 110
-    )  # ipywidgets cuts there
+    assert max(len(repr(ConvolutionExplorer(**setting))) for setting in SETTINGS[::31]) <= 110  # ipywidgets cuts there

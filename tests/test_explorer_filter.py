@@ -190,10 +190,7 @@ def a_picture(height, width, seed=0):
 
 def test_every_slider_setting_draws_what_torch_computes(stand):
     page = stand(FilterExplorer())
-    pictures = {kernel_size: a_picture(17, 22) for kernel_size in range(1, 6)} | {
-        3: None,
-        5: a_picture(64, 64),
-    }
+    pictures = {kernel_size: a_picture(17, 22) for kernel_size in range(1, 6)} | {3: None, 5: a_picture(64, 64)}
     for kernel_size, image in pictures.items():
         weight = np.random.default_rng(kernel_size).integers(-48, 49, (kernel_size, kernel_size)) / 16
         explorer = FilterExplorer(image, weight)
@@ -305,11 +302,7 @@ def test_pointing_outlines_what_an_output_reads_and_which_outputs_read_an_input(
 def test_pointing_at_a_weight_outlines_all_it_multiplies(stand):
     page = stand(FilterExplorer(a_picture(5, 7), stride=2))
     page.get_by_label("weight, row 1, column 0").hover()
-    assert (
-        page.locator(".cs-note")
-        .text_content()
-        .endswith("weight[1, 0] multiplies 12 pixels, one for each output.")
-    )
+    assert page.locator(".cs-note").text_content().endswith("weight[1, 0] multiplies 12 pixels, one for each output.")
     outline = page.locator(".cs-panel-input .cs-mark").bounding_box()
     picture = page.locator(".cs-panel-input canvas").bounding_box()
     pixel = picture["width"] / 9
@@ -358,15 +351,11 @@ def test_rows_that_the_floor_drops_are_hatched_and_named(stand):
     assert page.locator(".cs-unread").text_content() == (
         "The last 2 rows and the last column are never read: the floor drops them. "
     )
-    styles = page.locator(".cs-unread-part").evaluate_all(
-        "(all) => all.map((e) => [e.style.height, e.style.width])"
-    )
+    styles = page.locator(".cs-unread-part").evaluate_all("(all) => all.map((e) => [e.style.height, e.style.width])")
     scale = page.locator(".cs-panel-input canvas").bounding_box()["height"] / 8
     assert [[float(side[:-2]) / scale for side in style] for style in styles] == [[2, 7], [6, 1]]
     page.evaluate("() => window.move('padding', 1)")
-    assert page.locator(".cs-unread").text_content() == (
-        "The last row of padding is never read: the floor drops it. "
-    )
+    assert page.locator(".cs-unread").text_content() == ("The last row of padding is never read: the floor drops it. ")
 
 
 @pytest.mark.parametrize("width", [360, 700, 1100])
@@ -401,9 +390,7 @@ def test_without_a_picture_it_shows_the_one_the_first_lesson_starts_with():
     picture = train_set.images[28].float().mean(0).round()
     assert torch.equal(FilterExplorer().input()[0], picture)
     assert torch.equal(FilterExplorer(train_set.images[28]).input()[0], picture)
-    assert repr(FilterExplorer()) == (
-        "FilterExplorer: (1, 32, 32) → Conv2d(kernel_size=3, padding=1) → (1, 32, 32)"
-    )
+    assert repr(FilterExplorer()) == ("FilterExplorer: (1, 32, 32) → Conv2d(kernel_size=3, padding=1) → (1, 32, 32)")
 
 
 @pytest.mark.parametrize("turn", [str, lambda path: path])

@@ -15,9 +15,7 @@ SHAPES = [
     dict(zip(("channels", "height", "width"), shape, strict=True))
     for shape in itertools.product(range(1, 4), range(1, 5), range(1, 6))
 ]
-SINGLE = [
-    {**shape, "memory": memory, "batch": False} for shape in SHAPES for memory in ("contiguous", "permuted")
-]
+SINGLE = [{**shape, "memory": memory, "batch": False} for shape in SHAPES for memory in ("contiguous", "permuted")]
 BATCHES = [
     {**shape, "memory": memory, "batch": True, "k": k}
     for shape in SHAPES
@@ -133,17 +131,14 @@ def hold_volume(seen, explorer, expected):
         if permuted(explorer)
         else [f"x (C, H, W) = {tuple(x.shape)}", f"x.view(-1) ({count},): the row of memory"]
     )
-    c, h, w = (
-        f"{name} {step}" for name, step in zip(("channel", "row", "column"), volume.stride(), strict=True)
-    )
+    c, h, w = (f"{name} {step}" for name, step in zip(("channel", "row", "column"), volume.stride(), strict=True))
     ways = [h, w, c] if permuted(explorer) else [c, h, w]
     assert seen["strides"].endswith(
         f"stride{'' if permuted(explorer) else '()'} = {x.stride()}: places to the next {', '.join(ways)}"
     )
 
     name, place, position = re.match(
-        r"x\[(.*)\] lies at place (\d+) of memory(?: and is number (\d+) in reading order)?\.$",
-        *seen["notes"],
+        r"x\[(.*)\] lies at place (\d+) of memory(?: and is number (\d+) in reading order)?\.$", *seen["notes"]
     ).groups()
     assert volume[eval(name)] == int(place)
     position = int(position or place)
@@ -248,9 +243,7 @@ def test_a_cell_lights_its_place_in_memory_and_in_the_new_row_and_they_light_it(
             cell(page, grid, *next(iter(same[grid]))).hover()
             assert {name: lit(page, name) for name in same} == same
             hold(read(page, [{}], SEEN)[0], explorer)
-            assert (
-                f"x[{c}, {h}, {w}] lies at place {place} " in page.locator(".cs-note:visible").text_content()
-            )
+            assert f"x[{c}, {h}, {w}] lies at place {place} " in page.locator(".cs-note:visible").text_content()
 
 
 def test_a_number_of_a_batch_lights_in_both_ways_of_cutting_and_its_row_is_counted(stand):
@@ -344,10 +337,7 @@ def test_a_row_too_long_for_the_page_breaks_after_whole_channels(stand):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (
-            {},
-            "2 channels of 3 by 4, contiguous: one row of 24 numbers. x[1, 1, 2] lies at place 18 of memory.",
-        ),
+        ({}, "2 channels of 3 by 4, contiguous: one row of 24 numbers. x[1, 1, 2] lies at place 18 of memory."),
         (
             {"batch": True, "k": 16},
             "2 channels of 3 by 4, contiguous, batch of 4, rows of 16: ✗ 6 rows for 4 pictures, and 2 of them mix "

@@ -40,8 +40,7 @@ SEEN = """({
   remedy: text(".cs-remedy"),
   torch: text(".cs-torch"),
 })""".replace(
-    "all(",
-    "((selector) => [...document.querySelectorAll(selector)].filter(visible).map((e) => e.textContent))(",
+    "all(", "((selector) => [...document.querySelectorAll(selector)].filter(visible).map((e) => e.textContent))("
 )
 
 
@@ -149,9 +148,7 @@ def hold_setting(seen, values):
     broken = len(shapes) if message else None
     written = [str(shape) for shape in shapes] + (["no output"] if message else [])
     assert seen["shapes"] == written + [""] * (6 - len(written))
-    assert seen["titles"] == [
-        f"{name.split()[0]} ✗" if index == broken else name for index, name in enumerate(LAYERS)
-    ]
+    assert seen["titles"] == [f"{name.split()[0]} ✗" if index == broken else name for index, name in enumerate(LAYERS)]
     assert ["cs-broken" in state for state in seen["state"]] == [index == broken for index in range(6)]
     missing = [broken is not None and index > broken for index in range(6)]
     assert ["cs-missing" in state for state in seen["state"]] == missing
@@ -236,18 +233,14 @@ def hold_refusal(seen, values, shapes, message):
     hidden, settings = values["hidden_features"], tuple(values[name] for name in CHANGEABLE)
     features = features_of(settings)
     if features:
-        assert (
-            seen["problem"] == f"fc1: {features} numbers arrive for each image, and fc1 is written for 4608."
-        )
+        assert seen["problem"] == f"fc1: {features} numbers arrive for each image, and fc1 is written for 4608."
         assert seen["misfit"] == f"{features} arrive,\n4608 wanted"
         assert offers.pop(0) == f"nn.Linear({features}, {hidden})"
         assert how == "Smallest change that works"
         works = lambda features: features == 4608  # noqa: E731
     else:
         assert how == (
-            "Smallest change that works"
-            if values["compute_fc1"]
-            else "Smallest change that takes it on to fc1"
+            "Smallest change that works" if values["compute_fc1"] else "Smallest change that takes it on to fc1"
         )
         works = bool
         assert seen["problem"].split(":")[0] == ("conv1", "pool")[len(shapes) - 1]
@@ -335,15 +328,13 @@ def test_the_sweep_goes_through_every_value_and_every_pool():
         assert {values[name] for values in sweep} == set(range(slider.low, slider.high + 1)), name
     assert len({tuple(values[name] for name in SPATIAL[:4]) for values in sweep}) == 64 * 7 * 4 * 4
     pools = {
-        (side_after_conv1(*(v[name] for name in SPATIAL[:4])), v["pool_kernel_size"], v["pool_stride"])
-        for v in sweep
+        (side_after_conv1(*(v[name] for name in SPATIAL[:4])), v["pool_kernel_size"], v["pool_stride"]) for v in sweep
     }
     assert len(pools) == 71 * 4 * 4  # the sides 1 to 70, and none
 
 
 ANY = st.fixed_dictionaries(
-    {name: st.integers(slider.low, slider.high) for name, slider in SLIDERS.items()}
-    | {"compute_fc1": st.booleans()}
+    {name: st.integers(slider.low, slider.high) for name, slider in SLIDERS.items()} | {"compute_fc1": st.booleans()}
 )
 NEAR_4608 = st.fixed_dictionaries(
     {"image_size": st.integers(22, 36), "padding": st.integers(0, 3), "kernel_size": st.integers(1, 7)}
@@ -352,10 +343,7 @@ NEAR_4608 = st.fixed_dictionaries(
 
 @given(st.lists(ANY | NEAR_4608, min_size=1, max_size=60))
 @hypothesis_settings(
-    max_examples=8,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    derandomize=True,
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 def test_any_setting_is_drawn_as_torch_computes_it(one_page, some):
     explorer, page = one_page

@@ -146,9 +146,7 @@ def hold_unread(seen, setting, size):
 def is_covered(padded, count, kernel_size, stride, dilation):
     """For each row whether some window reads it, by torch: a transposed convolution of ones lays the windows down."""
     ones = torch.ones(1, 1, count)
-    laid = nn.functional.conv_transpose1d(
-        ones, torch.ones(1, 1, kernel_size), stride=stride, dilation=dilation
-    )
+    laid = nn.functional.conv_transpose1d(ones, torch.ones(1, 1, kernel_size), stride=stride, dilation=dilation)
     return nn.functional.pad(laid, (0, padded))[0, 0, :padded] > 0
 
 
@@ -170,9 +168,7 @@ def hold_refusal(seen, setting, message):
     if setting["mode"] == "avg" and setting["dilation"] > 1:
         assert seen["problem"] == "Average pooling has no dilation: nn.AvgPool2d has no such argument."
         alone = [change for change in ({"dilation": 1}, {"mode": "max"}) if runs(setting | change)]
-        assert offered == (
-            alone or [{"dilation": 1} | change for change in singly(setting | {"dilation": 1})]
-        )
+        assert offered == (alone or [{"dilation": 1} | change for change in singly(setting | {"dilation": 1})])
     else:
         with pytest.raises(ShapeError) as caught:
             pool_output_size(**without(setting, "mode"))
@@ -249,9 +245,7 @@ def test_the_way_back_is_a_view_of_its_own_and_the_picture_returns_to_what_it_wa
 def told(page, grid, row, column):
     """The note and the reckoning below the picture while a cell is pointed at."""
     cell(page, grid, row, column).dispatch_event("pointerover")
-    shown = page.locator(".cs-sum").evaluate(
-        "(line) => line.style.visibility !== 'hidden' && line.textContent"
-    )
+    shown = page.locator(".cs-sum").evaluate("(line) => line.style.visibility !== 'hidden' && line.textContent")
     return page.locator(".cs-note").text_content(), shown
 
 
@@ -280,8 +274,7 @@ def test_each_input_cell_says_how_many_windows_it_wins_and_what_gradient_it_gets
 
 
 @pytest.mark.parametrize(
-    "setting",
-    [{"size": 5, "kernel_size": 3, "padding": 1, "stride": 1}, {"size": 5, "kernel_size": 3, "stride": 2}],
+    "setting", [{"size": 5, "kernel_size": 3, "padding": 1, "stride": 1}, {"size": 5, "kernel_size": 3, "stride": 2}]
 )
 def test_the_shares_of_an_average_add_up_to_torchs_gradient(stand, setting):
     explorer = PoolingExplorer(mode="avg", ceil_mode=True, **setting)
@@ -334,9 +327,7 @@ def test_the_sentence_below_says_what_a_cell_has_to_do_with_the_windows(stand):
 
 
 def move(page, setting):
-    page.evaluate(
-        "(all) => Object.entries(all).forEach(([name, value]) => window.move(name, value))", setting
-    )
+    page.evaluate("(all) => Object.entries(all).forEach(([name, value]) => window.move(name, value))", setting)
 
 
 def test_hovering_an_input_cell_lights_the_outputs_that_read_it_and_fills_those_it_wins(stand):

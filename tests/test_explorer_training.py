@@ -18,9 +18,7 @@ TRAIN_SET, TEST_SET = load_shapes(200, 60)
 
 
 def explorer_of(**values):
-    return TrainingExplorer(
-        TRAIN_SET, TEST_SET, **({"batch_size": 32, "epochs": 2, "conv_channels": 4} | values)
-    )
+    return TrainingExplorer(TRAIN_SET, TEST_SET, **({"batch_size": 32, "epochs": 2, "conv_channels": 4} | values))
 
 
 def elsewhere(call, *args):
@@ -117,9 +115,7 @@ def test_runs_are_kept_with_their_settings_until_they_are_cleared():
     assert [run.settings["lr"] for run in explorer.runs] == [0.001, 0.003]
     assert [run["settings"] for run in explorer.view.runs] == [first.settings, second.settings]
     assert explorer.view.current == {}
-    assert repr(first).startswith(
-        "Run: lr=0.001, batch_size=32, epochs=2, conv_channels=4, kernel_size=3, fin"
-    )
+    assert repr(first).startswith("Run: lr=0.001, batch_size=32, epochs=2, conv_channels=4, kernel_size=3, fin")
     assert repr(explorer).endswith("lr=0.003, batch_size=32, 1 epoch, 1 channel, kernel 3, 2 runs")
     explorer.clear_button.click()
     assert explorer.runs == explorer.view.runs == []
@@ -248,9 +244,7 @@ def test_a_loss_that_is_no_number_any_more_ends_the_run_and_its_curve_holds_numb
     monkeypatch.setattr("helpers.training.train_step", overflowing)
     run = trained(explorer)
     assert (run.state, run.step, len(taken)) == ("diverged", 6, 6)
-    assert run.message.startswith(
-        "The loss became infinite or NaN in step 6: most likely the learning rate 0.001 is"
-    )
+    assert run.message.startswith("The loss became infinite or NaN in step 6: most likely the learning rate 0.001 is")
     assert all(math.isfinite(loss) for _, loss in run.losses)
     page = stand(explorer)
     assert page.locator(".cs-run-wrong").text_content() == run.message
@@ -290,9 +284,7 @@ def test_an_error_in_a_run_is_a_sentence_on_the_page(stand, monkeypatch, error, 
 def test_a_button_without_an_event_loop_says_what_to_do():
     explorer = elsewhere(explorer_of)
     elsewhere(explorer.train_button.click)
-    assert explorer.view.message == (
-        "There is no event loop here to train on: use await explorer.train() instead."
-    )
+    assert explorer.view.message == ("There is no event loop here to train on: use await explorer.train() instead.")
     assert not explorer.train_button.disabled
 
 
@@ -362,9 +354,7 @@ def hold(page, explorer):
         expected = [(step / run.steps, value) for step, value in run.losses]
         assert [point[0] for point in loss] == pytest.approx([point[0] for point in expected], abs=0.01)
         # Hundredths of a pixel; of a loss far above the plot, the same part of it.
-        assert [point[1] for point in loss] == pytest.approx(
-            [point[1] for point in expected], abs=2e-3, rel=1e-3
-        )
+        assert [point[1] for point in loss] == pytest.approx([point[1] for point in expected], abs=2e-3, rel=1e-3)
         expected = list(enumerate(run.history.test_accuracy, start=1))
         assert [point[0] for point in accuracy] == pytest.approx([point[0] for point in expected], abs=0.01)
         assert [point[1] for point in accuracy] == pytest.approx([point[1] for point in expected], abs=1e-3)
@@ -401,9 +391,7 @@ def test_before_the_first_run_the_loss_of_guessing_is_marked(stand):
     line = page.locator("[data-chart=loss] .cs-guess")
     top = float(line.get_attribute("y1"))
     (low, low_at), (high, high_at) = (page.evaluate(DRAWN)["loss"]["y"][n] for n in (0, -1))
-    assert low + (top + 4 - low_at) / (high_at - low_at) * (high - low) == pytest.approx(
-        math.log(10), abs=1e-3
-    )
+    assert low + (top + 4 - low_at) / (high_at - low_at) * (high - low) == pytest.approx(math.log(10), abs=1e-3)
     assert page.locator(".cs-device").text_content() == "{}: {}".format(*pick_device())
 
 
@@ -412,12 +400,7 @@ def test_a_run_under_way_grows_on_the_page(stand):
     run = trained(explorer)
     page = stand(explorer_of())
     for points in (0, 1, 5):
-        part = run.drawn() | {
-            "state": "running",
-            "test_accuracy": [],
-            "losses": run.losses[:points],
-            "loss": [],
-        }
+        part = run.drawn() | {"state": "running", "test_accuracy": [], "losses": run.losses[:points], "loss": []}
         part |= {"progress": f"epoch 1 of 2 · {points} images/s", "step": points}
         page.evaluate("(part) => window.view.set('current', part)", part)
         (curve,) = values_of(page.evaluate(DRAWN)["loss"])
@@ -471,9 +454,7 @@ def test_nothing_is_cut_off_or_smaller_than_12_pixels_with_many_runs(stand):
     for width in (360, 700, 1100):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function("(width) => Math.abs(here.firstChild.offsetWidth - width) < 40", arg=width)
-        page.evaluate(
-            "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
-        )
+        page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         wide, small = page.evaluate(
             """() => {
               const seen = [...document.querySelectorAll(".cs-explorer *")].filter((e) => e.checkVisibility());

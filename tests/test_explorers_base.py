@@ -39,9 +39,7 @@ MISFITS = """() => {
 def test_nothing_is_cut_off_or_smaller_than_12_pixels_at_the_ends_of_the_sliders(stand, name, width):
     page = stand(made(name), viewport={"width": width, "height": 900})
     for setting in ends(getattr(explorers, name)):
-        page.evaluate(
-            "(s) => Object.entries(s).forEach(([name, value]) => window.move(name, value))", setting
-        )
+        page.evaluate("(s) => Object.entries(s).forEach(([name, value]) => window.move(name, value))", setting)
         assert page.evaluate(MISFITS) == "[[],[]]", setting
     assert page.problems == []
 
@@ -113,9 +111,7 @@ def test_every_control_is_an_attribute_and_refuses_what_it_cannot_hold(name):
     before = repr(explorer)
     for control in explorer.sliders:
         kind = vars(type(explorer))[control]
-        wrong = [None, "much", 1e9] + (
-            [kind.low - 1, kind.high + 1, True] if isinstance(kind, Slider) else []
-        )
+        wrong = [None, "much", 1e9] + ([kind.low - 1, kind.high + 1, True] if isinstance(kind, Slider) else [])
         for value in wrong:
             with pytest.raises((TypeError, ValueError), match=f"^{control} is .*; got "):
                 setattr(explorer, control, value)

@@ -92,9 +92,7 @@ def test_sliders_moved_by_keyboard_to_both_ends_draw_what_torch_computes(open_le
 
 def test_a_list_and_a_switch_moved_by_hand_are_drawn_in_each_view_of_the_explorer(open_lesson):
     page = open_lesson("one_cell.ipynb")
-    run_cell(
-        page, "from helpers.explorers import PoolingExplorer\nboth = PoolingExplorer()\ndisplay(both, both)"
-    )
+    run_cell(page, "from helpers.explorers import PoolingExplorer\nboth = PoolingExplorer()\ndisplay(both, both)")
     page.locator(".cs-explorer").nth(1).wait_for()
     page.get_by_label("mode", exact=True).first.select_option("avg")
     page.get_by_role("checkbox", name="ceil_mode").first.check()

@@ -120,13 +120,10 @@ def test_a_fraction_is_no_layer_setting(name):
 
 @pytest.mark.parametrize("name", ["image_size", "in_channels", "conv_channels", "hidden_features", "classes"])
 @pytest.mark.parametrize(
-    ("value", "error"),
-    [(0, ValueError), (-3, ValueError), (2.0, TypeError), ("3", TypeError), (True, TypeError)],
+    ("value", "error"), [(0, ValueError), (-3, ValueError), (2.0, TypeError), ("3", TypeError), (True, TypeError)]
 )
 def test_counts_are_whole_numbers_of_at_least_one(name, value, error):
-    with pytest.raises(
-        error, match=f"SimpleCNN: {name} wants a whole number of at least 1, but got {value!r}"
-    ):
+    with pytest.raises(error, match=f"SimpleCNN: {name} wants a whole number of at least 1, but got {value!r}"):
         SimpleCNN(**{name: value})
 
 

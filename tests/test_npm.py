@@ -70,9 +70,7 @@ def test_npms_reason_is_told_when_it_cannot_download(registry, tmp_path, error, 
     registry.answer, registry.error = None, error
     with pytest.raises(npm.NpmError) as failed:
         npm.package(NAME)
-    assert str(failed.value) == (
-        f"npm could not download {NAME}: {reason}. Look at the network, and run this again."
-    )
+    assert str(failed.value) == (f"npm could not download {NAME}: {reason}. Look at the network, and run this again.")
     assert list(tmp_path.iterdir()) == []
 
 

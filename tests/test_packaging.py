@@ -51,9 +51,7 @@ def test_each_package_is_imported_by_helpers_and_each_import_is_declared():
 
 def test_the_constraints_pin_every_package_the_project_names():
     pinned = {
-        line.split("==")[0].lower()
-        for line in (ROOT / "constraints.txt").read_text().splitlines()
-        if "==" in line
+        line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
     }
     named = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
     assert {split(requirement)[0].lower() for requirement in named} <= pinned

@@ -13,9 +13,7 @@ from helpers.model import SimpleCNN
 from helpers.parallel import group, one_after_the_other, part, together, total, workers
 from helpers.training import train
 
-pytestmark = pytest.mark.skipif(
-    not torch.distributed.is_available(), reason="this torch has no torch.distributed"
-)
+pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
 
 
 def torchrun(arguments, cwd, processes=2):
@@ -54,9 +52,7 @@ def test_several_processes_train_as_one(tmp_path, processes):
 
     torch.manual_seed(0)
     model = SimpleCNN(conv_channels=4)
-    history = train(
-        model, *load_shapes(train=101, test=40), epochs=3, batch_size=50, device="cpu", progress=False
-    )
+    history = train(model, *load_shapes(train=101, test=40), epochs=3, batch_size=50, device="cpu", progress=False)
     for checkpoint in theirs:
         assert checkpoint["history"].loss == pytest.approx(history.loss, rel=1e-4)
         assert checkpoint["history"].train_accuracy == pytest.approx(history.train_accuracy, abs=0.021)

@@ -102,9 +102,7 @@ def texts(draw):
     figure = draw()
     drawn, draw = [], matplotlib.text.Text.draw
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            matplotlib.text.Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer)
-        )
+        patch.setattr(matplotlib.text.Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer))
         FigureCanvasAgg(figure).draw()
     assert drawn
     return figure, [text for text in drawn if text.get_text().strip() and text.get_visible()]
@@ -163,9 +161,7 @@ def test_images_of_the_course_make_small_files():
     y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
     smooth = torch.stack([x * 8, y * 8, (x + y) * 4]).to(torch.uint8).expand(16, -1, -1, -1)
     assert len(show_images(smooth, CIFAR + CIFAR[:6])._repr_png_()[0]) < 80_000
-    assert all(
-        len(FIGURES[name]()._repr_png_()[0]) < 80_000 for name in ("colour filters", "one run", "confusion")
-    )
+    assert all(len(FIGURES[name]()._repr_png_()[0]) < 80_000 for name in ("colour filters", "one run", "confusion"))
 
 
 def test_drawing_imports_neither_pyplot_nor_torch():
@@ -312,11 +308,7 @@ def test_runs_differ_by_their_marker_not_by_colour_only():
 
 def test_the_legend_names_runs_and_interruptions():
     figure = show_history({"slow": a_run(), "fast": a_run(2, interrupted=True), "none": History()})
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "slow",
-        "fast (interrupted)",
-        "none",
-    ]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["slow", "fast (interrupted)", "none"]
     assert repr(figure) == (
         "Figure: slow: 5 epochs, loss 2.00 to 0.40, training accuracy 0.84, test accuracy 0.84; "
         "fast: 2 epochs, loss 2.00 to 1.00, training accuracy 0.60, test accuracy 0.60, interrupted; "
@@ -347,9 +339,7 @@ def test_confusion_counts_true_classes_in_rows_and_predicted_in_columns():
 
 def test_confusion_tells_the_commonest_mistake():
     figure = show_confusion([0, 0, 0, 1, 1], [0, 1, 1, 1, 0], ["cat", "dog"])
-    assert (
-        repr(figure) == "Figure: confusion of 5 predictions, 2 right; most often cat taken for dog, 2 times"
-    )
+    assert repr(figure) == "Figure: confusion of 5 predictions, 2 right; most often cat taken for dog, 2 times"
     assert repr(show_confusion([1], [1], ["cat", "dog"])) == "Figure: confusion of 1 prediction, 1 right"
 
 
@@ -451,9 +441,7 @@ def test_each_layer_stands_on_the_roof_at_its_multiply_adds_for_each_byte():
 
 
 def test_a_measured_layer_has_a_point_at_what_it_reached():
-    figure = roofline(
-        WORKS, 17.7e9, 60e9, {"fc1": 4e-3, "pool": 1e-3}
-    )  # the pool has no multiply-adds to show
+    figure = roofline(WORKS, 17.7e9, 60e9, {"fc1": 4e-3, "pool": 1e-3})  # the pool has no multiply-adds to show
     assert lines(figure, "D") == pytest.approx({WORKS[4].intensity: WORKS[4].macs / 4e-3})
 
 
@@ -475,11 +463,7 @@ def test_the_roofline_says_what_each_layer_waits_for():
 def test_names_of_layers_cross_no_line_of_another():
     figure, written = texts(FIGURES["roofline of layers alike"])
     ax = figure.axes[0]
-    drops = [
-        line.get_window_extent()
-        for line in ax.lines
-        if len(set(line.get_xdata())) == 1 < len(line.get_xdata())
-    ]
+    drops = [line.get_window_extent() for line in ax.lines if len(set(line.get_xdata())) == 1 < len(line.get_xdata())]
     names = [text.get_window_extent() for text in written if text.get_text().startswith("features")]
     assert len(drops) == len(names) == len(ALIKE)
     for box in names:

@@ -60,12 +60,7 @@ def test_a_sentence_with_a_gap_is_not_written(filled, key):
         (nn.Conv2d(3, 4, 3, stride=0), conv_output_size, 8, {"kernel_size": 3, "stride": 0}),
         (nn.MaxPool2d(3), pool_output_size, 2, {"kernel_size": 3}),
         (nn.MaxPool2d(3, padding=2), pool_output_size, 8, {"kernel_size": 3, "padding": 2}),
-        (
-            nn.ConvTranspose2d(3, 4, 1, padding=4),
-            conv_transpose_output_size,
-            8,
-            {"kernel_size": 1, "padding": 4},
-        ),
+        (nn.ConvTranspose2d(3, 4, 1, padding=4), conv_transpose_output_size, 8, {"kernel_size": 1, "padding": 4}),
     ],
 )
 def test_trace_says_of_a_layer_what_the_arithmetic_says_of_its_numbers(layer, rule, size, settings):

@@ -80,9 +80,7 @@ def test_seeds_and_streams_draw_different_pictures():
 
 def test_colours_and_backgrounds_are_of_every_kind(drawn):
     images = drawn[0][:1000].astype(int)
-    corners = images[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].mean(
-        axis=2
-    )  # (1000, 3), what lies behind the shape
+    corners = images[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].mean(axis=2)  # (1000, 3), what lies behind the shape
     assert (np.histogram(corners, bins=4, range=(0, 256))[0] > 300).all()
     middles = images[:, :, 12:20, 12:20].mean(axis=(2, 3))
     brighter = (middles.mean(axis=1) > corners.mean(axis=1)).mean()

@@ -164,9 +164,7 @@ def test_the_training_explorers_code_follows_its_sliders_which_say_what_they_sho
 @each_page
 def test_an_audit_finds_no_serious_problem_of_accessibility_in_either_theme(visit, name):
     page = visit(name, viewport={"width": 1100, "height": 900})
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)"
-    )
+    page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
     page.evaluate((npm.package("axe-core@4.14.1") / "axe.min.js").read_text("utf-8"))
     page.evaluate("() => document.querySelectorAll('details').forEach((folded) => (folded.open = true))")
     for theme in ("light", "dark"):
@@ -194,9 +192,7 @@ def told(page):
 
 
 @each_page
-def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_wider_than_its_window(
-    visit, name
-):
+def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_wider_than_its_window(visit, name):
     page = visit(name)
     wanted = [
         widget.description
@@ -205,9 +201,7 @@ def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_
         for widget in explorer_of(source).sliders.values()
         if not isinstance(widget, (Checkbox, Dropdown))
     ]
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)"
-    )
+    page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
     named = page.get_by_role("slider").evaluate_all("(handles) => handles.map((handle) => handle.ariaLabel)")
     assert named[: len(wanted)] == wanted
     if wanted:
@@ -226,15 +220,11 @@ def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_
 @each_page
 def test_everything_a_page_loads_lies_beside_it_and_is_small(site, name):
     page = html(site, name)
-    loaded = [
-        tag.get("src") or tag.get("href") for tag in page.select("script[src], link[rel=stylesheet], img")
-    ]
+    loaded = [tag.get("src") or tag.get("href") for tag in page.select("script[src], link[rel=stylesheet], img")]
     files = {site / link for link in loaded if not link.startswith("data:")}
     assert len(files) >= 4
     assert files < set((site / "assets").iterdir())  # RequireJS asks for the rest
-    assert (site / f"{name}.html").stat().st_size + sum(
-        f.stat().st_size for f in (site / "assets").iterdir()
-    ) < LIMIT
+    assert (site / f"{name}.html").stat().st_size + sum(f.stat().st_size for f in (site / "assets").iterdir()) < LIMIT
 
 
 @each_page
@@ -257,16 +247,12 @@ def test_a_page_names_its_commit_and_its_neighbours(site, name):
     headings = [heading["id"] for heading in page.find_all("h2")]
     assert len(set(headings)) == len(headings)
     if name != "index":
-        assert [link["href"] for link in page.select(".contents ul ul a")] == [
-            f"#{each}" for each in headings
-        ]
+        assert [link["href"] for link in page.select(".contents ul ul a")] == [f"#{each}" for each in headings]
     place = PAGES.index(name)
     neighbours = {link["rel"][0]: link["href"] for link in page.select("a[rel]")}
     assert neighbours.get("prev") == (f"{PAGES[place - 1]}.html" if place else None)
     assert neighbours.get("next") == (f"{PAGES[place + 1]}.html" if place + 1 < len(PAGES) else None)
-    assert [link["href"] for link in page.select(".contents > details > ul > li > a")] == [
-        f"{n}.html" for n in PAGES
-    ]
+    assert [link["href"] for link in page.select(".contents > details > ul > li > a")] == [f"{n}.html" for n in PAGES]
 
 
 def words(html_or_text):
@@ -314,14 +300,10 @@ NEEDS_PYTHON = r"^(q\d+\.(predict|check)|progress)\(|\.observe\("
 
 @pytest.mark.parametrize("path", LESSONS[1:], ids=lambda path: path.stem)
 def test_each_question_says_in_one_line_that_it_needs_python_and_keeps_what_its_cell_shows(site, path):
-    asked = [
-        cell for cell in nbformat.read(path, as_version=4).cells if re.search(NEEDS_PYTHON, cell.source, re.M)
-    ]
+    asked = [cell for cell in nbformat.read(path, as_version=4).cells if re.search(NEEDS_PYTHON, cell.source, re.M)]
     page = html(site, path.stem)
     assert (
-        len(page.find_all(string=re.compile("To check an answer, |To look back on your answers, ")))
-        == len(asked)
-        > 6
+        len(page.find_all(string=re.compile("To check an answer, |To look back on your answers, "))) == len(asked) > 6
     )
     assert "Not answered yet" not in page.get_text()
     mend = [cell for cell in asked if "Not mended yet" in str(cell.outputs)]
@@ -365,10 +347,7 @@ def test_what_needs_a_kernel_leads_to_colab_and_binder_when_the_address_is_set(m
     monkeypatch.setattr(address, "settings", lambda: {"repository": "ada/shapes", "hub": ""})
     lesson = new_notebook(cells=[new_markdown_cell("# 01 · A title"), new_code_cell("q1.predict(...)")])
     links = lesson_page.body(lesson, build_site.elsewhere(LESSONS[1])).select(".no-kernel a")
-    assert [link["href"] for link in links] == [
-        address.on_colab(LESSONS[1].name),
-        address.on_binder(LESSONS[1].name),
-    ]
+    assert [link["href"] for link in links] == [address.on_colab(LESSONS[1].name), address.on_binder(LESSONS[1].name)]
 
 
 def test_a_pages_text_cannot_end_the_script_that_holds_its_widgets():
@@ -380,9 +359,7 @@ def test_a_pages_text_cannot_end_the_script_that_holds_its_widgets():
         }
     }
     view = new_output("display_data", {lesson_page.VIEW: {"model_id": "a"}})
-    lesson = new_notebook(
-        cells=[new_code_cell(outputs=[view])], metadata={"widgets": {lesson_page.STATE: state}}
-    )
+    lesson = new_notebook(cells=[new_code_cell(outputs=[view])], metadata={"widgets": {lesson_page.STATE: state}})
     text = lesson_page.widget_state(lesson)
     assert "<" not in text
     assert '"a"' in text
@@ -410,9 +387,7 @@ def earlier(tmp_path):
 @pytest.mark.parametrize("missing", ["node", "npm"])
 def test_without_node_or_npm_the_build_says_what_is_missing_and_how_to_get_it(monkeypatch, earlier, missing):
     which = shutil.which
-    monkeypatch.setattr(
-        shutil, "which", lambda name: None if name == missing else which(name) or f"/bin/{name}"
-    )
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == missing else which(name) or f"/bin/{name}")
     with pytest.raises(npm.NpmError, match=rf"^{missing} is missing: .* sudo apt install npm"):
         build_site.build(earlier)
 

@@ -20,11 +20,7 @@ def small_machine():
     if sys.platform != "linux":
         pytest.skip("needs Linux")
     starts = (["unshare", "--net"], ["unshare", "--net", "--map-root-user"])
-    allowed = [
-        start
-        for start in starts
-        if shutil.which("unshare") and not subprocess.run([*start, "true"]).returncode
-    ]
+    allowed = [start for start in starts if shutil.which("unshare") and not subprocess.run([*start, "true"]).returncode]
     if not allowed:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
             "A process without a network is not allowed here. On Ubuntu this allows it: "

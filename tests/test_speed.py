@@ -202,9 +202,7 @@ sizes = st.integers(1, 5)
 
 
 @settings(deadline=None, max_examples=20)
-@given(
-    batch=sizes, channels=sizes, hidden=sizes, kernel=st.integers(1, 4), stride=st.integers(1, 3), seen=sizes
-)
+@given(batch=sizes, channels=sizes, hidden=sizes, kernel=st.integers(1, 4), stride=st.integers(1, 3), seen=sizes)
 def test_any_chain_of_layers_counts_as_pytorch_does(batch, channels, hidden, kernel, stride, seen):
     """Two convolutions, so that one has a gradient of its input; a pool in front, which has none."""
     maps = nn.Sequential(
@@ -309,7 +307,5 @@ def test_a_floor_needs_speeds(given, words):
 
 
 def test_measuring_imports_no_widgets_and_no_plots():
-    code = (
-        "import sys, helpers.speed; sys.exit(' '.join({'ipywidgets', 'matplotlib'} & set(sys.modules)) or 0)"
-    )
+    code = "import sys, helpers.speed; sys.exit(' '.join({'ipywidgets', 'matplotlib'} & set(sys.modules)) or 0)"
     subprocess.run([sys.executable, "-c", code], check=True)

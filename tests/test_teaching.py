@@ -163,9 +163,7 @@ def test_runs_end_as_the_teacher_is_told():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = SimpleCNN(**settings)
-        return train(
-            model, few, few_tests, epochs=5, lr=lr, batch_size=batch_size, device="cpu", progress=False
-        )
+        return train(model, few, few_tests, epochs=5, lr=lr, batch_size=batch_size, device="cpu", progress=False)
 
     usual, fast, rare, one_pixel = run(), run(lr=0.01), run(batch_size=512), run(kernel_size=1)
     assert abs(usual.loss[-1] - 1.4) < 0.15
@@ -207,9 +205,7 @@ def test_what_is_said_of_cifar10_is_what_the_code_does():
     assert "Three hosts are tried" in TEACHING
     assert f"silent for {cifar10.TIMEOUT} seconds" in TEACHING
     assert f"less than {cifar10.ENOUGH // 1000} kB a second" in TEACHING
-    assert {archive for _, archive, _ in cifar10.SOURCES} == set(
-        re.findall(r"cifar-10-\w+\.tar\.gz", TEACHING)
-    )
+    assert {archive for _, archive, _ in cifar10.SOURCES} == set(re.findall(r"cifar-10-\w+\.tar\.gz", TEACHING))
 
 
 def test_the_switch_and_the_files_are_named_as_the_code_names_them():
@@ -218,9 +214,7 @@ def test_the_switch_and_the_files_are_named_as_the_code_names_them():
     assert f"{question.SWITCH}=solutions,hints" in TEACHING
     assert TEACHING.count("CNN_SHAPES") == TEACHING.count(question.SWITCH)
     assert hasattr(progress(), "export")
-    assert isinstance(
-        explorers.ConvolutionExplorer(size=4, kernel_size=7, padding=1).sliders["size"], IntSlider
-    )
+    assert isinstance(explorers.ConvolutionExplorer(size=4, kernel_size=7, padding=1).sliders["size"], IntSlider)
 
 
 def test_there_is_one_block_for_the_hubs_links_and_no_address_else():

@@ -135,7 +135,5 @@ def test_where_ipython_shows_no_notes_the_explanation_follows_the_message(monkey
     model = Net()
     with pytest.raises(RuntimeError) as raised, explained(model):
         model(WRONG)
-    assert str(raised.value).startswith(
-        "mat1 and mat2 shapes cannot be multiplied (4x10368 and 4608x10)\n\nfc1: 10368"
-    )
+    assert str(raised.value).startswith("mat1 and mat2 shapes cannot be multiplied (4x10368 and 4608x10)\n\nfc1: 10368")
     assert not hasattr(raised.value, "__notes__")

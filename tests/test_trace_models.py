@@ -44,9 +44,7 @@ class AlexNet(nn.Module):
             nn.MaxPool2d(kernel_size=3, stride=2),
         )
         self.avgpool = nn.AdaptiveAvgPool2d((2, 2))
-        self.classifier = nn.Sequential(
-            nn.Dropout(), nn.Linear(48, 20), nn.ReLU(inplace=True), nn.Linear(20, 5)
-        )
+        self.classifier = nn.Sequential(nn.Dropout(), nn.Linear(48, 20), nn.ReLU(inplace=True), nn.Linear(20, 5))
 
     def forward(self, x):
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
@@ -60,11 +58,7 @@ class VGG(nn.Module):
             if step == "pool":
                 layers.append(nn.MaxPool2d(2, ceil_mode=True))
                 continue
-            layers += [
-                nn.Conv2d(channels, step, 3, padding="same", bias=False),
-                nn.BatchNorm2d(step),
-                nn.ReLU(),
-            ]
+            layers += [nn.Conv2d(channels, step, 3, padding="same", bias=False), nn.BatchNorm2d(step), nn.ReLU()]
             channels = step
         self.features = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.Flatten(), nn.LazyLinear(7))
@@ -83,9 +77,7 @@ class ResidualBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)  # called twice
         self.downsample = None
         if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x):
         identity = x if self.downsample is None else self.downsample(x)
@@ -98,9 +90,7 @@ class ResidualBlock(nn.Module):
 class ResNet(nn.Module):
     def __init__(self):
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, 8, 7, 2, 3, bias=False), nn.BatchNorm2d(8), nn.MaxPool2d(3, 2, 1)
-        )
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3, bias=False), nn.BatchNorm2d(8), nn.MaxPool2d(3, 2, 1))
         self.layer1 = nn.Sequential(ResidualBlock(8, 8), ResidualBlock(8, 8))
         self.layer2 = nn.Sequential(ResidualBlock(8, 16, stride=2), ResidualBlock(16, 16))
         self.fc = nn.Linear(16, 10)
@@ -149,10 +139,7 @@ class UNet(nn.Module):
 
     def pair(self, inputs, outputs):
         return nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1),
-            nn.ReLU(),
+            nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU()
         )
 
     def forward(self, x):
@@ -180,9 +167,7 @@ class MobileBlock(nn.Module):
 class MobileNet(nn.Sequential):
     def __init__(self):
         blocks = [MobileBlock(6, 1), MobileBlock(6, 2)]
-        super().__init__(
-            nn.Conv2d(3, 6, 3, 2, 1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)
-        )
+        super().__init__(nn.Conv2d(3, 6, 3, 2, 1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3))
 
 
 class ByHand(nn.Module):
@@ -230,9 +215,7 @@ MODELS = {
     VisionTransformer: (2, 3, 16, 16),
     SimpleCNN: (4, 3, 32, 32),
 }
-models = pytest.mark.parametrize(
-    ("make", "shape"), MODELS.items(), ids=lambda one: getattr(one, "__name__", "")
-)
+models = pytest.mark.parametrize(("make", "shape"), MODELS.items(), ids=lambda one: getattr(one, "__name__", ""))
 
 
 def made(make, seed=0):
@@ -243,10 +226,7 @@ def made(make, seed=0):
 def layers_of(model):
     """The modules that compute something themselves, by their names."""
     inside = {
-        part
-        for layer in model.modules()
-        if isinstance(layer, nn.MultiheadAttention)
-        for part in layer.children()
+        part for layer in model.modules() if isinstance(layer, nn.MultiheadAttention) for part in layer.children()
     }
     return {
         name: layer
@@ -273,9 +253,7 @@ def run(model, *inputs):
         model(*tensors)
     for handle in handles:
         handle.remove()
-    counts = {
-        name.partition(".")[2]: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()
-    }
+    counts = {name.partition(".")[2]: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
     return calls, counts | {"": counter.get_total_flops() // 2}
 
 
@@ -411,14 +389,7 @@ class Masked(nn.Module):
 
 def test_masks_positions_and_casts_are_not_shown():
     rows = trace(Masked(), (3, 5)).rows
-    assert [row.name for row in rows] == [
-        "embedding",
-        "places",
-        "x[:, 0]",
-        "attention",
-        "x.max(1)",
-        "fc",
-    ]
+    assert [row.name for row in rows] == ["embedding", "places", "x[:, 0]", "attention", "x.max(1)", "fc"]
 
 
 # Layers and functions alone.
@@ -461,18 +432,13 @@ def fitting(make, shape):
 def test_any_convolution_has_the_right_size_and_count(data, dims, groups, by_function):
     kind = f"Conv{dims}d"
     padding = {"padding": st.integers(0, 3)}
-    one, batch, shape = data.draw(
-        settings_of(dims, kernel_size=number, stride=rate, dilation=rate, **padding)
-    )
+    one, batch, shape = data.draw(settings_of(dims, kernel_size=number, stride=rate, dilation=rate, **padding))
     if data.draw(st.booleans()):
         one |= {"padding": data.draw(st.sampled_from(["same", "valid"]))}
     shape = (*batch, 2 * groups, *shape)
     layer = fitting(lambda: getattr(nn, kind)(2 * groups, 3 * groups, groups=groups, **one), shape)
     if by_function:
-        kind, layer = (
-            kind.lower(),
-            Functional(layer, f"conv{dims}d", "stride", "padding", "dilation", "groups"),
-        )
+        kind, layer = (kind.lower(), Functional(layer, f"conv{dims}d", "stride", "padding", "dilation", "groups"))
     row, output, count = pieces(kind, layer, shape)
     assert sizes(row.formula, dims) == output[-dims:]
     assert (row.output_shape, row.macs) == (output, count)
@@ -482,13 +448,7 @@ def test_any_convolution_has_the_right_size_and_count(data, dims, groups, by_fun
 @given(st.data(), st.integers(1, 3), st.sampled_from([1, 2]), st.booleans())
 def test_any_transposed_convolution_has_the_right_size_and_count(data, dims, groups, by_function):
     kind, most = f"ConvTranspose{dims}d", st.integers(0, 2)
-    ranges = {
-        "kernel_size": number,
-        "stride": rate,
-        "dilation": rate,
-        "padding": most,
-        "output_padding": most,
-    }
+    ranges = {"kernel_size": number, "stride": rate, "dilation": rate, "padding": most, "output_padding": most}
     one, batch, shape = data.draw(settings_of(dims, **ranges))
     shape = (*batch, 2 * groups, *shape)
     layer = fitting(lambda: getattr(nn, kind)(2 * groups, 3 * groups, groups=groups, **one), shape)
@@ -673,15 +633,10 @@ def test_a_rows_input_is_what_came_from_the_models_input():
     assert trace(Code("torch.ones(1, 5, 1) * x"), (2, 1, 3)).rows[0].input_shape == (2, 1, 3)
 
 
-@pytest.mark.parametrize(
-    ("layer", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)], ids=["LSTM", "GRU", "RNN"]
-)
+@pytest.mark.parametrize(("layer", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)], ids=["LSTM", "GRU", "RNN"])
 def test_a_recurrent_layer_counts_the_matrices_of_its_gates(layer, gates):
     row = trace(layer(6, 5, num_layers=2, bidirectional=True, batch_first=True), (3, 7, 6)).rows[0]
-    first, second = (
-        gates * 5 * (6 + 5),
-        gates * 5 * (10 + 5),
-    )  # of one direction, for one moment of one sequence
+    first, second = (gates * 5 * (6 + 5), gates * 5 * (10 + 5))  # of one direction, for one moment of one sequence
     assert (row.macs, row.output_shape) == (3 * 7 * 2 * (first + second), (3, 7, 10))
     assert trace(layer(6, 5), (7, 6)).macs == 7 * first  # one sequence without a batch
 
@@ -718,10 +673,7 @@ def test_attention_counts_its_projections_its_scores_and_its_sums(batch_first):
 def test_attention_of_one_sequence_needs_no_batch():
     x = torch.zeros(5, 8)
     for batch_first in (True, False):
-        assert (
-            trace(nn.MultiheadAttention(8, 2, batch_first=batch_first), [x, x, x]).macs
-            == 4 * 5 * 64 + 2 * 25 * 8
-        )
+        assert trace(nn.MultiheadAttention(8, 2, batch_first=batch_first), [x, x, x]).macs == 4 * 5 * 64 + 2 * 25 * 8
 
 
 def test_attention_with_a_place_more_to_look_at_counts_it():
@@ -805,10 +757,7 @@ def test_a_bare_layer_is_one_row():
 
 def test_a_bare_sequential_has_a_row_for_each_layer():
     rows = trace(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), (2, 3, 2, 2)).rows
-    assert [(row.name, row.kind, row.formula) for row in rows] == [
-        ("0", "Flatten", "3·2·2 = 12"),
-        ("1", "Linear", ""),
-    ]
+    assert [(row.name, row.kind, row.formula) for row in rows] == [("0", "Flatten", "3·2·2 = 12"), ("1", "Linear", "")]
 
 
 def test_several_inputs_are_tensors_and_shapes():
@@ -821,8 +770,5 @@ def test_several_inputs_are_tensors_and_shapes():
             return torch.cat([self.bilinear(x, y), x], 1)
 
     rows = trace(Two(), [(5, 3), torch.ones(5, 4)]).rows
-    assert [(row.input_shape, row.output_shape) for row in rows] == [
-        ((5, 3), (5, 2)),
-        (((5, 2), (5, 3)), (5, 5)),
-    ]
+    assert [(row.input_shape, row.output_shape) for row in rows] == [((5, 3), (5, 2)), (((5, 2), (5, 3)), (5, 5))]
     assert rows[1].formula == "2 + 3 = 5"

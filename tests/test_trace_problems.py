@@ -101,13 +101,8 @@ def changed(broken, change):
 
     if match := re.fullmatch(r"(\S+) = (nn\.\w+\(.*\))", change):  # fc1 = nn.Linear(18432, 64)
         name, layer = match.groups()
-        return (
-            broken,
-            f"{name if name.startswith('model[') else f'model.{name}'} = {layer.replace('(*', '(*model.')}",
-        )
-    if match := re.fullmatch(
-        r"(\w+)=(\S+) in (\w+)\[(\d+)\]", change
-    ):  # padding=1 in features[2]: a pool, no weights
+        return (broken, f"{name if name.startswith('model[') else f'model.{name}'} = {layer.replace('(*', '(*model.')}")
+    if match := re.fullmatch(r"(\w+)=(\S+) in (\w+)\[(\d+)\]", change):  # padding=1 in features[2]: a pool, no weights
         return broken, f"model.{match[3]}[{match[4]}].{match[1]} = {match[2]}"
     if match := re.fullmatch(r"(\w+)=(\S+|\(.*\)) in (\w+)", change):  # padding=1 in conv1
         return broken, f"model.{match[3]} = remade({line_of(broken, match[3])!r}, {match[1]!r}, {match[2]})"
@@ -220,11 +215,7 @@ def test_a_model_of_each_kind_would_mislead_who_reads_the_message_alone(kind):
 
 @pytest.mark.parametrize(
     "said",
-    [
-        "mat1 and mat2 shapes cannot be multiplied (4x5 and 6x7)",
-        "Given groups=1, expected 3 channels",
-        "Fehler 7",
-    ],
+    ["mat1 and mat2 shapes cannot be multiplied (4x5 and 6x7)", "Given groups=1, expected 3 channels", "Fehler 7"],
 )
 @pytest.mark.parametrize("name", [n for n, broken in BROKEN.items() if broken.kind != "other"])
 def test_torch_could_say_anything_else_and_the_kind_would_be_the_same(name, said):
@@ -261,10 +252,7 @@ SOUND = {
         ),
         [torch.zeros(4, 7, dtype=LONG), torch.zeros(4, 7, dtype=LONG)],
     ),
-    "scores for every word, folded": (
-        Around(lambda m, x: m.head(x).view(-1, 50), head=nn.Linear(8, 50)),
-        (4, 7, 8),
-    ),
+    "scores for every word, folded": (Around(lambda m, x: m.head(x).view(-1, 50), head=nn.Linear(8, 50)), (4, 7, 8)),
     "a picture in patches": (
         Around(
             lambda m, x: m.head(m.encoder(m.patches(x).flatten(2).transpose(1, 2)).mean(1)),
@@ -290,10 +278,7 @@ SOUND = {
         Around(lambda m, x: m.mix(m.conv(x).permute(0, 2, 3, 1)), conv=CONV, mix=nn.Linear(8, 16)),
         (4, 3, 32, 32),
     ),
-    "one number for all of the batch": (
-        Around(lambda m, x: m.conv(x).flatten().sum(), conv=CONV),
-        (4, 3, 8, 8),
-    ),
+    "one number for all of the batch": (Around(lambda m, x: m.conv(x).flatten().sum(), conv=CONV), (4, 3, 8, 8)),
     "rows of pictures for linear layers": (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), (4, 28, 28)),
     "a softmax and no loss": (nn.Sequential(nn.Flatten(), nn.Linear(12, 10), nn.Softmax(1)), (4, 3, 2, 2)),
     "two pictures compared": (
@@ -312,26 +297,11 @@ def test_a_sound_model_raises_no_alarm(name):
 @pytest.mark.parametrize(
     ("forward", "given", "kind", "fix"),
     [
-        (
-            lambda m, x: F.pad(x, 1),
-            (2, 5),
-            "padding-argument",
-            "F.pad(x, (1, 1, 1, 1)) instead of F.pad(x, 1)",
-        ),
-        (
-            lambda m, x: torch.reshape(x, shape=(2, 100)),
-            (4, 5),
-            "view-size",
-            "torch.flatten(x, 1) instead of",
-        ),
+        (lambda m, x: F.pad(x, 1), (2, 5), "padding-argument", "F.pad(x, (1, 1, 1, 1)) instead of F.pad(x, 1)"),
+        (lambda m, x: torch.reshape(x, shape=(2, 100)), (4, 5), "view-size", "torch.flatten(x, 1) instead of"),
         (lambda m, x: x.reshape(shape=(2, 100)), (4, 5), "view-size", "torch.flatten(x, 1) instead of"),
         (lambda m, x: torch.stack([m.wide(x), m.wide(x)[:, :2]]), (4, 16), "merge", ""),
-        (
-            lambda m, x: torch.cat([x, x, x[:, :, :3]], dim=-3),
-            (2, 3, 4, 4),
-            "merge",
-            "torch.cat([x, x, y], 2)",
-        ),
+        (lambda m, x: torch.cat([x, x, x[:, :, :3]], dim=-3), (2, 3, 4, 4), "merge", "torch.cat([x, x, y], 2)"),
         (lambda m, x: x @ x, (4, 5), "merge", ""),
         (lambda m, x: m.wide(x) + m.conv.bias, (4, 16), "merge", ""),
         (lambda m, x: m.conv(x), torch.rand(4, 16, 16, 3).double(), "dtype", "model(x.float()), and model("),
@@ -351,12 +321,7 @@ def test_a_sound_model_raises_no_alarm(name):
             "target",
             "x.transpose(1, 2) in F.cross_entropy(x, y)",
         ),
-        (
-            lambda m, x: F.cross_entropy(x, torch.full((2, 8, 8), 7)),
-            (2, 5, 8, 8),
-            "target",
-            "",
-        ),
+        (lambda m, x: F.cross_entropy(x, torch.full((2, 8, 8), 7)), (2, 5, 8, 8), "target", ""),
         (
             lambda m, x: F.cross_entropy(x.squeeze(), torch.zeros(3, dtype=LONG)),
             (3, 1),
@@ -424,11 +389,7 @@ def test_a_view_that_mixes_images_is_told_from_one_that_cuts_each(size, rows, to
     [
         (nn.Conv2d(3, 18, 3), (4, 1, 8, 8), "model = nn.Conv2d(1, 18, kernel_size=3)"),
         (nn.MaxPool2d(9), (4, 1, 8, 8), "padding=1 in model"),
-        (
-            nn.Sequential(nn.Conv2d(3, 18, 3), nn.BatchNorm2d(4)),
-            (4, 3, 8, 8),
-            "model[1] = nn.BatchNorm2d(18)",
-        ),
+        (nn.Sequential(nn.Conv2d(3, 18, 3), nn.BatchNorm2d(4)), (4, 3, 8, 8), "model[1] = nn.BatchNorm2d(18)"),
     ],
 )
 def test_a_bare_layer_is_called_model(layer, shape, fix):

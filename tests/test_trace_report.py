@@ -51,10 +51,7 @@ MODELS = {
     "fits": (SimpleCNN(), (4, 3, 32, 32)),
     "fails": (SimpleCNN(), (4, 3, 48, 48)),
     "silent": (Silent(), (4, 3, 48, 48)),
-    "silent in a block": (
-        nn.Sequential(nn.Conv2d(3, 18, 3, padding=1), nn.MaxPool2d(2), Head()),
-        (4, 3, 48, 48),
-    ),
+    "silent in a block": (nn.Sequential(nn.Conv2d(3, 18, 3, padding=1), nn.MaxPool2d(2), Head()), (4, 3, 48, 48)),
     "deep": (Deep(), (2, 3, 224, 224)),
     "two sides": (UP, (2, 3, 640, 960)),
 }
@@ -93,9 +90,7 @@ class Table(HTMLParser):
 
 
 def words(html):
-    return " ".join(
-        re.sub(r"<style>.*?</style>|<[^>]*>", "", html.replace("<p>", " "), flags=re.DOTALL).split()
-    )
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]*>", "", html.replace("<p>", " "), flags=re.DOTALL).split())
 
 
 def problem(**changed):
@@ -118,11 +113,7 @@ def test_text_begins_and_ends_its_columns_below_their_titles(traced):
     head, *lines = str(traced).split("\n\n")[0].splitlines()
     starts = [head.index(title) for title in ("input", "output")]
     ends = [head.index(title) + len(title) for title in ("parameters", "multiply-adds")]
-    full = [
-        line
-        for line in lines
-        if re.search(r"[\d,]+ +[\d,]+( |$)", line[starts[1] + 1 :]) and len(line) >= ends[1]
-    ]
+    full = [line for line in lines if re.search(r"[\d,]+ +[\d,]+( |$)", line[starts[1] + 1 :]) and len(line) >= ends[1]]
     assert len(full) == len(traced.rows) + 1
     for line, row in zip(full, traced.rows, strict=False):
         assert line[starts[0] :].startswith(str(row.input_shape))
@@ -153,8 +144,7 @@ def test_formulas_stand_in_a_column_where_there_is_room_and_else_below_their_row
 def test_a_long_name_and_a_long_formula_do_not_widen_the_table():
     shape, name = (2, 3, 4, 4), "block." * 30 + "conv"
     traced = made(
-        (name, "Conv2d", shape, shape, 0, 0, " + ".join(["64"] * 60)),
-        ("relu", "ReLU", shape, shape, 0, 0, ""),
+        (name, "Conv2d", shape, shape, 0, 0, " + ".join(["64"] * 60)), ("relu", "ReLU", shape, shape, 0, 0, "")
     )
     lines = str(traced).splitlines()
     assert max(map(len, lines)) <= WIDE
@@ -192,9 +182,7 @@ def test_of_rows_with_one_name_the_first_is_marked_and_after_an_error_the_last()
 
 
 def test_a_problem_in_no_row_marks_none():
-    traced = made(
-        ("fc2", "Linear", (2, 3), (2, 3), 0, 0, ""), problem=problem(layer="forward", what="It is None.")
-    )
+    traced = made(("fc2", "Linear", (2, 3), (2, 3), 0, 0, ""), problem=problem(layer="forward", what="It is None."))
     assert "!" not in str(traced)
     assert 'cs-trace-mark"' not in traced._repr_html_()
 
@@ -224,17 +212,7 @@ def test_the_kind_is_left_out_where_the_name_says_it():
 
 def test_of_many_shapes_that_are_put_together_the_first_are_written():
     def cat(count):
-        return made(
-            (
-                "torch.cat(...)",
-                "cat",
-                tuple((2, n, 4, 4) for n in range(1, count + 1)),
-                (2, 9, 4, 4),
-                0,
-                0,
-                "",
-            )
-        )
+        return made(("torch.cat(...)", "cat", tuple((2, n, 4, 4) for n in range(1, count + 1)), (2, 9, 4, 4), 0, 0, ""))
 
     few, many = cat(4), cat(9)
     assert all(f"(2, {n}, 4, 4)" in str(few) for n in range(1, 5))
@@ -381,9 +359,7 @@ def test_a_notebooks_own_rules_do_not_reach_it_and_its_rules_reach_nothing_else(
 @pytest.mark.parametrize("width", [564, 900])
 def test_arrows_stand_below_one_another(show, width):
     page = show(trace(*MODELS["fits"])._repr_html_(), width)
-    lefts = page.locator(".cs-trace-output").evaluate_all(
-        "(all) => all.map((one) => one.getBoundingClientRect().left)"
-    )
+    lefts = page.locator(".cs-trace-output").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().left)")
     assert max(lefts) - min(lefts) < 0.5
 
 
@@ -414,7 +390,5 @@ def test_its_text_can_be_read_on_light_and_dark_paper(show, paper):
         [paper, ink],
     )
     assert len(contrasts) > 10
-    assert {
-        name: contrast for name, contrast in contrasts.items() if contrast < 4.5 and "zero" not in name
-    } == {}
+    assert {name: contrast for name, contrast in contrasts.items() if contrast < 4.5 and "zero" not in name} == {}
     assert min(contrasts.values()) > 3  # zeros are pale

@@ -76,11 +76,7 @@ def state_of(model):
 
     def of(value):
         if isinstance(value, torch.Tensor):
-            grad = (
-                None
-                if value.grad_fn is not None or value.grad is None
-                else (id(value.grad), value.grad.tolist())
-            )
+            grad = None if value.grad_fn is not None or value.grad is None else (id(value.grad), value.grad.tolist())
             return id(value), value._version, value.tolist(), value.requires_grad, grad, value.dtype
         if isinstance(value, dict):
             return id(value), [(key, of(part)) for key, part in value.items()]
@@ -317,9 +313,7 @@ def test_an_error_that_is_not_about_shapes_is_raised_from_the_models_own_line(er
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), FileNotFoundError("x")]
-)
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), FileNotFoundError("x")])
 def test_the_same_error_is_raised(error):
     with pytest.raises(type(error)) as caught:
         trace(raising(error), (2, 3))
@@ -372,11 +366,7 @@ def test_a_script_module_is_refused_in_a_sentence():
 @pytest.mark.parametrize(
     ("given", "error", "part"),
     [
-        (
-            None,
-            TypeError,
-            "but got None. Give it a tensor, a shape such as (4, 3, 32, 32), or a list of these.",
-        ),
+        (None, TypeError, "but got None. Give it a tensor, a shape such as (4, 3, 32, 32), or a list of these."),
         ("x", TypeError, "but got a str."),
         (32, TypeError, "but got an int."),
         ({}, TypeError, "but got an empty dict."),
@@ -492,11 +482,7 @@ def test_a_parametrized_layer_is_a_layer(wrap):
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), wrap(nn.Linear(144, 10)))
     before = state_of(model)
     table = trace(model, SHAPE)
-    assert [(row.name, row.kind) for row in table.rows] == [
-        ("0", "Conv2d"),
-        ("1", "Flatten"),
-        ("2", "Linear"),
-    ]
+    assert [(row.name, row.kind) for row in table.rows] == [("0", "Conv2d"), ("1", "Flatten"), ("2", "Linear")]
     assert table.parameters == sum(parameter.numel() for parameter in model.parameters())
     assert state_of(model) == before
 
@@ -523,9 +509,7 @@ def test_compiled_parts_of_a_model_are_followed():
     block = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     block.compile(backend="eager")
     head = torch.compile(nn.Sequential(nn.Linear(144, 2)), backend="eager")
-    rows = trace(
-        nn.Sequential(block, nn.Flatten(), head, torch.compile(nn.Linear(2, 3), backend="eager")), SHAPE
-    ).rows
+    rows = trace(nn.Sequential(block, nn.Flatten(), head, torch.compile(nn.Linear(2, 3), backend="eager")), SHAPE).rows
     assert [row.kind for row in rows] == ["Conv2d", "ReLU", "Flatten", "Linear", "Linear"]
 
 
@@ -545,11 +529,7 @@ def test_packed_sequences_are_followed():
     class Reads(nn.Module):
         def __init__(self):
             super().__init__()
-            self.embedding, self.lstm, self.fc = (
-                nn.Embedding(9, 4),
-                nn.LSTM(4, 3, batch_first=True),
-                nn.Linear(3, 2),
-            )
+            self.embedding, self.lstm, self.fc = (nn.Embedding(9, 4), nn.LSTM(4, 3, batch_first=True), nn.Linear(3, 2))
 
         def forward(self, tokens):
             packed = pack_padded_sequence(self.embedding(tokens), [5, 2], batch_first=True)
@@ -686,9 +666,7 @@ def test_activations_are_not_kept():
 
     gc.disable()  # what only the collector of cycles frees is kept
     try:
-        table = trace(
-            nn.Sequential(*(nn.Sequential(Watched(), nn.ReLU(), nn.Linear(4, 4)) for _ in range(50))), (2, 4)
-        )
+        table = trace(nn.Sequential(*(nn.Sequential(Watched(), nn.ReLU(), nn.Linear(4, 4)) for _ in range(50))), (2, 4))
         assert len(table.rows) == 100
         assert max(most) <= 2
         assert len(alive) == 0

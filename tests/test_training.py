@@ -42,9 +42,7 @@ class TinySet:
         random = torch.Generator().manual_seed(seed)
         self.labels = torch.arange(n) % 3 if labels is None else labels
         noise = torch.randint(0, 120, (n, 3, 8, 8), generator=random)
-        self.images = (
-            (noise + 60 * self.labels[:, None, None, None]).to(torch.uint8) if images is None else images
-        )
+        self.images = (noise + 60 * self.labels[:, None, None, None]).to(torch.uint8) if images is None else images
         self.moves = 0
 
     def __len__(self):
@@ -169,8 +167,7 @@ def test_the_history_has_one_entry_for_each_epoch():
     assert [len(values) for values in lists] == [3] * 5
     assert history.interrupted is False
     assert all(
-        rate * s == pytest.approx(50)
-        for s, rate in zip(history.seconds, history.images_per_second, strict=True)
+        rate * s == pytest.approx(50) for s, rate in zip(history.seconds, history.images_per_second, strict=True)
     )
 
 
@@ -322,9 +319,7 @@ def test_fast_cnn_on_the_fast_path_has_the_losses_of_the_plain_loop_in_float32()
 
 def test_after_each_epoch_the_history_so_far_is_handed_over():
     seen = []
-    history = quietly(
-        Watched(), TinySet(), epochs=3, after_epoch=lambda history: seen.append(list(history.loss))
-    )
+    history = quietly(Watched(), TinySet(), epochs=3, after_epoch=lambda history: seen.append(list(history.loss)))
     assert seen == [history.loss[:1], history.loss[:2], history.loss]
 
 
@@ -353,11 +348,7 @@ def test_a_share_divides_the_loss_of_a_part_as_the_whole_batch_would():
     whole, parts = Watched(), Watched()
     train_step(whole, x, y, torch.optim.SGD(whole.parameters(), lr=0))
     expected, got = [p.grad for p in whole.parameters()], 0
-    for some in (
-        slice(0, 5),
-        slice(5, 8),
-        slice(8, 8),
-    ):  # three processes: 8 / 3 images each, and one has none
+    for some in (slice(0, 5), slice(5, 8), slice(8, 8)):  # three processes: 8 / 3 images each, and one has none
         train_step(parts, x[some], y[some], torch.optim.SGD(parts.parameters(), lr=0), share=8 / 3)
         got = (
             [p.grad / 3 for p in parts.parameters()]
@@ -502,9 +493,7 @@ def test_a_model_that_diverged_before_must_be_made_again():
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
-        RuntimeError(
-            "[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried"
-        ),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried"),
         RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
     ],
 )
@@ -580,11 +569,7 @@ def test_a_data_set_that_cannot_work_is_refused_in_a_sentence(images, error, wor
         (SimpleCNN, TypeError, "SimpleCNN() makes one"),
         (nn.Flatten(), ValueError, "no parameter to train"),
         (nn.Sequential(nn.Flatten(), nn.Linear(192, 3)).requires_grad_(False), ValueError, "no parameter"),
-        (
-            nn.Conv2d(3, 3, 8),
-            ValueError,
-            "scores (N, classes) from the model, but 2 images gave (2, 3, 1, 1)",
-        ),
+        (nn.Conv2d(3, 3, 8), ValueError, "scores (N, classes) from the model, but 2 images gave (2, 3, 1, 1)"),
         (nn.Sequential(nn.Flatten(0), nn.Linear(384, 3)), ValueError, "but 2 images gave (3,)"),
     ],
 )
@@ -610,8 +595,7 @@ def test_an_optimizer_of_some_of_the_models_layers_trains_these():
 def test_numpys_numbers_are_numbers():
     numbers = {"epochs": np.int64(1), "batch_size": np.int32(16), "seed": np.int64(2), "lr": np.float32(0.25)}
     assert (
-        quietly(Watched(), TinySet(), **numbers).loss
-        == quietly(Watched(), TinySet(), epochs=1, seed=2, lr=0.25).loss
+        quietly(Watched(), TinySet(), **numbers).loss == quietly(Watched(), TinySet(), epochs=1, seed=2, lr=0.25).loss
     )
 
 

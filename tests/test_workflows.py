@@ -85,9 +85,7 @@ def test_every_target_and_every_file_that_a_command_names_is_there():
 
 def test_the_pages_that_are_published_are_those_that_make_writes():
     (upload,) = (
-        step
-        for step in WORKFLOWS["pages.yml"]["jobs"]["build"]["steps"]
-        if "upload-pages" in step.get("uses", "")
+        step for step in WORKFLOWS["pages.yml"]["jobs"]["build"]["steps"] if "upload-pages" in step.get("uses", "")
     )
     assert upload["with"] == {"path": "site"}
     assert WORKFLOWS["pages.yml"]["jobs"]["deploy"]["needs"] == "build"
@@ -144,9 +142,7 @@ def test_the_hooks_are_local_and_run_what_is_there():
     entries = [hook["entry"] for hook in repository["hooks"]]
     for wanted in ("ruff check", "ruff format --check", "tools/stamp.py --check"):
         assert any(entry.endswith(wanted) for entry in entries)
-    made = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[
-        1
-    ]  # what the hooks and make lint share
+    made = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]  # what the hooks and make lint share
     assert "ruff check" in made
     assert "ruff format --check" in made
 

@@ -48,9 +48,7 @@ class Normalize(nn.Module):
         mean = torch.as_tensor(self.mean, dtype=image.dtype, device=image.device)
         std = torch.as_tensor(self.std, dtype=image.dtype, device=image.device)
         if (std == 0).any():
-            raise ValueError(
-                f"std evaluated to zero after conversion to {image.dtype}, leading to division by zero."
-            )
+            raise ValueError(f"std evaluated to zero after conversion to {image.dtype}, leading to division by zero.")
         return image.sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
 
 

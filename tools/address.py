@@ -70,9 +70,7 @@ def helpers_tree() -> str:
             elif path.suffix in CODE:
                 text = path.read_bytes().replace(b"\r\n", b"\n")  # as git keeps it, also on Windows
                 entries.append((path.name, b"100644", hashed(b"blob", text)))
-        lines = [
-            mode + b" " + name.rstrip("/").encode() + b"\0" + ident for name, mode, ident in sorted(entries)
-        ]
+        lines = [mode + b" " + name.rstrip("/").encode() + b"\0" + ident for name, mode, ident in sorted(entries)]
         return hashed(b"tree", b"".join(lines)) if lines else None  # git keeps no empty folder
 
     def hashed(kind: bytes, content: bytes) -> bytes:

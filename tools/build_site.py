@@ -80,9 +80,7 @@ def commit() -> str:
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         return "files that are in no git repository"
     name, changed = git("rev-parse", "HEAD"), git("status", "--porcelain")
-    link = (
-        f'<a href="{address.on_github()}/tree/{name}">{name[:10]}</a>' if address.on_github() else name[:10]
-    )
+    link = f'<a href="{address.on_github()}/tree/{name}">{name[:10]}</a>' if address.on_github() else name[:10]
     return f"commit {link}{', with changes that are not committed' if changed else ''}"
 
 
@@ -104,9 +102,7 @@ def write(folder: Path, say=print):
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
     ).get_template("page.html")
-    pages = [("index.html", COURSE, None)] + [
-        (f"{path.stem}.html", address.title(path), path) for path in LESSONS
-    ]
+    pages = [("index.html", COURSE, None)] + [(f"{path.stem}.html", address.title(path), path) for path in LESSONS]
     for place, (name, title, path) in enumerate(pages):
         say(f"[{place + 1}/{len(pages)}] {title}", flush=True)
         notebook = executed(nbformat.read(path, as_version=4) if path else welcome())

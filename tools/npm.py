@@ -16,12 +16,9 @@ PACKAGES = {
     "JDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
     "@jupyter-widgets/html-manager@0.20.9": "GzwmQB5VFGPu+QsJJxYyLOvHdAtnXrOHG0zfFzSD"
     "32wu0ZYBG72p2EERP3av9EqE6NlSe570muudhKwHtsJH9w==",
-    "axe-core@4.14.1": "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09"
-    "a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
-    "katex@0.19.1": "jG8uKntjSEcm2EpQOh0XturpPuuC9r3Sq5HLHdsF"
-    "dWZT27E672SF19QEi+of0/YeOy15lDgRhKvr5614uRrEfA==",
-    "requirejs@2.3.8": "7/cTSLOdYkNBNJcDMWf+luFvMriVm7eYxp4BcFCs"
-    "AX0wF421Vyce5SXP17c+Jd5otXKGNehIonFlyQXSowL6Mw==",
+    "axe-core@4.14.1": "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+    "katex@0.19.1": "jG8uKntjSEcm2EpQOh0XturpPuuC9r3Sq5HLHdsFdWZT27E672SF19QEi+of0/YeOy15lDgRhKvr5614uRrEfA==",
+    "requirejs@2.3.8": "7/cTSLOdYkNBNJcDMWf+luFvMriVm7eYxp4BcFCsAX0wF421Vyce5SXP17c+Jd5otXKGNehIonFlyQXSowL6Mw==",
 }
 
 
@@ -53,9 +50,7 @@ def package(name: str) -> Path:
         archives = list(Path(workspace).glob("*.tgz"))
         if packed.returncode or not archives:
             reason = _summary(packed.stdout) or packed.stderr.strip() or "it gave no reason"
-            raise NpmError(
-                f"npm could not download {name}: {reason}. Look at the network, and run this again."
-            )
+            raise NpmError(f"npm could not download {name}: {reason}. Look at the network, and run this again.")
         digest = hashlib.sha512(archives[0].read_bytes()).digest()
         if base64.b64encode(digest).decode() != PACKAGES[name]:
             raise NpmError(f"What npm downloaded as {name} is not the package it was (its SHA-512 differs).")

@@ -42,9 +42,7 @@ def main():
         settings.write_text(before, "utf-8", newline="\n")
         sys.exit(f"{error} Nothing was changed.")
     stamp.write(changes)
-    print(
-        f"The course is published as {given.repository}. Look at the changes (git diff), then commit and push them."
-    )
+    print(f"The course is published as {given.repository}. Look at the changes (git diff), then commit and push them.")
 
 
 if __name__ == "__main__":

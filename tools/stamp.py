@@ -11,9 +11,7 @@ import address
 import nbformat
 from address import LESSONS, ROOT
 
-WIDGET_VIEW = (
-    "application/vnd.jupyter.widget-view+json"  # names a model that only lives in the kernel that made it
-)
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # names a model that only lives in the kernel that made it
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -87,9 +85,7 @@ def write(changes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing, and fail if something would be written"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing, and fail if something would be written")
     check = parser.parse_args().check
     try:
         changes = differing()
@@ -98,9 +94,7 @@ def main():
     if not check:
         write(changes)
     elif names := ", ".join(str(path.relative_to(ROOT)) for path, _ in changes):
-        sys.exit(
-            f"Not in its canonical form, or without the course's address: {names}. `make format` mends it."
-        )
+        sys.exit(f"Not in its canonical form, or without the course's address: {names}. `make format` mends it.")
 
 
 if __name__ == "__main__":

@@ -40,9 +40,7 @@ class Feedback:
         return "\n".join(lines)
 
     def _repr_html_(self):
-        headline = (
-            f"<b>{_marked_up(self.name)}</b> <strong>{MARKS[self.state]} {_marked_up(self.headline)}</strong>"
-        )
+        headline = f"<b>{_marked_up(self.name)}</b> <strong>{MARKS[self.state]} {_marked_up(self.headline)}</strong>"
         parts = [
             f'<div class="cs-answer cs-answer-{self.state}" role="status"><style>{_style()}</style>',
             f"<p>{headline}</p>",
@@ -65,8 +63,7 @@ def _flat(paragraphs):
 def _paragraph(paragraph):
     if isinstance(paragraph, Beside):
         parts = (
-            f"<div><p><b>{_marked_up(label)}</b></p><pre>{escape(text)}</pre></div>"
-            for label, text in paragraph.parts
+            f"<div><p><b>{_marked_up(label)}</b></p><pre>{escape(text)}</pre></div>" for label, text in paragraph.parts
         )
         return f'<div class="cs-answer-beside">{"".join(parts)}</div>'
     label, text = _labelled(paragraph)
@@ -94,8 +91,7 @@ def _table(rows):
 def _aligned(rows):
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        "  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
 
 

@@ -120,11 +120,7 @@ def _is_alike(mine, theirs):
 
 def _shown(problem, case, mine, right):
     """The paragraphs that show one failing case."""
-    values = (
-        {**case, "expected": right.value}
-        if mine.error
-        else {**case, "yours": mine.value, "expected": right.value}
-    )
+    values = {**case, "expected": right.value} if mine.error else {**case, "yours": mine.value, "expected": right.value}
     shown = Beside(tuple((name, described(value)) for name, value in values.items()))
     paragraphs = [problem if "\n" not in problem else ("it stopped", problem), shown]
     if mine.printed:

@@ -227,11 +227,7 @@ def _all_in_one(size, kernel_size, stride, padding):
                 (size - kernel_size) // stride + 1 if size >= kernel_size else 0,
                 f"the kernel may stand on the padding as well: {formula}.",
             ),
-            Mistake(
-                "the + 1 forgotten",
-                room // stride,
-                f"the place the kernel started from counts too: {formula}.",
-            ),
+            Mistake("the + 1 forgotten", room // stride, f"the place the kernel started from counts too: {formula}."),
         ),
     )
 
@@ -242,12 +238,7 @@ q5 = Prediction(
     "6 · All of it in one line",
     _all_in_one,
     first={"size": 28, "kernel_size": 4, "stride": 3, "padding": 2},
-    ranges={
-        "size": range(12, 65),
-        "kernel_size": range(2, 8),
-        "stride": (2, 3, 4),
-        "padding": (1, 2, 3),
-    },
+    ranges={"size": range(12, 65), "kernel_size": range(2, 8), "stride": (2, 3, 4), "padding": (1, 2, 3)},
 )
 
 
@@ -317,9 +308,7 @@ def _square_windows(image, weight, stride=1):
     output = torch.zeros(rows, columns)
     for row, column in product(range(rows), range(columns)):
         top, left = row * stride, column * stride
-        output[row, column] = (
-            image[top : top + weight.shape[0], left : left + weight.shape[0]] * weight
-        ).sum()
+        output[row, column] = (image[top : top + weight.shape[0], left : left + weight.shape[0]] * weight).sum()
     return output
 
 
@@ -337,13 +326,7 @@ def _without_stride(image, weight, stride=1):
 
 def _windows(generator):
     numbers = torch.Generator().manual_seed(generator.randrange(2**31))
-    sizes = [
-        ((3, 3), (2, 2), 1),
-        ((4, 4), (2, 2), 2),
-        ((4, 6), (3, 2), 1),
-        ((7, 8), (3, 2), 2),
-        ((9, 6), (2, 3), 3),
-    ]
+    sizes = [((3, 3), (2, 2), 1), ((4, 4), (2, 2), 2), ((4, 6), (3, 2), 1), ((7, 8), (3, 2), 2), ((9, 6), (2, 3), 3)]
     cases = [
         {
             "image": torch.randint(0, 10, image, generator=numbers).float(),
@@ -413,8 +396,7 @@ def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) ->
         Mistake(
             "multiplied, not added up by pairs",
             lambda image, weight, stride=1: (
-                F.avg_pool2d(image[None, None], tuple(weight.shape), stride, divisor_override=1)[0, 0]
-                * weight.sum()
+                F.avg_pool2d(image[None, None], tuple(weight.shape), stride, divisor_override=1)[0, 0] * weight.sum()
             ),
             "each number of the window is multiplied by the weight that lies on it, and only then all are added.",
         ),
@@ -470,11 +452,7 @@ q8 = Prediction(
     "8 · Colour: three planes in, eighteen planes out",
     _parameters,
     first={"in_channels": 3, "out_channels": 18, "kernel_size": 3},
-    ranges={
-        "in_channels": (2, 3, 4, 8, 16, 18),
-        "out_channels": (6, 8, 12, 18, 32),
-        "kernel_size": (1, 3, 5, 7),
-    },
+    ranges={"in_channels": (2, 3, 4, 8, 16, 18), "out_channels": (6, 8, 12, 18, 32), "kernel_size": (1, 3, 5, 7)},
 )
 
 

@@ -173,9 +173,7 @@ def pooled_size(size, kernel_size, stride=None, padding=0):
         ),
         Mistake(
             "the floor forgotten",
-            lambda size, kernel_size, stride, padding: (
-                (size + 2 * padding - kernel_size) / (stride or kernel_size) + 1
-            ),
+            lambda size, kernel_size, stride, padding: (size + 2 * padding - kernel_size) / (stride or kernel_size) + 1,
             "a part of a step is none: divide with `//`.",
         ),
         Mistake(
@@ -192,9 +190,7 @@ def pooled_size(size, kernel_size, stride=None, padding=0):
         ),
         Mistake(
             "padding counted once",
-            lambda size, kernel_size, stride, padding: (
-                (size + padding - kernel_size) // (stride or kernel_size) + 1
-            ),
+            lambda size, kernel_size, stride, padding: (size + padding - kernel_size) // (stride or kernel_size) + 1,
             "it is added above and below: `size + 2 * padding`.",
         ),
     ),
@@ -357,9 +353,7 @@ def max_pool(plane, kernel_size, stride, padding):  # (H, W) -> (rows, columns)
     mistakes=(
         Mistake(
             "padded with zeros",
-            lambda plane, kernel_size, stride, padding: _pool(
-                F.pad(plane, (padding,) * 4), kernel_size, stride
-            ),
+            lambda plane, kernel_size, stride, padding: _pool(F.pad(plane, (padding,) * 4), kernel_size, stride),
             "a zero beats negative numbers at the border. What never wins is −∞: `value=-torch.inf`.",
         ),
         Mistake(
@@ -577,11 +571,7 @@ def _relus(channels, size, kernel_size):
                 channels * size**2,
                 f"so many numbers go into the pool. The ReLU reads what comes out of it: {formula}.",
             ),
-            Mistake(
-                "one side only",
-                channels * size * side,
-                f"the pool shortens rows and columns: {formula}.",
-            ),
+            Mistake("one side only", channels * size * side, f"the pool shortens rows and columns: {formula}."),
             Mistake(
                 "one map only",
                 side**2,

@@ -40,9 +40,7 @@ def _place(channels, height, width, c, h, w):
                 f"{height}·{width}: {formula}.",
             ),
             Mistake(
-                "counted from 1",
-                c * height * width + h * width + w + 1,
-                f"the first number is at place 0: {formula}.",
+                "counted from 1", c * height * width + h * width + w + 1, f"the first number is at place 0: {formula}."
             ),
             Mistake(
                 "channels last",
@@ -142,10 +140,7 @@ def way_back(place, height, width):
     mistakes=(
         Mistake(
             "divided by H",
-            lambda place, height, width: (
-                place // (height * width),
-                *divmod(place % (height * width), height),
-            ),
+            lambda place, height, width: (place // (height * width), *divmod(place % (height * width), height)),
             "a row is `width` numbers long.",
         ),
         Mistake(
@@ -234,11 +229,7 @@ def _flattened(batch, channels, height, width):
                 (batch * numbers,),
                 f"that is `torch.flatten(x)`. With the 1, dimension 0 stays: {batch} rows.",
             ),
-            Mistake(
-                "the batch lost",
-                (numbers,),
-                f"this is one picture. There are {batch}, and each gets a row.",
-            ),
+            Mistake("the batch lost", (numbers,), f"this is one picture. There are {batch}, and each gets a row."),
             Mistake(
                 "the channels kept",
                 (batch, channels, height * width),
@@ -300,11 +291,7 @@ def _rows(pictures, image_size):
                 pictures * (one // row),
                 f"`view` knows no pictures. What is left of one ({one % row} numbers) begins a row with the next one.",
             ),
-            Mistake(
-                "one picture alone",
-                one / row,
-                f"so many rows one picture makes. There are {pictures}.",
-            ),
+            Mistake("one picture alone", one / row, f"so many rows one picture makes. There are {pictures}."),
         ),
     )
 
@@ -422,11 +409,7 @@ def _fc1_inputs(image_size, conv_channels, kernel_size, padding):
                 conv_channels * maps**2,
                 f"{maps} × {maps} is a map after `conv1`. The pool makes {pooled} × {pooled} of it: {product}.",
             ),
-            Mistake(
-                "the channels forgotten",
-                pooled**2,
-                f"that is one map. There are {conv_channels}: {product}.",
-            ),
+            Mistake("the channels forgotten", pooled**2, f"that is one map. There are {conv_channels}: {product}."),
             Mistake(
                 "pooled in one direction",
                 conv_channels * maps * pooled,

@@ -124,14 +124,7 @@ q2 = Prediction(
     "the shape after the pool",
     "2 · Every shape, with the batch in it",
     _after_pool,
-    first={
-        "batch": 64,
-        "channels": 3,
-        "image_size": 32,
-        "conv_channels": 18,
-        "kernel_size": 3,
-        "padding": 1,
-    },
+    first={"batch": 64, "channels": 3, "image_size": 32, "conv_channels": 18, "kernel_size": 3, "padding": 1},
     ranges={
         "batch": (2, 5, 8, 16, 64, 128),
         "channels": (2, 3, 4),
@@ -251,14 +244,7 @@ q4 = Prediction(
     "fc1 after another padding",
     "4 · Move it",
     _changed_padding,
-    first={
-        "batch": 64,
-        "image_size": 32,
-        "conv_channels": 18,
-        "kernel_size": 3,
-        "before": 1,
-        "padding": 0,
-    },
+    first={"batch": 64, "image_size": 32, "conv_channels": 18, "kernel_size": 3, "before": 1, "padding": 0},
     ranges={
         "batch": (5, 16, 32, 64),
         "image_size": SIZES,
@@ -375,9 +361,7 @@ def fc1_inputs(image_size, conv_channels, kernel_size, padding):
         ),
         Mistake(
             "the channels forgotten",
-            lambda image_size, conv_channels, kernel_size, padding: _fc1_inputs(
-                image_size, 1, kernel_size, padding
-            ),
+            lambda image_size, conv_channels, kernel_size, padding: _fc1_inputs(image_size, 1, kernel_size, padding),
             "you counted one map. The flatten puts all `conv_channels` of them into the row.",
         ),
         Mistake(
@@ -423,10 +407,7 @@ def _shapes(network_for, image_size, padding):
     with explained(model):
         scores = model(images)
     convolution = next(layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
-    return {
-        "after the convolution": tuple(convolution(images).shape),
-        "scores": tuple(scores.shape),
-    }
+    return {"after the convolution": tuple(convolution(images).shape), "scores": tuple(scores.shape)}
 
 
 def _paddings(generator):

@@ -199,11 +199,7 @@ def _added(first, second, third):
                 f"`backward` does not write over what is there, it adds to it: {total}. "
                 "Starting from nothing is the work of `zero_grad`.",
             ),
-            Mistake(
-                "the first one kept",
-                first,
-                f"each further `backward` adds its own gradient to it: {total}.",
-            ),
+            Mistake("the first one kept", first, f"each further `backward` adds its own gradient to it: {total}."),
             Mistake(
                 "averaged",
                 (first + second + third) / 3,
@@ -378,9 +374,7 @@ def _epochs(generator):
     cases = []
     for model, count in zip(_models(generator), (2, 5), strict=True):
         images, labels = _random_pictures(generator, count)
-        cases.append(
-            {"model": model, "images": images, "labels": labels, "batch_size": count // 2, "lr": 0.5}
-        )
+        cases.append({"model": model, "images": images, "labels": labels, "batch_size": count // 2, "lr": 0.5})
     return cases
 
 
@@ -645,9 +639,7 @@ def mean_loss(model, batches):
         ),
         Mistake(
             "divided by the number of batches",
-            lambda model, batches: (
-                _mean_loss(model, batches) * sum(len(y) for _, y in batches) / len(batches)
-            ),
+            lambda model, batches: _mean_loss(model, batches) * sum(len(y) for _, y in batches) / len(batches),
             "the sums of the batches are right. But each is a sum over pictures: divide by the pictures.",
         ),
         Mistake(
@@ -657,9 +649,7 @@ def mean_loss(model, batches):
         ),
         Mistake(
             "every batch as large as the first",
-            lambda model, batches: (
-                sum(_losses(model, batches)) * len(batches[0][1]) / sum(len(y) for _, y in batches)
-            ),
+            lambda model, batches: sum(_losses(model, batches)) * len(batches[0][1]) / sum(len(y) for _, y in batches),
             "you weigh the last batch with the first one's size. Ask each batch: `len(labels)`.",
         ),
         Mistake(

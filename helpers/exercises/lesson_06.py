@@ -267,11 +267,7 @@ def _shared_cores(cores, hand_over, network):
                 hand_over / cores,
                 f"for so long all cores hand over. The network needs the same cores: {working}.",
             ),
-            Mistake(
-                "the work of one core",
-                work,
-                f"so long a single core would take. There are {cores}: {working}.",
-            ),
+            Mistake("the work of one core", work, f"so long a single core would take. There are {cores}: {working}."),
         ),
     )
 
@@ -310,15 +306,9 @@ def _bytes_of_relu(channels, size, kernel_size):
                 f"so many it reads and writes in front of the pool. The pool makes {side} × {side} numbers of "
                 f"{size} × {size}: {working}.",
             ),
+            Mistake("one side only", 8 * channels * size * side, f"the pool shortens height and width: {working}."),
             Mistake(
-                "one side only",
-                8 * channels * size * side,
-                f"the pool shortens height and width: {working}.",
-            ),
-            Mistake(
-                "one map only",
-                8 * side**2,
-                f"that is one map. There are {channels}, behind the pool too: {working}.",
+                "one map only", 8 * side**2, f"that is one map. There are {channels}, behind the pool too: {working}."
             ),
             Mistake(
                 "read and not written",
@@ -373,9 +363,7 @@ def _networks(generator):
     torch.manual_seed(generator.randrange(2**31))
     small = SimpleCNN(image_size=4, in_channels=1, conv_channels=2, hidden_features=8, classes=3)
     awkward = SimpleCNN((9, 6), kernel_size=2, padding=0, conv_channels=4, pool_kernel_size=3, classes=3)
-    cases = [
-        {"model": model, "x": torch.randn(2, *model.image_shape)} for model in (small, awkward, SimpleCNN())
-    ]
+    cases = [{"model": model, "x": torch.randn(2, *model.image_shape)} for model in (small, awkward, SimpleCNN())]
     with torch.no_grad():
         for case in cases:
             case["model"].conv1.bias -= 1  # so that whole windows are below 0
@@ -448,11 +436,7 @@ def forward(model, x):
             _pool_first,
             "the pool changes places with the ReLU, not with `conv1`: it pools the maps, not the picture.",
         ),
-        Mistake(
-            "a ReLU on the scores",
-            _forward(last=F.relu),
-            "scores may be below 0. Behind `fc2` there is no ReLU.",
-        ),
+        Mistake("a ReLU on the scores", _forward(last=F.relu), "scores may be below 0. Behind `fc2` there is no ReLU."),
         Mistake(
             "the second ReLU behind fc2",
             _forward(hidden=_unchanged, last=F.relu),
@@ -567,12 +551,7 @@ q7 = Prediction(
     "6 · Batch size",
     _two_batch_sizes,
     first={"small": 128, "factor": 4, "ms_small": 4, "ms_large": 10},
-    ranges={
-        "small": (16, 32, 64, 128),
-        "factor": (2, 4, 8),
-        "ms_small": range(2, 13),
-        "ms_large": range(3, 41),
-    },
+    ranges={"small": (16, 32, 64, 128), "factor": (2, 4, 8), "ms_small": range(2, 13), "ms_large": range(3, 41)},
 )
 
 DIGITS = {"bfloat16": 8, "float16": 11}  # binary digits of a number, the leading 1 among them

@@ -97,9 +97,7 @@ class Prediction(Question):
             return Feedback(self.label, "note", headline)
         latest = record.latest_answer(self.name)
         if latest and latest["is_right"]:
-            return Feedback(
-                self.label, "right", f"You predicted {latest['given']}, and {shown(result)} it is."
-            )
+            return Feedback(self.label, "right", f"You predicted {latest['given']}, and {shown(result)} it is.")
         record.add({"question": self.name, "seed": 0, "what": "reveal"})
         if latest is None:
             return Feedback(self.label, "open", f"{shown(result)}. There was no prediction.")

@@ -57,9 +57,7 @@ class Question:
             wanted = -1
         if isinstance(seed, bool) or not 0 <= wanted <= LARGEST:
             got = reprlib.repr(seed)
-            return self._says(
-                "note", f"A seed is a whole number from 0 to {LARGEST:,}, such as 7; it got {got}."
-            )
+            return self._says("note", f"A seed is a whole number from 0 to {LARGEST:,}, such as 7; it got {got}.")
         self.seed = wanted
         return self._says("note", self.title, *self._text())
 

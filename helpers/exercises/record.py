@@ -16,9 +16,7 @@ _file = {"path": None, "written": 0}  # the first so many events are in the file
 
 def events(question=None, seed=None):
     """The events so far, of one question or of all."""
-    return [
-        event for event in _events if question in (None, event["question"]) and seed in (None, event["seed"])
-    ]
+    return [event for event in _events if question in (None, event["question"]) and seed in (None, event["seed"])]
 
 
 def latest_answer(question):
@@ -54,9 +52,7 @@ def keep_in(path):
     _events[:] = found + [event for event in _events if event not in found]
     _file.update(path=path.resolve(), written=len(found))
     notes = [f"Kept in {path}. Found in it: {len(found)}."]
-    notes += [
-        f"Line {number} of {path} cannot be read. It is left as it is." for number in damaged[:REPORTED]
-    ]
+    notes += [f"Line {number} of {path} cannot be read. It is left as it is." for number in damaged[:REPORTED]]
     if len(damaged) > REPORTED:
         notes.append(f"{len(damaged) - REPORTED} more lines cannot be read.")
     return [*notes, *filter(None, [_write()])]

@@ -41,9 +41,7 @@ def side_by_side(sliders) -> ipywidgets.Box:
     for moved in sliders:
         moved.style.description_width = f"{label_width}px"
     columns = f"repeat(auto-fit, minmax({label_width + 150}px, 1fr))"
-    return ipywidgets.Box(
-        sliders, layout={"display": "grid", "grid_template_columns": columns, "grid_gap": "0 8px"}
-    )
+    return ipywidgets.Box(sliders, layout={"display": "grid", "grid_template_columns": columns, "grid_gap": "0 8px"})
 
 
 class View(anywidget.AnyWidget):

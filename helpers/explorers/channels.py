@@ -89,8 +89,7 @@ def _weights(size: int) -> list[list[list[list[int]]]]:
     """All weights of one kernel size, [filter][input plane][row][column]."""
     places = range(size)
     return [
-        [[[int(rule(size, row, column)) for column in places] for row in places] for rule in rules]
-        for rules in RULES
+        [[[int(rule(size, row, column)) for column in places] for row in places] for rule in rules] for rules in RULES
     ]
 
 

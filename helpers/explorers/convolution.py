@@ -69,9 +69,7 @@ class ConvolutionView(View):
 
     _esm = browser_code("windows.js", "weights.js", "convolution.js")
     picture = traitlets.List(PICTURE).tag(sync=True)
-    presets = traitlets.Dict({name: _for_every_size(preset) for name, preset in PRESETS.items()}).tag(
-        sync=True
-    )
+    presets = traitlets.Dict({name: _for_every_size(preset) for name, preset in PRESETS.items()}).tag(sync=True)
     weights = traitlets.List(_for_every_size(vertical_edges)).tag(sync=True)
     largest_weight = traitlets.Int(LARGEST_WEIGHT).tag(sync=True)
 
@@ -92,12 +90,7 @@ class ConvolutionExplorer(Explorer):
 
     def __init__(self, size=7, kernel_size=3, stride=1, padding=0, dilation=1):
         super().__init__(
-            ConvolutionView(),
-            size=size,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
+            ConvolutionView(), size=size, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation
         )
 
     @property

@@ -57,15 +57,7 @@ class FlattenExplorer(Explorer):
     k = Slider("k (batch)", 1, 60)
 
     def __init__(self, channels=2, height=3, width=4, memory="contiguous", batch=False, k=24):
-        super().__init__(
-            FlattenView(),
-            channels=channels,
-            height=height,
-            width=width,
-            memory=memory,
-            batch=batch,
-            k=k,
-        )
+        super().__init__(FlattenView(), channels=channels, height=height, width=width, memory=memory, batch=batch, k=k)
 
     @property
     def _shape(self) -> tuple[int, ...]:

@@ -84,12 +84,8 @@ class NetworkExplorer(Explorer):
         settings = self.settings
         computed = settings.pop("compute_fc1")
         with torch.random.fork_rng(devices=[]):  # the learner's own random numbers stay what they are
-            with torch.device(
-                "meta"
-            ):  # shapes only: SimpleCNN would refuse in its own words, and not in torch's
-                conv1 = nn.Conv2d(
-                    self.in_channels, self.conv_channels, self.kernel_size, self.stride, self.padding
-                )
+            with torch.device("meta"):  # shapes only: SimpleCNN would refuse in its own words, and not in torch's
+                conv1 = nn.Conv2d(self.in_channels, self.conv_channels, self.kernel_size, self.stride, self.padding)
                 pool = nn.MaxPool2d(self.pool_kernel_size, self.pool_stride)
                 pool(conv1(torch.empty(IMAGES, self.in_channels, self.image_size, self.image_size)))
             torch.default_generator.manual_seed(0)

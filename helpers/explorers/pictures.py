@@ -52,9 +52,7 @@ def _from_file(path: Path) -> np.ndarray:
         raise ValueError(f"{path.name!r} is too large: {error} Scale it down first.") from None
     except Exception as error:  # decoders raise many kinds
         why = "" if isinstance(error, Image.UnidentifiedImageError) else f": {error}"
-        raise ValueError(
-            f"{path.name!r} is not a picture that can be read{why}. Try a PNG or JPEG file."
-        ) from None
+        raise ValueError(f"{path.name!r} is not a picture that can be read{why}. Try a PNG or JPEG file.") from None
     with image:
         if frames > 1:
             raise ValueError(
@@ -101,9 +99,7 @@ def _pixels(image) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise ValueError(f"image must hold whole numbers or floats; got {array.dtype}.")
     if not np.isfinite(array).all():
-        raise ValueError(
-            "image holds NaN or infinity: replace them first, for example with numpy.nan_to_num."
-        )
+        raise ValueError("image holds NaN or infinity: replace them first, for example with numpy.nan_to_num.")
     highest, kind = (1, "floats") if array.dtype.kind == "f" else (255, "whole numbers")
     if array.min() < 0 or array.max() > highest:
         raise ValueError(

@@ -52,9 +52,7 @@ class Run:
 
         network = {name: self.settings[name] for name in ("conv_channels", "kernel_size")}
         epochs, batch_size = self.settings["epochs"], self.settings["batch_size"]
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # the weights of torch.manual_seed(0); other cells notice nothing
+        with torch.random.fork_rng(devices=[]):  # the weights of torch.manual_seed(0); other cells notice nothing
             torch.default_generator.manual_seed(0)
             self.model = SimpleCNN(**network)
         self.model.to(device)

@@ -38,18 +38,14 @@ class TrainingExplorer(Explorer):
     Raises TypeError or ValueError where the sets or a setting cannot be used.
     """
 
-    lr = Choice(
-        "learning rate", [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], ipywidgets.SelectionSlider
-    )
+    lr = Choice("learning rate", [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], ipywidgets.SelectionSlider)
     # A step cannot be cut short, and Stop should be heard within a second: no batch above 512.
     batch_size = Choice("batch size", [8, 16, 32, 64, 128, 256, 512], ipywidgets.SelectionSlider)
     epochs = Slider("epochs", 1, 10)
     conv_channels = Slider("channels", 1, 32)
     kernel_size = Slider("kernel", 1, 7)
 
-    def __init__(
-        self, train_set, test_set, lr=0.001, batch_size=128, epochs=5, conv_channels=18, kernel_size=3
-    ):
+    def __init__(self, train_set, test_set, lr=0.001, batch_size=128, epochs=5, conv_channels=18, kernel_size=3):
         from helpers.training import pick_device
 
         self._train_set = _checked_set("train_set", train_set)

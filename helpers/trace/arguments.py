@@ -13,17 +13,11 @@ SHAPE = (4, 3, 32, 32)
 def checked(model):
     """The module to follow: of what torch.compile made, the one that it was given."""
     if isinstance(model, type) and issubclass(model, nn.Module):
-        raise TypeError(
-            f"trace wants a model, but got the class {model.__name__}: {model.__name__}() makes one."
-        )
+        raise TypeError(f"trace wants a model, but got the class {model.__name__}: {model.__name__}() makes one.")
     if not isinstance(model, nn.Module):
-        raise TypeError(
-            f"trace wants an nn.Module, but got {_a(model)}: trace(model, {SHAPE}) follows a batch of 4."
-        )
+        raise TypeError(f"trace wants an nn.Module, but got {_a(model)}: trace(model, {SHAPE}) follows a batch of 4.")
     if isinstance(model, torch.jit.ScriptModule):
-        raise TypeError(
-            "trace wants a model in Python, but got a ScriptModule: trace the one that it was made from."
-        )
+        raise TypeError("trace wants a model in Python, but got a ScriptModule: trace the one that it was made from.")
     return uncompiled(model)
 
 
@@ -46,9 +40,7 @@ def _zeros(model, shape):
     """Zeros as the model takes them: of the type of its parameters, on their device."""
     shape = tuple(_whole(size, shape) for size in shape)
     if not shape or min(shape) < 1:
-        raise ValueError(
-            f"trace wants a shape of numbers of at least 1, such as {SHAPE}, but got {_short(shape)}."
-        )
+        raise ValueError(f"trace wants a shape of numbers of at least 1, such as {SHAPE}, but got {_short(shape)}.")
     parameter = next((parameter for parameter in model.parameters() if parameter.is_floating_point()), None)
     like = {} if parameter is None else {"device": parameter.device, "dtype": parameter.dtype}
     first = next(layer for layer in model.modules() if not layer._modules)
@@ -63,9 +55,7 @@ def _whole(size, shape):
             return operator.index(size)
     except TypeError:
         pass
-    raise TypeError(
-        f"trace wants a shape of whole numbers such as {SHAPE}, but got {size!r} in {_short(shape)}."
-    )
+    raise TypeError(f"trace wants a shape of whole numbers such as {SHAPE}, but got {size!r} in {_short(shape)}.")
 
 
 def _short(shape):

@@ -62,9 +62,7 @@ def spared(function, args, kwargs, copies):
     name = getattr(function, "__name__", "")
     is_inplace = name.endswith("_") and not name.startswith("__")
     hands_out = name == "detach" or (name == "__get__" and call_kind(function) == "data")
-    if not (
-        is_inplace or hands_out or name in ("__set__", "__setitem__") or kwargs.get("max_norm") is not None
-    ):
+    if not (is_inplace or hands_out or name in ("__set__", "__setitem__") or kwargs.get("max_norm") is not None):
         return args, kwargs
 
     def own(arg):

@@ -8,15 +8,7 @@ from torch import nn
 from helpers.trace.steps import Change, seen_in
 
 # Written without their names, as everybody does; all other arguments with them.
-FIRST = {
-    "in_features",
-    "out_features",
-    "in_channels",
-    "out_channels",
-    "num_features",
-    "input_size",
-    "hidden_size",
-}
+FIRST = {"in_features", "out_features", "in_channels", "out_channels", "num_features", "input_size", "hidden_size"}
 FIRST |= {"embed_dim", "num_heads", "normalized_shape", "num_groups", "num_channels"}
 
 
@@ -37,9 +29,7 @@ def setting(step, **argument):
     text = f"{name}={_code(value)} in {_where(step)}"
     if step.layer is not None:
         return Change(text, layers={step.name: remade(step.layer, **argument)})
-    return Change(
-        text, calls={step.call: lambda function, args, kwargs, last: function(*args, **kwargs | argument)}
-    )
+    return Change(text, calls={step.call: lambda function, args, kwargs, last: function(*args, **kwargs | argument)})
 
 
 def other_class(step, layer, text):

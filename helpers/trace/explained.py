@@ -47,9 +47,7 @@ def _calls(model, error):
     """(module, args, kwargs) of the calls that led to the error: of the model, another module's, or a function's."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     modules = [frame.f_locals for frame in frames if frame.f_code is nn.Module.__call__.__code__]
-    modules.sort(
-        key=lambda found: uncompiled(found["self"]) is not model
-    )  # the outermost first, but the model before
+    modules.sort(key=lambda found: uncompiled(found["self"]) is not model)  # the outermost first, but the model before
     yield from ((uncompiled(found["self"]), found["args"], found["kwargs"]) for found in modules[:1])
     functions = [frame for frame in frames if frame.f_globals is vars(F) and hasattr(F, frame.f_code.co_name)]
     yield from map(_function, functions[:1] if not modules else [])

@@ -42,9 +42,7 @@ def _of_function(step, outputs):
         query, key, value = _given(step, "query", "key", "value")
         return outputs // value[-1] * key[-2] * (query[-1] + value[-1])
     if step.kind in MATRIX:
-        first, second = (
-            seen.shape for seen in seen_in((step.args, step.kwargs))[-2:]
-        )  # addmm has a sum before them
+        first, second = (seen.shape for seen in seen_in((step.args, step.kwargs))[-2:])  # addmm has a sum before them
         return 0 if len(second) == 1 else outputs * first[-1]
     if step.kind == "einsum":
         return _einsum(step, outputs)

@@ -22,16 +22,7 @@ CLASS_LOSSES = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss", "nll
 # The arguments of the functions, in their order.
 _ARGUMENTS = {
     "conv": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
-    "conv_transpose": (
-        "input",
-        "weight",
-        "bias",
-        "stride",
-        "padding",
-        "output_padding",
-        "groups",
-        "dilation",
-    ),
+    "conv_transpose": ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"),
     "max_pool": ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode"),
     "avg_pool": ("input", "kernel_size", "stride", "padding", "ceil_mode"),
 }
@@ -96,9 +87,7 @@ class Pool(NamedTuple):
         last = -((dilation * (kernel - 1) + 1 - size - 2 * padding) // stride) * stride
         # The last window must start inside the input or its left padding.
         is_late = last >= size + padding
-        return f"⌈({room}) / {stride}⌉ + 1" + (
-            " − 1 (a window would start in the padding)" if is_late else ""
-        )
+        return f"⌈({room}) / {stride}⌉ + 1" + (" − 1 (a window would start in the padding)" if is_late else "")
 
 
 def _spread(kernel, dilation):
@@ -177,9 +166,7 @@ def formula(step):
         parts = [f"{computed.formula(size, dim)} = {out}" for dim, (size, out) in enumerate(sizes)]
         if len(set(parts)) == 1:
             return parts[0]
-        return " · ".join(
-            f"{name} {part}" for name, part in zip(dimension_names(len(parts)), parts, strict=True)
-        )
+        return " · ".join(f"{name} {part}" for name, part in zip(dimension_names(len(parts)), parts, strict=True))
     if step.kind in FLATTENING and len(after) == 2 < len(before) and prod(after) == prod(before):
         if after[0] == before[0]:
             return f"{product(before[1:])} = {after[1]}"

@@ -87,9 +87,7 @@ def _row(row, mark):
     returned = [_coloured(shape) for shape in _shapes(row.output_shape)]
     returned = " ".join(returned + [f'<strong class="cs-trace-mark">{mark}</strong>'] * bool(mark))
     sides = "<br>".join(map(escape, _sides(row.formula)))
-    shapes = (
-        f'<span class="cs-trace-input">{arrived}</span> <span class="cs-trace-output">→ {returned}</span>'
-    )
+    shapes = f'<span class="cs-trace-input">{arrived}</span> <span class="cs-trace-output">→ {returned}</span>'
     shapes += f'<br><small class="cs-trace-formula">{sides}</small>' if sides else ""
     quiet = {0: ' class="cs-trace-zero"'}
     counts = "".join(f"<td{quiet.get(count, '')}>{count:,}</td>" for count in (row.parameters, row.macs))
@@ -156,9 +154,7 @@ def _kind(row):
     if _is_call(row):
         is_said = row.kind in row.name or not re.fullmatch(r"[\w.]+", row.name)
     else:
-        is_said = (
-            row.name.split(" (")[0] == row.kind
-        )  # a model of one layer, or a layer that is not registered
+        is_said = row.name.split(" (")[0] == row.kind  # a model of one layer, or a layer that is not registered
     return "" if is_said else row.kind
 
 

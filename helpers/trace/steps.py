@@ -20,18 +20,7 @@ from helpers.trace.calls import call_kind, call_text
 from helpers.trace.run import INPUT, UNKNOWN, Change, Run, Step
 from helpers.trace.seen import Seen, noted, seen_in, seen_tensors
 
-__all__ = [
-    "INPUT",
-    "UNKNOWN",
-    "Change",
-    "Run",
-    "Seen",
-    "Step",
-    "follow",
-    "is_layer",
-    "seen_in",
-    "seen_tensors",
-]
+__all__ = ["INPUT", "UNKNOWN", "Change", "Run", "Seen", "Step", "follow", "is_layer", "seen_in", "seen_tensors"]
 
 # Modules of torch.nn that only call others. All other modules of torch.nn are layers: their inside is not shown.
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
@@ -110,9 +99,7 @@ class _Follower(TorchFunctionMode):
                     return call(module, *args, **kwargs)
                 module = uncompiled(module)
                 if is_layer(module):
-                    return self.step(
-                        lambda *args, **kwargs: call(module, *args, **kwargs), module, args, kwargs
-                    )
+                    return self.step(lambda *args, **kwargs: call(module, *args, **kwargs), module, args, kwargs)
                 self.blocks.append(self.names.get(id(module), type(module).__name__))
                 try:
                     return call(module, *args, **kwargs)

@@ -139,9 +139,7 @@ def _is_shown(step, names, new):
     if not data or not any(seen.is_data for seen in step.outputs):
         return False
     is_known = step.kind in MOVING or callable(getattr(F, step.kind.rstrip("_"), None))
-    return (
-        bool(names) or len(data) > 1 or is_known or any(seen.shape != data[0].shape for seen in step.outputs)
-    )
+    return bool(names) or len(data) > 1 or is_known or any(seen.shape != data[0].shape for seen in step.outputs)
 
 
 def _input_shape(step):

@@ -100,10 +100,7 @@ def _cast(run, step, wanted):
 def _weights(step):
     """The weights of a step: those of a layer as tensors, those given to a function as noted."""
     if step.layer is not None:
-        return [
-            *step.layer.parameters(),
-            *(tensor for tensor in step.layer.buffers() if tensor.is_floating_point()),
-        ]
+        return [*step.layer.parameters(), *(tensor for tensor in step.layer.buffers() if tensor.is_floating_point())]
     return [seen for seen in seen_in((step.args, step.kwargs)) if seen.parameter]
 
 
@@ -119,9 +116,7 @@ def no_tensor(run, step):
     kind = type(value).__name__
     if isinstance(value, (tuple, list)) and value and isinstance(value[0], Seen):
         what = f"{step.label}: a {kind} of {len(value)} arrives, and it wants one tensor."
-        shapes = ", ".join(
-            str(part.shape) if isinstance(part, Seen) else f"a {type(part).__name__}" for part in value
-        )
+        shapes = ", ".join(str(part.shape) if isinstance(part, Seen) else f"a {type(part).__name__}" for part in value)
         why = f"{who} returns several things: {shapes}."
         text = f"x{', _' * (len(value) - 1)} = {who}(x)" if maker is not None else "x[0]"
         changes = [Change(text, calls={step.call: _part(0)})]
@@ -135,9 +130,7 @@ def no_tensor(run, step):
         what = f"{step.label}: None arrives, and it wants a tensor."
         why = "A function that ends without return returns None."
         changes = (
-            [Change(f"return x at the end of the forward of {place(block)}", calls={step.call: _last})]
-            if block
-            else []
+            [Change(f"return x at the end of the forward of {place(block)}", calls={step.call: _last})] if block else []
         )
     else:
         what = f"{step.label}: {'an' if kind[0] in 'aeiou' else 'a'} {kind} arrives, and it wants a tensor."

@@ -32,10 +32,7 @@ def no_batch(run, step):
         what = f"One picture without a batch and without channels is given: {shape}."
         change = given("x[None, None]", lambda x: x[None, None])
     elif len(shape) == dims + 3 and shape[2] == channels:
-        what, change = (
-            f"A batch of batches is given: {shape}.",
-            given("x.flatten(0, 1)", lambda x: x.flatten(0, 1)),
-        )
+        what, change = (f"A batch of batches is given: {shape}.", given("x.flatten(0, 1)", lambda x: x.flatten(0, 1)))
     elif len(shape) == dims == 2 and channels and channels * isqrt(shape[1] // channels) ** 2 == shape[1]:
         sizes = (channels, *[isqrt(shape[1] // channels)] * 2)
         what = f"Rows of numbers are given: {shape}."
@@ -52,21 +49,14 @@ def _taken_for_a_batch(run):
     for step in reversed(run.steps):
         if step.kind in FLATTENING and len(step.shape) == 3 and step.outputs[0].shape[0] == step.shape[0]:
             channels = step.shape[0]
-            return (
-                f" {step.label} then takes the {channels} channels of {step.shape} for {channels} pictures."
-            )
+            return f" {step.label} then takes the {channels} channels of {step.shape} for {channels} pictures."
     return ""
 
 
 def unbatched(run):
     """The same where torch takes the picture as it is, and nothing later minds."""
     spatial, computed = first_spatial(run)
-    if (
-        spatial is not None
-        and computed.dims == 2
-        and len(spatial.shape) == 3
-        and len(run.inputs[0].shape) == 3
-    ):
+    if spatial is not None and computed.dims == 2 and len(spatial.shape) == 3 and len(run.inputs[0].shape) == 3:
         yield from no_batch(run, spatial)
 
 
@@ -89,13 +79,9 @@ def channels_last_unnoticed(run):
         return
     shape = step.shape
     if len(shape) == 4 and shape[-1] in (1, 3, 4) and shape[1] == shape[2] > 4:
-        why = (
-            f"It takes the height, {shape[1]}, for the channels, and has as many input channels: so it runs."
-        )
+        why = f"It takes the height, {shape[1]}, for the channels, and has as many input channels: so it runs."
         first, three = _channels_first(shape), shape[-1]
-        alternatives = (
-            [[first]] if step.layer is None else [[first], [first, replaced(step, in_channels=three)]]
-        )
+        alternatives = [[first]] if step.layer is None else [[first], [first, replaced(step, in_channels=three)]]
         yield _channels_last(step, shape, why, *alternatives)
 
 
@@ -143,11 +129,7 @@ def _lost(culprit, step):
     """The Finding for a step that lost the batch; it shows at `step`."""
     before, after = culprit.shape, culprit.outputs[0].shape
     images, each, pieces = before[0], prod(before[1:]), prod(after[1:])
-    came = (
-        f"one row of {after[0]}"
-        if len(after) == 1
-        else count(after[0], "row" if len(after) == 2 else "image")
-    )
+    came = f"one row of {after[0]}" if len(after) == 1 else count(after[0], "row" if len(after) == 2 else "image")
     what = f"{culprit.label}: {count(images, 'image')} went in, and {came} came out."
     why = f"Each image of {before} has {product(before[1:])} = {each} numbers. "
     if len(after) == 1 or after[0] == 1:
@@ -161,6 +143,4 @@ def _lost(culprit, step):
         changes = [instead(culprit, "torch.flatten(x, 1)", lambda x, *args, **kwargs: torch.flatten(x, 1))]
     else:
         changes = [replaced(culprit, start_dim=1)] if isinstance(culprit.layer, nn.Flatten) else []
-    return found(step, "batch-changed", what, after, (images, each), why, *changes)._replace(
-        call=culprit.call
-    )
+    return found(step, "batch-changed", what, after, (images, each), why, *changes)._replace(call=culprit.call)

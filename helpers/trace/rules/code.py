@@ -44,9 +44,7 @@ def between_steps(run):
     elif isinstance(error, TypeError) and "forward() " in said and "positional argument" in said:
         what = f"{count(len(run.inputs), 'input')} given, and the model's forward wants another number."
         why = f"forward() {said.split('forward() ')[-1]}. Several inputs are given as a list: trace(model, [x, y])."
-        yield Finding(
-            "wiring", "forward", run.calls, what, count(len(run.inputs), "input"), "another number", why, []
-        )
+        yield Finding("wiring", "forward", run.calls, what, count(len(run.inputs), "input"), "another number", why, [])
     elif isinstance(error, NotImplementedError) and 'missing the required "forward"' in said:
         yield _nothing_to_call(run, said.split("[")[1].split("]")[0])
 
@@ -71,12 +69,5 @@ def _nothing_to_call(run, name):
             text = f"{place(path)} = nn.Sequential(*{place(path)})"
             changes.append([Change(text, layers={path: nn.Sequential(*layers)})])
     return Finding(
-        "wiring",
-        name,
-        run.calls,
-        f"{name} has no forward to call.",
-        "a call",
-        "a module with a forward",
-        why,
-        changes,
+        "wiring", name, run.calls, f"{name} has no forward to call.", "a call", "a module with a forward", why, changes
     )

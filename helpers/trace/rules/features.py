@@ -11,19 +11,7 @@ from helpers.trace.operations import FLATTENING, NORMS, Conv, Pool, operation
 from helpers.trace.steps import seen_in
 
 # Steps that leave every number in its place: behind them, maps are still maps.
-IN_PLACE = (
-    "relu",
-    "relu_",
-    "ReLU",
-    "leaky_relu",
-    "LeakyReLU",
-    "gelu",
-    "GELU",
-    "silu",
-    "SiLU",
-    "dropout",
-    "Dropout",
-)
+IN_PLACE = ("relu", "relu_", "ReLU", "leaky_relu", "LeakyReLU", "gelu", "GELU", "silu", "SiLU", "dropout", "Dropout")
 IN_PLACE += ("Dropout2d", "BatchNorm2d")
 
 
@@ -41,12 +29,8 @@ def linear(run, step):
         return
     numbers = prod(shape[1:])
     if len(shape) > 2 and (numbers == wanted or len(shape) == 4):
-        what = (
-            f"{step.label}: {shape} arrives, not flattened, and {step.label} wants rows of {wanted} numbers."
-        )
-        why = (
-            f"A linear layer works on the last number of a shape, {shape[-1]}, and takes all others for rows."
-        )
+        what = f"{step.label}: {shape} arrives, not flattened, and {step.label} wants rows of {wanted} numbers."
+        why = f"A linear layer works on the last number of a shape, {shape[-1]}, and takes all others for rows."
         why += f" {source(run, step)}"
         flatten = _flatten(step)
         changes = flatten if numbers == wanted else [flatten, wider(numbers)]
@@ -95,13 +79,7 @@ def norm(run, step):
             what = f"{step.label}: {which} of {shape} {verb} {told[0]}, and {step.label} is written for {told[1]}."
             change = replaced(step, normalized_shape=told[0])
             yield found(
-                step,
-                "batchnorm",
-                what,
-                shape,
-                f"(N, …, {', '.join(map(str, wanted))})",
-                source(run, step),
-                change,
+                step, "batchnorm", what, shape, f"(N, …, {', '.join(map(str, wanted))})", source(run, step), change
             )
         return
     kind = type(layer).__name__
@@ -110,9 +88,7 @@ def norm(run, step):
         wanted = {"1": "(N, C) or (N, C, L)", "2": "(N, C, H, W)", "3": "(N, C, D, H, W)"}[kind[-2]]
         fitting = {2: "1", 3: "1", 4: "2", 5: "3"}.get(len(shape))
         right = f"{kind[:-2]}{fitting}d"
-        changes = (
-            [other_class(step, getattr(nn, right)(shape[1]), f"nn.{right}({shape[1]})")] if fitting else []
-        )
+        changes = [other_class(step, getattr(nn, right)(shape[1]), f"nn.{right}({shape[1]})")] if fitting else []
         what = f"{step.label}: {shape} arrives, and {kind} wants {wanted}."
         yield found(step, "batchnorm", what, shape, wanted, source(run, step), *changes)
         return
@@ -123,15 +99,7 @@ def norm(run, step):
         if name == "num_channels":
             arguments["num_groups"] = gcd(layer.num_groups, shape[1])
         what = f"{step.label}: {shape[1]} channels arrive, and it is written for {wanted}."
-        yield found(
-            step,
-            "batchnorm",
-            what,
-            shape,
-            f"(N, {wanted}, …)",
-            source(run, step),
-            replaced(step, **arguments),
-        )
+        yield found(step, "batchnorm", what, shape, f"(N, {wanted}, …)", source(run, step), replaced(step, **arguments))
     elif layer.training and prod(shape) == shape[1]:
         what = f"{step.label}: {shape} arrives, one number for each channel. In training {kind} needs more."
         why = "It subtracts the mean over the batch. A single number is its own mean, and nothing would be left."

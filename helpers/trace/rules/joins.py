@@ -80,10 +80,7 @@ def branches(run, step):
         pairs = enumerate(zip(given[0].shape, other.shape, strict=True))
         return [(i, a, b) for i, (a, b) in pairs if i != dim and a != b and (is_equal or 1 not in (a, b))]
 
-    one, other = (
-        given[0],
-        next((o for o in given[1:] if len(o.shape) != len(given[0].shape) or misfits(o)), given[1]),
-    )
+    one, other = (given[0], next((o for o in given[1:] if len(o.shape) != len(given[0].shape) or misfits(o)), given[1]))
     first, second = one.shape, other.shape
     names = [_maker(run, seen) for seen in (one, other)]
     what = f"{step.label}: {first} from {names[0]} and {second} from {names[1]} do not fit together."
@@ -166,51 +163,29 @@ def product_of_matrices(run, step):
     changes = []
     if step.name == "x @ y":
         changes = [instead(step, "x @ y.mT", lambda x, y, **kwargs: torch.matmul(x, y.mT))]
-    yield found(
-        step, "merge", what, f"{first} and {second}", f"(…, {first[-1]}) and ({first[-1]}, …)", why, *changes
-    )
+    yield found(step, "merge", what, f"{first} and {second}", f"(…, {first[-1]}) and ({first[-1]}, …)", why, *changes)
 
 
 def missing_dimension(run, step):
     """A dimension that is not there: flatten(x, 2) or a mean over (2, 3) of rows, permute with too few numbers."""
     said = str(step.error)
-    is_about_it = (
-        isinstance(step.error, IndexError) and "imension" in said
-    ) or "number of dimensions" in said
+    is_about_it = (isinstance(step.error, IndexError) and "imension" in said) or "number of dimensions" in said
     is_index = step.kind in ("__getitem__", "__setitem__", "repeat", "expand", "index_select")
     if step.layer is None and step.shape is not None and is_about_it and not is_index:
         what = f"{step.label}: {step.shape} arrives, whose dimensions are 0 to {len(step.shape) - 1}."
         changes = [without(run, step)]
-        yield found(
-            step,
-            "rank",
-            what,
-            step.shape,
-            "a shape with the dimensions it names",
-            source(run, step),
-            *changes,
-        )
+        yield found(step, "rank", what, step.shape, "a shape with the dimensions it names", source(run, step), *changes)
 
 
 def anything(run, step):
     """The last resort, asked when no other rule has found a thing: is torch's message about types or shapes?"""
     said = str(step.error).lower()
     shapes = " and ".join(str(seen.shape) for seen in step.tensors)
-    if (
-        ("not implemented for" in said or "dtype" in said)
-        and shapes
-        and not step.tensors[0].dtype.is_floating_point
-    ):
+    if ("not implemented for" in said or "dtype" in said) and shapes and not step.tensors[0].dtype.is_floating_point:
         arrived = step.tensors[0].dtype
         what = f"{step.label}: it does not take numbers of {arrived}."
         yield found(
-            step,
-            "dtype",
-            what,
-            arrived,
-            "floats",
-            source(run, step),
-            before(step, "x.float()", torch.Tensor.float),
+            step, "dtype", what, arrived, "floats", source(run, step), before(step, "x.float()", torch.Tensor.float)
         )
     elif shapes and isinstance(step.error, TORCHS_OWN) and re.search(OF_SHAPES, said):
         what, changes = f"{step.label} does not take {shapes}.", _other_channels(run, step)
@@ -220,11 +195,7 @@ def anything(run, step):
 def _other_channels(run, step):
     """Another number of channels from the layer before: the nearest few."""
     maker = run.before(step)
-    name = (
-        {Conv: "out_channels"}.get(type(operation(maker)))
-        if maker is not None and maker.layer is not None
-        else None
-    )
+    name = {Conv: "out_channels"}.get(type(operation(maker))) if maker is not None and maker.layer is not None else None
     if maker is not None and isinstance(maker.layer, nn.Linear):
         name = "out_features"
     if name:

@@ -43,9 +43,7 @@ def _classes(run, step, scores, labels):
             what += " Cross-entropy wants one for each class."
             why = "With two classes and one score, the loss is binary cross-entropy, and the target floats."
             text = "F.binary_cross_entropy_with_logits(x, y.float())"
-            change = instead(
-                step, text, lambda x, y, **kwargs: F.binary_cross_entropy_with_logits(x, y.float())
-            )
+            change = instead(step, text, lambda x, y, **kwargs: F.binary_cross_entropy_with_logits(x, y.float()))
             yield found(step, "target", what, scores.shape, f"({rows}, classes)", why, change)
         return
     if len(labels.shape) == 1 and labels.shape[0] != rows:
@@ -59,9 +57,7 @@ def _classes(run, step, scores, labels):
     elif labels.shape == fitting and labels.dtype in (torch.int64, torch.uint8):
         yield from _too_few_classes(run, step, classes)
     else:
-        what = (
-            f"{step.label}: the target is {got}. Scores {scores.shape} want a class for each row: {wanted}."
-        )
+        what = f"{step.label}: the target is {got}. Scores {scores.shape} want a class for each row: {wanted}."
         why = "A class is its number, counted from 0."
         changes = [
             on_argument(step, 1, "y.flatten()", torch.flatten),
@@ -93,9 +89,7 @@ def _too_few_classes(run, step, classes):
     if lowest >= 0 and maker is not None and isinstance(maker.layer, nn.Linear):
         changes = [replaced(maker, out_features=highest + 1)]
     why = "There is one score for each class, and classes are counted from 0."
-    yield found(
-        step, "target", what, f"labels {lowest} to {highest}", f"labels 0 to {classes - 1}", why, *changes
-    )
+    yield found(step, "target", what, f"labels {lowest} to {highest}", f"labels 0 to {classes - 1}", why, *changes)
 
 
 def softmax_twice(run):
@@ -103,8 +97,6 @@ def softmax_twice(run):
     for step in run.steps:
         maker = run.before(step) if step.kind in ("CrossEntropyLoss", "cross_entropy") else None
         if maker is not None and maker.kind in SOFTMAX and maker.call not in run.changed:
-            what = (
-                f"{step.label}: it computes a softmax itself, and {maker.label} has computed one before it."
-            )
+            what = f"{step.label}: it computes a softmax itself, and {maker.label} has computed one before it."
             why = "Cross-entropy wants scores. A softmax of a softmax is nearly even: the loss cannot come near 0."
             yield found(step, "wiring", what, "probabilities", "scores (logits)", why, without(run, maker))

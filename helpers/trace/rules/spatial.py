@@ -22,9 +22,7 @@ def kernels(run, step):
     for name, kind in (("padding", "padding-argument"), ("stride", "stride"), ("dilation", "other")):
         sizes = getattr(computed, name)
         if isinstance(sizes, tuple) and len(sizes) != computed.dims:
-            what = (
-                f"{step.label}: {name}={sizes} has {len(sizes)} numbers, for {count(computed.dims, 'side')}."
-            )
+            what = f"{step.label}: {name}={sizes} has {len(sizes)} numbers, for {count(computed.dims, 'side')}."
             wanted = f"one number, or {computed.dims}"
             yield found(step, kind, what, sizes, wanted, "", setting(step, **{name: sizes[0]}))
             return
@@ -61,9 +59,7 @@ def _lacks_channels(run, step, conv):
 
 def _no_channels(run, step, conv):
     wanted = f"(N, {conv.in_channels}, {SIDES[conv.dims]})"
-    what = (
-        f"{step.label}: {step.shape} arrives, and it wants {wanted}: the batch would be taken for channels."
-    )
+    what = f"{step.label}: {step.shape} arrives, and it wants {wanted}: the batch would be taken for channels."
     changes = [before(step, "x.unsqueeze(1)", lambda x: x.unsqueeze(1))] if conv.in_channels == 1 else []
     return found(step, "rank", what, step.shape, wanted, source(run, step), *changes)
 
@@ -122,9 +118,7 @@ def _too_far(step, computed):
             what = f'{step.label}: padding {padding} with padding_mode="{mode}", and there are {size} cells in a row.'
             why = f'"{mode}" fills the padding with cells of the picture: of {size}, it can take {most}.'
             changes = [setting(step, padding_mode="zeros"), setting(step, padding=most)]
-            yield found(
-                step, "padding-argument", what, f"padding {padding}", f"padding {most} or less", why, *changes
-            )
+            yield found(step, "padding-argument", what, f"padding {padding}", f"padding {most} or less", why, *changes)
             return
 
 
@@ -149,13 +143,7 @@ def _no_place(run, step, computed):
                 problem = SENTENCES["pool-padding"].format(**numbers, mode="average", undilated="")
             what = f"{step.label}{where}: {problem}"
             yield found(
-                step,
-                kind,
-                what,
-                got,
-                wanted,
-                _shrunk(run, step),
-                *_changes(run, step, computed, dim, kind, fixes),
+                step, kind, what, got, wanted, _shrunk(run, step), *_changes(run, step, computed, dim, kind, fixes)
             )
             return
 
@@ -205,9 +193,7 @@ def _least(step, computed, dim):
 def _first(computed, dim, fixes):
     """({argument: value}, {argument: value that works}) of the first argument worth changing."""
     if isinstance(computed.padding, str):
-        return {"padding": f'"{computed.padding}"', "stride": computed.stride[dim]}, {
-            "padding": "as a number"
-        }
+        return {"padding": f'"{computed.padding}"', "stride": computed.stride[dim]}, {"padding": "as a number"}
     name, value = next(iter(fixes.items()))
     return {name: getattr(computed, name)[dim]}, {name: value}
 
