@@ -241,7 +241,7 @@ def test_a_loss_that_is_no_number_any_more_ends_the_run_and_its_curve_holds_numb
         taken.append(loss)
         return logits, loss * (math.inf if len(taken) > 5 else 1)
 
-    monkeypatch.setattr("helpers.training.train_step", overflowing)
+    monkeypatch.setattr("helpers.training.loop.train_step", overflowing)
     run = trained(explorer)
     assert (run.state, run.step, len(taken)) == ("diverged", 6, 6)
     assert run.message.startswith("The loss became infinite or NaN in step 6: most likely the learning rate 0.001 is")
@@ -265,7 +265,7 @@ def test_an_error_in_a_run_is_a_sentence_on_the_page(stand, monkeypatch, error, 
     def fails(*_):
         raise error
 
-    monkeypatch.setattr("helpers.training.train_step", fails)
+    monkeypatch.setattr("helpers.training.loop.train_step", fails)
 
     async def press():
         explorer = explorer_of()

@@ -16,6 +16,7 @@ from helpers.training import (
     BatchTooLargeError,
     DivergedError,
     TrainingError,
+    bar,
     evaluate,
     load_checkpoint,
     save_checkpoint,
@@ -254,7 +255,7 @@ def test_the_data_set_moves_to_the_device_once():
 
 def test_the_loop_reads_nothing_from_the_device_between_two_looks_at_the_bar(monkeypatch):
     reads, item = [], torch.Tensor.item
-    monkeypatch.setattr(training._Progress, "EVERY", float("inf"))
+    monkeypatch.setattr(bar.Bar, "EVERY", float("inf"))
     monkeypatch.setattr(torch.Tensor, "item", lambda x: reads.append(1) or item(x))
     model = Watched()
     quietly(model, TinySet(), epochs=2, batch_size=1, optimizer=torch.optim.SGD(model.parameters()))
@@ -263,11 +264,9 @@ def test_the_loop_reads_nothing_from_the_device_between_two_looks_at_the_bar(mon
 
 
 def test_on_a_gpu_and_among_several_processes_nothing_is_read_before_the_epoch_ends(monkeypatch):
-    steps = training._Progress(1, 50, progress=False)
     for device, count, live in (("cpu", 1, True), ("meta", 1, False), ("cpu", 2, False)):
-        monkeypatch.setattr(training, "workers", lambda count=count: (0, count))
-        steps.start(0, torch.device(device))
-        assert steps.live is live
+        monkeypatch.setattr(bar, "workers", lambda count=count: (0, count))
+        assert bar.Bar(50, torch.device(device), progress=False).live is live
 
 
 class Seen(SimpleCNN):
@@ -369,7 +368,7 @@ def test_the_bar_shows_epoch_loss_and_accuracy(capsys):
 
 
 def test_of_several_processes_only_the_first_shows_a_bar(monkeypatch, capsys):
-    monkeypatch.setattr(training, "workers", lambda: (1, 1))
+    monkeypatch.setattr(bar, "workers", lambda: (1, 1))
     quietly(Watched(), TinySet(), epochs=1, progress=True)
     assert capsys.readouterr() == ("", "")
 

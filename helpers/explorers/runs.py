@@ -19,7 +19,7 @@ class Stopped(Exception):  # noqa: N818
 class Run:
     """One training: its settings, what happened, and how it ended.
 
-    history  a helpers.checkpoints.History: what train() returns for these settings
+    history  a helpers.training.History: what train() returns for these settings
     losses   [[step, loss], …]: the mean loss of the pictures since the point before; steps count from 1
     state    "running", "finished", "stopped", "diverged" or "failed"; `message` says the rest in a sentence
     model    the network, as the run left it
@@ -44,58 +44,48 @@ class Run:
 
     async def train(self, train_set, test_set, device, breathe):
         """The same as train(), in pieces: `await breathe()` comes between batches, and may raise Stopped."""
-        import torch
+        from helpers.training import memory_kept
+        from helpers.training.loop import Meter, evaluate_steps, train_steps
 
-        from helpers.devices import memory_format
-        from helpers.model import SimpleCNN
-        from helpers.training import train_step
-
-        network = {name: self.settings[name] for name in ("conv_channels", "kernel_size")}
+        self.model, optimizer, layout = self._start(device)
         epochs, batch_size = self.settings["epochs"], self.settings["batch_size"]
-        with torch.random.fork_rng(devices=[]):  # the weights of torch.manual_seed(0); other cells notice nothing
-            torch.default_generator.manual_seed(0)
-            self.model = SimpleCNN(**network)
-        self.model.to(device)
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.settings["lr"])
         every = math.ceil(epochs * self.steps / POINTS)
         began = time.perf_counter()
-        for epoch in range(epochs):
-            shuffle = torch.Generator().manual_seed(epoch)
-            whole, part = Mean(device), Mean(device)
-            started = time.perf_counter()
-            batches = train_set.batches(batch_size, shuffle=True, generator=shuffle)
-            for step, (images, labels) in enumerate(batches, start=1):
-                images = images.to(memory_format=memory_format(device))
-                logits, loss = train_step(self.model, images, labels, optimizer)
-                self.step += 1
-                for mean in (whole, part):
-                    mean.add(logits, labels, loss)
-                if step % every == 0 or step == self.steps:
-                    self.losses.append([self.step, part.read()[0]])
-                    part = Mean(device)
-                self._tell(epoch, whole.seen, time.perf_counter() - began)
-                await breathe()
-            seconds = max(time.perf_counter() - started, 1e-9)
-            loss, train_accuracy = whole.read()
-            right = 0
-            for images, labels in test_set.batches(512):
-                right += self._right(images, labels)
-                self.progress = f"epoch {epoch + 1} of {epochs} · testing"
-                await breathe()
-            self.history.loss.append(loss)
-            self.history.train_accuracy.append(train_accuracy)
-            self.history.test_accuracy.append(right / len(test_set))
-            self.history.seconds.append(seconds)
-            self.history.images_per_second.append(self.pictures / seconds)
+        with memory_kept(device):  # other cells that run meanwhile have it so, too: it only spares the system work
+            for epoch in range(epochs):
+                whole, part = Meter(device), Meter(device)
+                steps = train_steps(self.model, train_set, batch_size, optimizer, epoch, layout)
+                for number, step in enumerate(steps, start=1):
+                    self.step += 1
+                    for meter in (whole, part):
+                        meter.add(step)
+                    if number % every == 0 or number == self.steps:
+                        self.losses.append([self.step, part.read()[0]])
+                        part = Meter(device)
+                    self._tell(epoch, whole.images, time.perf_counter() - began)
+                    await breathe()
+                seconds = whole.seconds()
+                loss, accuracy = whole.read()
+                right = 0
+                for _, batch_right in evaluate_steps(self.model, test_set, 512):
+                    right += batch_right.item()
+                    self.progress = f"epoch {epoch + 1} of {epochs} · testing"
+                    await breathe()
+                self.history.add(loss, accuracy, right / len(test_set), seconds, self.pictures)
 
-    def _right(self, images, labels) -> int:
+    def _start(self, device):
+        """(the network, its optimizer, how its images lie in memory): what train() would be given."""
         import torch
 
-        self.model.eval()
-        with torch.inference_mode():  # for this piece only: other cells may run before the next
-            right = (self.model(images).argmax(1) == labels).sum().item()
-        self.model.train()
-        return right
+        from helpers.model import SimpleCNN
+        from helpers.training.devices import memory_format
+
+        network = {name: self.settings[name] for name in ("conv_channels", "kernel_size")}
+        # The weights of torch.manual_seed(0); other cells notice nothing.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            model = SimpleCNN(**network).to(device)
+        return model, torch.optim.Adam(model.parameters(), lr=self.settings["lr"]), memory_format(device)
 
     def _tell(self, epoch, seen, seconds):
         speed = (epoch * self.pictures + seen) / seconds
@@ -135,28 +125,6 @@ class Run:
     def __repr__(self):
         settings = ", ".join(f"{name}={value:g}" for name, value in self.settings.items())
         return f"Run: {settings}, {self.state}, {self.history!r}"
-
-
-class Mean:
-    """The mean loss and accuracy of the pictures added. Adds on the device: reading waits for all its work."""
-
-    def __init__(self, device):
-        import torch
-
-        self.loss, self.right = torch.zeros((), device=device), torch.zeros((), device=device)
-        self.seen = 0
-
-    def add(self, logits, labels, loss):
-        self.loss += loss * len(labels)  # back from the batch's mean to its sum
-        self.right += (logits.argmax(1) == labels).sum()
-        self.seen += len(labels)
-
-    def read(self):
-        """(loss, accuracy). Raises FloatingPointError where the loss is no number any more."""
-        loss = self.loss.item() / self.seen
-        if not math.isfinite(loss):
-            raise FloatingPointError
-        return loss, self.right.item() / self.seen
 
 
 def counted(count, word) -> str:
