@@ -219,6 +219,10 @@ def test_an_explorer_can_be_made_into_another():
         def __init__(self, size=5):
             super().__init__(size, kernel_size=size)
 
+    class Strided(ConvolutionExplorer):
+        def __init__(self, stride=2, **named):
+            super().__init__(stride=stride, **named)
+
     class Biased(ConvolutionExplorer):
         stride = Slider("stride", 1, 2, default=2)
         bias = Switch("bias", default=True)
@@ -226,6 +230,8 @@ def test_an_explorer_can_be_made_into_another():
     assert Small(size=5).size == 5
     assert str(inspect.signature(Square)) == "(size=5)"
     assert (Square().size, Square(4).kernel_size) == (5, 4)
+    assert str(inspect.signature(Strided)) == "(stride=2, size=7, kernel_size=3, padding=0, dilation=1)"
+    assert Strided(size=9).settings == {**Small(size=9).settings, "stride": 2}
     assert str(inspect.signature(Biased)) == "(size=7, kernel_size=3, stride=2, padding=0, dilation=1, bias=True)"
     assert Biased(bias=False).settings == {**Small().settings, "stride": 2, "bias": False}
 
