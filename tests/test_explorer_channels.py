@@ -300,7 +300,7 @@ def test_a_screen_reader_is_told_the_setting_and_the_sum(stand):
 def test_a_wrong_number_of_channels_is_refused_and_nothing_moves(name, value, error):
     explorer = ChannelsExplorer()
     before = repr(explorer)
-    with pytest.raises(error, match=f"{name} is a whole number from 1 to 4; got {value}"):
+    with pytest.raises(error, match=f"{name} wants a whole number from 1 to 4, but got {value}"):
         setattr(explorer, name, value)
     assert repr(explorer) == before
 

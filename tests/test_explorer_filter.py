@@ -459,19 +459,19 @@ def test_arrays_and_tensors_of_whole_numbers_or_floats_work(image):
 @pytest.mark.parametrize(
     ("image", "sentence"),
     [
-        (np.zeros(5), r"shape \(height, width\), .*; got \(5,\)\."),
-        (np.zeros((2, 4, 4)), r"shape .*; got \(2, 4, 4\)\."),
-        (torch.zeros(1, 3, 8, 8), r"shape .*; got \(1, 3, 8, 8\)\."),
-        (7, r"shape .*; got \(\)\."),
+        (np.zeros(5), r"shape \(height, width\), .*, but got \(5,\)\."),
+        (np.zeros((2, 4, 4)), r"shape .*, but got \(2, 4, 4\)\."),
+        (torch.zeros(1, 3, 8, 8), r"shape .*, but got \(1, 3, 8, 8\)\."),
+        (7, r"shape .*, but got \(\)\."),
         ([[1, 2], [3]], "unequal length"),
-        (np.zeros((0, 4)), r"at least one pixel; got the shape \(0, 4\)"),
+        (np.zeros((0, 4)), r"at least one pixel, but got the shape \(0, 4\)"),
         (np.zeros((3, 0, 4)), "at least one pixel"),
         (np.array([[0.5, np.nan]]), "NaN or infinity"),
         (np.array([[0.5, np.inf]]), "NaN or infinity"),
         (np.array([[0, 256]]), "whole numbers from 0 to 256"),
         (np.array([[-1, 4]]), "whole numbers from -1 to 4"),
         (torch.tensor([[0.0, 255.0]]), "floats from 0.0 to 255.0"),
-        (np.array([["a"]]), "whole numbers or floats; got <U1"),
+        (np.array([["a"]]), "whole numbers or floats, but got <U1"),
         (np.array([[True]]), "got bool"),
         ({"a": 1}, "shape"),
         (b"picture", "shape"),
@@ -551,7 +551,7 @@ def test_the_advice_for_an_animated_picture_works(tmp_path):
 def test_a_kernel_of_a_wrong_shape_or_weight_is_refused_and_the_old_one_stays(weight):
     explorer = FilterExplorer()
     before = explorer.weight
-    with pytest.raises(ValueError, match=r"(?i)weight .*; got "):
+    with pytest.raises(ValueError, match=r"^weight wants .*, but got "):
         explorer.weight = weight
     assert explorer.weight == before
     with pytest.raises(ValueError, match="weight"):

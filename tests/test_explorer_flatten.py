@@ -359,7 +359,7 @@ def test_a_screen_reader_is_told_the_setting_and_its_result(stand, settings, sai
 
 @pytest.mark.parametrize("memory", ["Permuted", "", 0, None, "channels_last"])
 def test_a_memory_that_is_not_there_is_refused_with_those_that_are(memory):
-    with pytest.raises(ValueError, match="memory is one of 'contiguous', 'permuted'; got "):
+    with pytest.raises(ValueError, match="memory wants one of 'contiguous', 'permuted', but got "):
         FlattenExplorer(memory=memory)
 
 

@@ -425,11 +425,11 @@ def test_an_impossible_setting_raises_what_torch_raises():
 @pytest.mark.parametrize(
     ("name", "value", "error", "sentence"),
     [
-        ("mode", "mean", ValueError, "mode is one of 'max', 'avg'; got 'mean'."),
-        ("mode", None, ValueError, "mode is one of 'max', 'avg'; got None."),
-        ("ceil_mode", 1, TypeError, "ceil_mode is True or False; got 1. Try ceil_mode=True."),
-        ("size", 9, ValueError, "size is a whole number from 2 to 8; got 9. The nearest is 8."),
-        ("dilation", 0, ValueError, "dilation is a whole number from 1 to 2; got 0. The nearest is 1."),
+        ("mode", "mean", ValueError, "mode wants one of 'max', 'avg', but got 'mean'."),
+        ("mode", None, ValueError, "mode wants one of 'max', 'avg', but got None."),
+        ("ceil_mode", 1, TypeError, "ceil_mode wants True or False, but got 1. Try ceil_mode=True."),
+        ("size", 9, ValueError, "size wants a whole number from 2 to 8, but got 9. The nearest is 8."),
+        ("dilation", 0, ValueError, "dilation wants a whole number from 1 to 2, but got 0. The nearest is 1."),
     ],
 )
 def test_what_a_control_cannot_take_is_refused_in_a_sentence_and_nothing_moves(name, value, error, sentence):

@@ -1,5 +1,7 @@
 """What every explorer keeps to: its sliders are attributes, and its picture fits, holds still and lets go."""
 
+import inspect
+import pydoc
 import subprocess
 import sys
 
@@ -9,7 +11,7 @@ from pages import ends
 from helpers import explorers
 from helpers.data import load_shapes
 from helpers.explorers import ConvolutionExplorer
-from helpers.explorers.base import Slider
+from helpers.explorers.base import Slider, Switch
 from helpers.plots import COLOURS
 
 
@@ -113,7 +115,7 @@ def test_every_control_is_an_attribute_and_refuses_what_it_cannot_hold(name):
         kind = vars(type(explorer))[control]
         wrong = [None, "much", 1e9] + ([kind.low - 1, kind.high + 1, True] if isinstance(kind, Slider) else [])
         for value in wrong:
-            with pytest.raises((TypeError, ValueError), match=f"^{control} is .*; got "):
+            with pytest.raises((TypeError, ValueError), match=f"^{control} wants .*, but got "):
                 setattr(explorer, control, value)
             assert repr(explorer) == before
         value = other_value(kind, getattr(explorer, control))
@@ -150,12 +152,12 @@ def test_a_slider_is_an_attribute_and_moves_the_slider():
 @pytest.mark.parametrize(
     ("name", "value", "error", "sentence"),
     [
-        ("kernel_size", 9, ValueError, "kernel_size is a whole number from 1 to 7; got 9. The nearest is 7."),
-        ("stride", 0, ValueError, "stride is a whole number from 1 to 4; got 0. The nearest is 1."),
-        ("padding", 1.0, TypeError, "padding is a whole number from 0 to 3; got 1.0. Try padding=1."),
-        ("padding", True, TypeError, "padding is a whole number from 0 to 3; got True. Try padding=1."),
-        ("size", "7", TypeError, "size is a whole number from 3 to 12; got '7'. Try size=7."),
-        ("size", None, TypeError, "size is a whole number from 3 to 12; got None. Try size=3."),
+        ("kernel_size", 9, ValueError, "kernel_size wants a whole number from 1 to 7, but got 9. The nearest is 7."),
+        ("stride", 0, ValueError, "stride wants a whole number from 1 to 4, but got 0. The nearest is 1."),
+        ("padding", 1.0, TypeError, "padding wants a whole number from 0 to 3, but got 1.0. Try padding=1."),
+        ("padding", True, TypeError, "padding wants a whole number from 0 to 3, but got True. Try padding=1."),
+        ("size", "7", TypeError, "size wants a whole number from 3 to 12, but got '7'. Try size=7."),
+        ("size", None, TypeError, "size wants a whole number from 3 to 12, but got None. Try size=3."),
     ],
 )
 def test_a_value_outside_the_slider_is_refused_and_nothing_moves(name, value, error, sentence):
@@ -169,11 +171,69 @@ def test_a_value_outside_the_slider_is_refused_and_nothing_moves(name, value, er
         ConvolutionExplorer(**{name: value})
 
 
+SIGNATURES = {
+    "ChannelsExplorer": "(size=5, in_channels=3, out_channels=2, kernel_size=3, stride=1, padding=0)",
+    "ConvolutionExplorer": "(size=7, kernel_size=3, stride=1, padding=0, dilation=1)",
+    "FilterExplorer": "(image=None, weight=None, stride=1, padding=1)",
+    "FlattenExplorer": "(channels=2, height=3, width=4, memory='contiguous', batch=False, k=24)",
+    "NetworkExplorer": "(image_size=32, in_channels=3, conv_channels=18, kernel_size=3, stride=1, padding=1, "
+    "pool_kernel_size=2, pool_stride=2, hidden_features=64, classes=10, compute_fc1=True)",
+    "PoolingExplorer": "(size=6, kernel_size=2, stride=2, padding=0, dilation=1, mode='max', ceil_mode=False)",
+    "TrainingExplorer": "(train_set, test_set, lr=0.001, batch_size=128, epochs=5, conv_channels=18, kernel_size=3)",
+}
+
+
+@every_explorer
+def test_the_signature_shows_every_argument_with_its_default_and_so_does_help(name):
+    explorer_class = getattr(explorers, name)
+    assert str(inspect.signature(explorer_class)) == SIGNATURES[name]
+    assert f" |  {name}{SIGNATURES[name]}" in pydoc.render_doc(explorer_class, renderer=pydoc.plaintext)
+
+
+@every_explorer
+def test_the_arguments_can_be_given_by_place(name):
+    given = made(name)
+    others = {control: other_value(item, given.settings[control]) for control, item in type(given).controls.items()}
+    sets = load_shapes(train=40, test=20) if name == "TrainingExplorer" else ()
+    own = (None, None) if name == "FilterExplorer" else sets
+    assert getattr(explorers, name)(*own, *others.values()).settings == others
+
+
+def test_an_argument_that_is_not_there_is_refused_with_those_that_are():
+    wanted = "ConvolutionExplorer wants (size=7, kernel_size=3, stride=1, padding=0, dilation=1): "
+    for values, named, why in [
+        ((), {"kernal": 3}, "got an unexpected keyword argument 'kernal'."),
+        ((7, 3, 1, 0, 1, 9), {}, "too many positional arguments."),
+        ((7,), {"size": 7}, "multiple values for argument 'size'."),
+    ]:
+        with pytest.raises(TypeError) as caught:
+            ConvolutionExplorer(*values, **named)
+        assert str(caught.value) == wanted + why
+
+
 def test_an_explorer_can_be_made_into_another():
     class Small(ConvolutionExplorer):
         pass
 
+    class Square(ConvolutionExplorer):
+        def __init__(self, size=5):
+            super().__init__(size, kernel_size=size)
+
+    class Strided(ConvolutionExplorer):
+        def __init__(self, stride=2, **named):
+            super().__init__(stride=stride, **named)
+
+    class Biased(ConvolutionExplorer):
+        stride = Slider("stride", 1, 2, default=2)
+        bias = Switch("bias", default=True)
+
     assert Small(size=5).size == 5
+    assert str(inspect.signature(Square)) == "(size=5)"
+    assert (Square().size, Square(4).kernel_size) == (5, 4)
+    assert str(inspect.signature(Strided)) == "(stride=2, size=7, kernel_size=3, padding=0, dilation=1)"
+    assert Strided(size=9).settings == {**Small(size=9).settings, "stride": 2}
+    assert str(inspect.signature(Biased)) == "(size=7, kernel_size=3, stride=2, padding=0, dilation=1, bias=True)"
+    assert Biased(bias=False).settings == {**Small().settings, "stride": 2, "bias": False}
 
 
 def test_the_pictures_and_the_figures_use_the_same_colours():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import numbers
-import operator
 from pathlib import Path
 
 import anywidget
 import ipywidgets
 import traitlets
 
+from helpers.arguments import whole
 from helpers.sentences import SENTENCES
 
 FOLDER = Path(__file__).parent
@@ -25,13 +27,6 @@ def browser_code(*file_names: str) -> str:
 def style(*file_names: str) -> str:
     """The style sheet of one explorer: what all share, and what is its own."""
     return "".join((FOLDER / name).read_text("utf-8") for name in ("shared.css", *file_names))
-
-
-def _placed(control):
-    """As wide as its place in the row."""
-    control.layout = {"width": "auto", "max_width": "300px", "margin": "2px 0"}
-    control.add_class("cs-slider")
-    return control
 
 
 def side_by_side(sliders) -> ipywidgets.Box:
@@ -54,9 +49,19 @@ class View(anywidget.AnyWidget):
 class Control:
     """An explorer's attribute that *is* a widget's value: reading it reads the widget, setting it moves the widget.
 
-    `make(value)` gives the widget; `checked(value)` the value it can hold, or a TypeError or ValueError that says
-    which ones those are.
+    Each kind has `checked(value)`: the value it can hold, or a TypeError or ValueError that says which ones those are.
     """
+
+    def __init__(self, label, default, widget, **options):
+        self.label, self.default = label, default
+        self._widget = functools.partial(widget, description=label, **options)
+
+    def make(self, value):
+        """The widget, as wide as its place in the row."""
+        widget = self._widget(value=self.checked(value))
+        widget.layout = {"width": "auto", "max_width": "300px", "margin": "2px 0"}
+        widget.add_class("cs-slider")
+        return widget
 
     def __set_name__(self, owner, name):
         self.name = name
@@ -71,22 +76,15 @@ class Control:
 class Slider(Control):
     """A whole number from `low` to `high`."""
 
-    def __init__(self, label: str, low: int, high: int):
-        self.label, self.low, self.high = label, low, high
-
-    def make(self, value):
-        value = self.checked(value)
-        return _placed(ipywidgets.IntSlider(value=value, min=self.low, max=self.high, description=self.label))
+    def __init__(self, label: str, low: int, high: int, default: int):
+        super().__init__(label, default, ipywidgets.IntSlider, min=low, max=high)
+        self.low, self.high = low, high
 
     def checked(self, value) -> int:
-        accepted = f"{self.name} is a whole number from {self.low} to {self.high}; got {value!r}."
         try:
-            number = operator.index(value if not isinstance(value, bool) else None)
-        except TypeError:
-            raise TypeError(f"{accepted} Try {self.name}={self.nearest(value)}.") from None
-        if not self.low <= number <= self.high:
-            raise ValueError(f"{accepted} The nearest is {self.nearest(value)}.")
-        return number
+            return whole(self.name, value, self.low, self.high)
+        except TypeError as error:
+            raise TypeError(f"{error} Try {self.name}={self.nearest(value)}.") from None
 
     def nearest(self, value) -> int:
         """The slider's value nearest to what was given; its lowest where that is no number."""
@@ -99,43 +97,56 @@ class Slider(Control):
 class Choice(Control):
     """One of a few values, in a list to open or, with `widget=ipywidgets.SelectionSlider`, on a slider."""
 
-    def __init__(self, label: str, options: list, widget=ipywidgets.Dropdown):
-        self.label, self.options, self.widget = label, options, widget
-
-    def make(self, value):
-        names = [(f"{option}", option) for option in self.options]
-        return _placed(self.widget(options=names, value=self.checked(value), description=self.label))
+    def __init__(self, label: str, options: list, default, widget=ipywidgets.Dropdown):
+        super().__init__(label, default, widget, options=[(f"{option}", option) for option in options])
+        self.options = options
 
     def checked(self, value):
         if isinstance(value, (str, numbers.Number)) and not isinstance(value, bool):
             for option in self.options:
                 if value == option:
                     return option
-        accepted = ", ".join(map(repr, self.options))
-        raise ValueError(f"{self.name} is one of {accepted}; got {value!r}.")
+        raise ValueError(f"{self.name} wants one of {', '.join(map(repr, self.options))}, but got {value!r}.")
 
 
 class Switch(Control):
     """True or False."""
 
-    def __init__(self, label: str):
-        self.label = label
-
-    def make(self, value):
-        return _placed(ipywidgets.Checkbox(value=self.checked(value), description=self.label))
+    def __init__(self, label: str, default: bool):
+        super().__init__(label, default, ipywidgets.Checkbox)
 
     def checked(self, value) -> bool:
         if not isinstance(value, bool):
-            raise TypeError(f"{self.name} is True or False; got {value!r}. Try {self.name}={bool(value)}.")
+            raise TypeError(f"{self.name} wants True or False, but got {value!r}. Try {self.name}={bool(value)}.")
         return value
 
 
 class Explorer(ipywidgets.VBox):
-    """Sliders in a row that wraps, and a view below that follows them. The sliders are the only state."""
+    """Sliders in a row that wraps, and a view below that follows them. The sliders are the only state.
 
-    def __init__(self, view: View, **values):
-        controls = {name: getattr(type(self), name) for name in values}
-        self.sliders = {name: controls[name].make(value) for name, value in values.items()}
+    A class's controls are also its arguments: in its signature they stand, with their defaults, for the `*values` and
+    `**named` that its `__init__` hands on.
+    """
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        ancestors = reversed(cls.__mro__)
+        cls.controls = {n: item for base in ancestors for n, item in vars(base).items() if isinstance(item, Control)}
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters = [inspect.Parameter(name, kind, default=item.default) for name, item in cls.controls.items()]
+        cls._settings = inspect.Signature(parameters)
+        taken = list(inspect.signature(cls.__init__).parameters.values())[1:]  # without self
+        own = {parameter.name: parameter for parameter in taken if parameter.kind is kind}
+        handed_on = [] if len(own) == len(taken) else [item for item in parameters if item.name not in own]
+        cls.__signature__ = inspect.Signature([*own.values(), *handed_on])
+
+    def __init__(self, view: View, *values, **named):
+        try:
+            bound = self._settings.bind(*values, **named)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__} wants {self.__signature__}: {error}.") from None
+        bound.apply_defaults()
+        self.sliders = {name: self.controls[name].make(value) for name, value in bound.arguments.items()}
         self.view = view
         view.sliders = self.sliders
         super().__init__([side_by_side(self.sliders.values()), view])
@@ -144,3 +155,7 @@ class Explorer(ipywidgets.VBox):
     def settings(self) -> dict:
         """What the sliders say: {name: value}."""
         return {name: moved.value for name, moved in self.sliders.items()}
+
+    def output(self):
+        """What torch computes: `layer()` of `input()`. Raises torch's error where the setting is impossible."""
+        return self.layer()(self.input()).detach()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import traitlets
 
-from helpers.arithmetic import ShapeError, conv_output_size
+from helpers.arithmetic import conv_output_size
 from helpers.explorers.base import Explorer, Slider, View, browser_code, style
+from helpers.explorers.layers import call, convolution, corner, options, output_shape
 
 LARGEST_KERNEL = 5
 
@@ -114,62 +115,28 @@ class ChannelsExplorer(Explorer):
     picture explains it, and `output()` raises what torch raises.
     """
 
-    size = Slider("input size", 3, 6)
-    in_channels = Slider("in channels", 1, len(PLANES))
-    out_channels = Slider("out channels", 1, len(RULES))
-    kernel_size = Slider("kernel", 1, LARGEST_KERNEL)
-    stride = Slider("stride", 1, 3)
-    padding = Slider("padding", 0, 2)
+    size = Slider("input size", 3, 6, default=5)
+    in_channels = Slider("in channels", 1, len(PLANES), default=3)
+    out_channels = Slider("out channels", 1, len(RULES), default=2)
+    kernel_size = Slider("kernel", 1, LARGEST_KERNEL, default=3)
+    stride = Slider("stride", 1, 3, default=1)
+    padding = Slider("padding", 0, 2, default=0)
 
-    def __init__(self, size=5, in_channels=3, out_channels=2, kernel_size=3, stride=1, padding=0):
-        super().__init__(
-            ChannelsView(),
-            size=size,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-        )
+    def __init__(self, *values, **named):
+        super().__init__(ChannelsView(), *values, **named)
 
     def layer(self):
         """The `torch.nn.Conv2d` of this setting, with the weights and biases drawn."""
-        import torch  # here and not above, so that the first slider need not wait for it
-
-        layer = torch.nn.utils.skip_init(
-            torch.nn.Conv2d,
-            self.in_channels,
-            self.out_channels,
-            kernel_size=self.kernel_size,
-            stride=self.stride,
-            padding=self.padding,
-        )
         filters = WEIGHTS[self.kernel_size - 1][: self.out_channels]
-        with torch.no_grad():
-            layer.weight.copy_(torch.tensor([kernels[: self.in_channels] for kernels in filters]))
-            layer.bias.copy_(torch.tensor(BIASES[: self.out_channels]))
-        return layer
+        weight = [kernels[: self.in_channels] for kernels in filters]
+        return convolution(weight, BIASES[: self.out_channels], **options(self.settings))
 
     def input(self):
         """The numbers drawn, as a float tensor of shape (in_channels, size, size)."""
-        import torch
-
-        planes = torch.tensor(PLANES[: self.in_channels], dtype=torch.float32)
-        return planes[:, : self.size, : self.size].contiguous()
-
-    def output(self):
-        """What torch computes, shape (out_channels, out, out). Raises torch's RuntimeError where there is none."""
-        return self.layer()(self.input()).detach()
+        return corner(PLANES[: self.in_channels], self.size)
 
     def __repr__(self):
-        options = {"stride": (self.stride, 1), "padding": (self.padding, 0)}
-        changed = "".join(f", {name}={value}" for name, (value, usual) in options.items() if value != usual)
-        try:
-            out = conv_output_size(self.size, self.kernel_size, self.stride, self.padding)
-            result = f"({self.out_channels}, {out}, {out})"
-        except ShapeError:
-            result = "no output"
-        return (
-            f"ChannelsExplorer: ({self.in_channels}, {self.size}, {self.size}) → "
-            f"Conv2d({self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}{changed}) → {result}"
-        )
+        size, channels = (self.size, self.size), (self.in_channels, self.out_channels)
+        given = options(self.settings)
+        result = output_shape(self.out_channels, conv_output_size, size, **given)
+        return f"ChannelsExplorer: {(self.in_channels, *size)} → {call('Conv2d', *channels, **given)} → {result}"

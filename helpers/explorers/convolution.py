@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import traitlets
 
-from helpers.arithmetic import ShapeError, conv_output_size
+from helpers.arithmetic import conv_output_size
 from helpers.explorers.base import Explorer, Slider, View, browser_code
+from helpers.explorers.layers import call, convolution, corner, options, output_shape
 from helpers.explorers.weights import checked_rows
 
 LARGEST_KERNEL = 7
@@ -59,8 +60,8 @@ def _for_every_size(preset) -> list[list[list[int]]]:
 def _checked_number(number) -> int:
     limits = range(-LARGEST_WEIGHT, LARGEST_WEIGHT + 1)
     if isinstance(number, bool | str) or number not in limits:
-        accepted = f"A weight is a whole number from {limits[0]} to {limits[-1]}, to check by hand"
-        raise ValueError(f"{accepted}; got {number!r}.")
+        wanted = f"whole numbers from {limits[0]} to {limits[-1]}, to check by hand"
+        raise ValueError(f"weight wants {wanted}, but got {number!r}.")
     return int(number)
 
 
@@ -82,16 +83,14 @@ class ConvolutionExplorer(Explorer):
     picture explains it, and `output()` raises what torch raises.
     """
 
-    size = Slider("input size", 3, 12)
-    kernel_size = Slider("kernel", 1, LARGEST_KERNEL)
-    stride = Slider("stride", 1, 4)
-    padding = Slider("padding", 0, 3)
-    dilation = Slider("dilation", 1, 3)
+    size = Slider("input size", 3, 12, default=7)
+    kernel_size = Slider("kernel", 1, LARGEST_KERNEL, default=3)
+    stride = Slider("stride", 1, 4, default=1)
+    padding = Slider("padding", 0, 3, default=0)
+    dilation = Slider("dilation", 1, 3, default=1)
 
-    def __init__(self, size=7, kernel_size=3, stride=1, padding=0, dilation=1):
-        super().__init__(
-            ConvolutionView(), size=size, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation
-        )
+    def __init__(self, *values, **named):
+        super().__init__(ConvolutionView(), *values, **named)
 
     @property
     def weight(self) -> list[list[int]]:
@@ -108,41 +107,13 @@ class ConvolutionExplorer(Explorer):
 
     def layer(self):
         """The `torch.nn.Conv2d` of this setting, with the weights drawn and no bias."""
-        import torch  # here and not above, so that the first slider need not wait for it
-
-        layer = torch.nn.utils.skip_init(
-            torch.nn.Conv2d,
-            1,
-            1,
-            kernel_size=self.kernel_size,
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            bias=False,
-        )
-        with torch.no_grad():
-            layer.weight.copy_(torch.tensor([[self.weight]]))
-        return layer
+        return convolution([[self.weight]], **options(self.settings))
 
     def input(self):
         """The numbers drawn, as a float tensor of shape (1, size, size)."""
-        import torch
-
-        return torch.tensor([row[: self.size] for row in PICTURE[: self.size]], dtype=torch.float32)[None]
-
-    def output(self):
-        """What torch computes, shape (1, out, out). Raises torch's RuntimeError where the setting is impossible."""
-        return self.layer()(self.input()).detach()
+        return corner([PICTURE], self.size)
 
     def __repr__(self):
-        options = {"stride": (self.stride, 1), "padding": (self.padding, 0), "dilation": (self.dilation, 1)}
-        changed = "".join(f", {name}={value}" for name, (value, usual) in options.items() if value != usual)
-        try:
-            out = conv_output_size(self.size, self.kernel_size, self.stride, self.padding, self.dilation)
-            result = f"(1, {out}, {out})"
-        except ShapeError:
-            result = "no output"
-        return (
-            f"ConvolutionExplorer: (1, {self.size}, {self.size}) → "
-            f"Conv2d(kernel_size={self.kernel_size}{changed}) → {result}"
-        )
+        size, given = (self.size, self.size), options(self.settings)
+        result = output_shape(1, conv_output_size, size, **given)
+        return f"ConvolutionExplorer: {(1, *size)} → {call('Conv2d', **given)} → {result}"

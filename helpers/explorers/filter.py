@@ -7,8 +7,9 @@ from numbers import Real
 import numpy as np
 import traitlets
 
-from helpers.arithmetic import ShapeError, conv_output_size
+from helpers.arithmetic import conv_output_size
 from helpers.explorers.base import Explorer, Slider, View, browser_code, style
+from helpers.explorers.layers import call, convolution, options, output_shape
 from helpers.explorers.pictures import grey_picture
 from helpers.explorers.weights import checked_rows
 
@@ -33,7 +34,7 @@ def _checked_weight(weight) -> list[list[float]]:
 
 def _checked_number(number) -> float:
     if not isinstance(number, Real) or isinstance(number, bool) or not abs(number) <= LARGEST_WEIGHT:
-        raise ValueError(f"A weight is a number from {-LARGEST_WEIGHT} to {LARGEST_WEIGHT}; got {number!r}.")
+        raise ValueError(f"weight wants numbers from {-LARGEST_WEIGHT} to {LARGEST_WEIGHT}, but got {number!r}.")
     return round(float(number), DECIMALS) + 0.0  # no −0.0
 
 
@@ -56,13 +57,13 @@ class FilterExplorer(Explorer):
     Both can be set later, too. What cannot be used raises an error, and the explorer stays as it was.
     """
 
-    stride = Slider("stride", 1, 4)
-    padding = Slider("padding", 0, 3)
+    stride = Slider("stride", 1, 4, default=1)
+    padding = Slider("padding", 0, 3, default=1)
 
-    def __init__(self, image=None, weight=None, stride=1, padding=1):
+    def __init__(self, image=None, weight=None, *values, **named):
         weight = PRESETS["vertical edges"] if weight is None else weight
         view = FilterView(pixels=grey_picture(image).tolist(), weight=_checked_weight(weight))
-        super().__init__(view, stride=stride, padding=padding)
+        super().__init__(view, *values, **named)
 
     @property
     def image(self) -> np.ndarray:
@@ -84,30 +85,16 @@ class FilterExplorer(Explorer):
 
     def layer(self):
         """The `torch.nn.Conv2d` of this setting, with the weights drawn and no bias."""
-        import torch  # here and not above, so that the first slider need not wait for it
-
-        options = {"stride": self.stride, "padding": self.padding, "bias": False}
-        layer = torch.nn.utils.skip_init(torch.nn.Conv2d, 1, 1, kernel_size=len(self.weight), **options)
-        with torch.no_grad():
-            layer.weight.copy_(torch.tensor([[self.weight]]))
-        return layer
+        return convolution([[self.weight]], **options(self.settings))
 
     def input(self):
         """The pixels drawn, 0 to 255, as a float tensor of shape (1, height, width)."""
-        import torch
+        import torch  # here and not above, so that the first slider need not wait for it
 
         return torch.tensor(self.view.pixels, dtype=torch.float32)[None]
 
-    def output(self):
-        """What torch computes, shape (1, height, width). Raises torch's RuntimeError where the kernel does not fit."""
-        return self.layer()(self.input()).detach()
-
     def __repr__(self):
-        size, kernel_size = (len(self.view.pixels), len(self.view.pixels[0])), len(self.view.weight)
-        options = {"stride": (self.stride, 1), "padding": (self.padding, 0)}
-        changed = "".join(f", {name}={value}" for name, (value, usual) in options.items() if value != usual)
-        try:
-            result = str((1, *conv_output_size(size, kernel_size, self.stride, self.padding)))
-        except ShapeError:
-            result = "no output"
-        return f"FilterExplorer: {(1, *size)} → Conv2d(kernel_size={kernel_size}{changed}) → {result}"
+        size = (len(self.view.pixels), len(self.view.pixels[0]))
+        given = {"kernel_size": len(self.view.weight), **options(self.settings)}
+        result = output_shape(1, conv_output_size, size, **given)
+        return f"FilterExplorer: {(1, *size)} → {call('Conv2d', **given)} → {result}"

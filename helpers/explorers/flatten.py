@@ -49,15 +49,15 @@ class FlattenExplorer(Explorer):
     raises what torch raises.
     """
 
-    channels = Slider("channels", 1, 3)
-    height = Slider("height", 1, 4)
-    width = Slider("width", 1, 5)
-    memory = Choice("memory", ["contiguous", "permuted"])
-    batch = Switch(f"batch of {PICTURES}")
-    k = Slider("k (batch)", 1, 60)
+    channels = Slider("channels", 1, 3, default=2)
+    height = Slider("height", 1, 4, default=3)
+    width = Slider("width", 1, 5, default=4)
+    memory = Choice("memory", ["contiguous", "permuted"], default="contiguous")
+    batch = Switch(f"batch of {PICTURES}", default=False)
+    k = Slider("k (batch)", 1, 60, default=24)
 
-    def __init__(self, channels=2, height=3, width=4, memory="contiguous", batch=False, k=24):
-        super().__init__(FlattenView(), channels=channels, height=height, width=width, memory=memory, batch=batch, k=k)
+    def __init__(self, *values, **named):
+        super().__init__(FlattenView(), *values, **named)
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -82,10 +82,6 @@ class FlattenExplorer(Explorer):
 
         numbers = torch.arange(math.prod(self._shape), dtype=torch.float32)
         return numbers.reshape(self._shape).permute(self._order)
-
-    def output(self):
-        """What torch computes: one row, or rows of `k`. Raises torch's RuntimeError where it refuses the view."""
-        return self.layer()(self.input())
 
     def __repr__(self):
         numbers = np.arange(math.prod(self._shape)).reshape(self._shape).transpose(self._order)

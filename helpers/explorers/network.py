@@ -29,46 +29,20 @@ class NetworkExplorer(Explorer):
     `output()` raises what torch raises.
     """
 
-    image_size = Slider("image size", 1, 64)
-    in_channels = Slider("in channels", 1, 4)
-    conv_channels = Slider("channels", 1, 64)
-    kernel_size = Slider("kernel", 1, 7)
-    stride = Slider("stride", 1, 4)
-    padding = Slider("padding", 0, 3)
-    pool_kernel_size = Slider("pool", 1, 4)
-    pool_stride = Slider("pool stride", 1, 4)
-    hidden_features = Slider("hidden", 1, 128)
-    classes = Slider("classes", 2, 20)
-    compute_fc1 = Switch("compute fc1")
+    image_size = Slider("image size", 1, 64, default=32)
+    in_channels = Slider("in channels", 1, 4, default=3)
+    conv_channels = Slider("channels", 1, 64, default=18)
+    kernel_size = Slider("kernel", 1, 7, default=3)
+    stride = Slider("stride", 1, 4, default=1)
+    padding = Slider("padding", 0, 3, default=1)
+    pool_kernel_size = Slider("pool", 1, 4, default=2)
+    pool_stride = Slider("pool stride", 1, 4, default=2)
+    hidden_features = Slider("hidden", 1, 128, default=64)
+    classes = Slider("classes", 2, 20, default=10)
+    compute_fc1 = Switch("compute fc1", default=True)
 
-    def __init__(
-        self,
-        image_size=32,
-        in_channels=3,
-        conv_channels=18,
-        kernel_size=3,
-        stride=1,
-        padding=1,
-        pool_kernel_size=2,
-        pool_stride=2,
-        hidden_features=64,
-        classes=10,
-        compute_fc1=True,
-    ):
-        super().__init__(
-            NetworkView(),
-            image_size=image_size,
-            in_channels=in_channels,
-            conv_channels=conv_channels,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            pool_kernel_size=pool_kernel_size,
-            pool_stride=pool_stride,
-            hidden_features=hidden_features,
-            classes=classes,
-            compute_fc1=compute_fc1,
-        )
+    def __init__(self, *values, **named):
+        super().__init__(NetworkView(), *values, **named)
 
     def layer(self):
         """The SimpleCNN of this setting, with the weights that `torch.manual_seed(0)` gives it.
@@ -100,10 +74,6 @@ class NetworkExplorer(Explorer):
 
         shape = (IMAGES, self.in_channels, self.image_size, self.image_size)
         return torch.rand(shape, generator=torch.Generator().manual_seed(0))
-
-    def output(self):
-        """What torch computes, shape (4, classes). Raises torch's RuntimeError where the chain breaks."""
-        return self.layer()(self.input()).detach()
 
     def __repr__(self):
         steps = [(IMAGES, self.in_channels, self.image_size, self.image_size)]

@@ -93,18 +93,18 @@ def _pixels(image) -> np.ndarray:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
-        raise ValueError(f"image must have the shape {SHAPES}; got {np.shape(array)}.")
+        raise ValueError(f"image wants the shape {SHAPES}, but got {np.shape(array)}.")
     if array.size == 0:
-        raise ValueError(f"image must have at least one pixel; got the shape {array.shape}.")
+        raise ValueError(f"image wants at least one pixel, but got the shape {array.shape}.")
     if array.dtype.kind not in "iuf":
-        raise ValueError(f"image must hold whole numbers or floats; got {array.dtype}.")
+        raise ValueError(f"image wants whole numbers or floats, but got {array.dtype}.")
     if not np.isfinite(array).all():
         raise ValueError("image holds NaN or infinity: replace them first, for example with numpy.nan_to_num.")
     highest, kind = (1, "floats") if array.dtype.kind == "f" else (255, "whole numbers")
     if array.min() < 0 or array.max() > highest:
         raise ValueError(
-            f"image must hold floats from 0 to 1 or whole numbers from 0 to 255; got {kind} from {array.min()} to "
-            f"{array.max()}."
+            "image wants floats from 0 to 1 or whole numbers from 0 to 255, "
+            f"but got {kind} from {array.min()} to {array.max()}."
         )
     if array.dtype.kind == "f":
         array = np.rint(array.astype(np.float64) * 255)
@@ -118,4 +118,4 @@ def _array(image) -> np.ndarray:
     try:
         return np.asarray(image)
     except ValueError:  # rows of unequal length
-        raise ValueError(f"image must have the shape {SHAPES}; got rows of unequal length.") from None
+        raise ValueError(f"image wants the shape {SHAPES}, but got rows of unequal length.") from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import traitlets
 
-from helpers.arithmetic import ShapeError, pool_output_size
+from helpers.arithmetic import pool_output_size
 from helpers.explorers.base import Choice, Explorer, Slider, Switch, View, browser_code, style
+from helpers.explorers.layers import call, corner, options, output_shape
 
 # Whole numbers, to check by hand. Many are negative, as padding with −∞ shows only there, and many windows hold their
 # largest number twice. A smaller input is the top left corner.
@@ -38,50 +39,32 @@ class PoolingExplorer(Explorer):
     it, and `output()` raises what torch raises.
     """
 
-    size = Slider("input size", 2, len(PICTURE))
-    kernel_size = Slider("kernel", 1, 4)
-    stride = Slider("stride", 1, 4)
-    padding = Slider("padding", 0, 2)
-    dilation = Slider("dilation", 1, 2)
-    mode = Choice("mode", ["max", "avg"])
-    ceil_mode = Switch("ceil_mode")
+    size = Slider("input size", 2, len(PICTURE), default=6)
+    kernel_size = Slider("kernel", 1, 4, default=2)
+    stride = Slider("stride", 1, 4, default=2)
+    padding = Slider("padding", 0, 2, default=0)
+    dilation = Slider("dilation", 1, 2, default=1)
+    mode = Choice("mode", ["max", "avg"], default="max")
+    ceil_mode = Switch("ceil_mode", default=False)
 
-    def __init__(self, size=6, kernel_size=2, stride=2, padding=0, dilation=1, mode="max", ceil_mode=False):
-        super().__init__(
-            PoolingView(),
-            size=size,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            mode=mode,
-            ceil_mode=ceil_mode,
-        )
+    def __init__(self, *values, **named):
+        super().__init__(PoolingView(), *values, **named)
 
     def _layer(self) -> tuple[str, dict]:
-        """The layer's name in torch.nn, and the arguments that differ from torch's defaults or are always given."""
-        arguments = {"kernel_size": self.kernel_size, "stride": self.stride}
-        optional = {"padding": (self.padding, 0), "dilation": (self.dilation, 1)}
-        optional |= {"ceil_mode": (self.ceil_mode, False)}
-        arguments |= {name: value for name, (value, usual) in optional.items() if value != usual}
-        return {"max": "MaxPool2d", "avg": "AvgPool2d"}[self.mode], arguments
+        """The layer's name in torch.nn, and what it is given: always a stride, as torch's own is the kernel's size."""
+        given = {"kernel_size": self.kernel_size, "stride": self.stride, **options(self.settings)}
+        return {"max": "MaxPool2d", "avg": "AvgPool2d"}[self.mode], given
 
     def layer(self):
         """The `torch.nn.MaxPool2d` or `AvgPool2d` of this setting. An AvgPool2d with a dilation raises TypeError."""
         import torch  # here and not above, so that the first slider need not wait for it
 
-        name, arguments = self._layer()
-        return getattr(torch.nn, name)(**arguments)
+        name, given = self._layer()
+        return getattr(torch.nn, name)(**given)
 
     def input(self):
         """The numbers drawn, as a float tensor of shape (1, size, size)."""
-        import torch
-
-        return torch.tensor([row[: self.size] for row in PICTURE[: self.size]], dtype=torch.float32)[None]
-
-    def output(self):
-        """What torch computes, shape (1, out, out). Raises torch's error where the setting is impossible."""
-        return self.layer()(self.input())
+        return corner([PICTURE], self.size)
 
     def gradient(self):
         """The gradient of `output().sum()` with respect to the input, shape (1, size, size). Raises as `output()`."""
@@ -90,13 +73,9 @@ class PoolingExplorer(Explorer):
         return pixels.grad
 
     def __repr__(self):
-        name, arguments = self._layer()
-        windows = (self.size, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-        try:
-            out = pool_output_size(*windows)  # an average has as many windows, but no dilation
-            result = "no output" if self.mode == "avg" and self.dilation > 1 else f"(1, {out}, {out})"
-        except ShapeError:
-            result = "no output"
-        given = ", ".join(f"{argument}={value}" for argument, value in arguments.items())
-        text = f"PoolingExplorer: (1, {self.size}, {self.size}) → {name}({given}) → {result}"
+        size, (name, given) = (self.size, self.size), self._layer()
+        # An average has as many windows, but no dilation.
+        fits = self.mode == "max" or self.dilation == 1
+        result = output_shape(1, pool_output_size, size, **given) if fits else "no output"
+        text = f"PoolingExplorer: {(1, *size)} → {call(name, **given)} → {result}"
         return text if len(text) <= LONGEST_TEXT else text.replace("kernel_size=", "", 1)

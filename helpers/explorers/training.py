@@ -38,27 +38,25 @@ class TrainingExplorer(Explorer):
     Raises TypeError or ValueError where the sets or a setting cannot be used.
     """
 
-    lr = Choice("learning rate", [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], ipywidgets.SelectionSlider)
+    lr = Choice(
+        "learning rate",
+        [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0],
+        default=0.001,
+        widget=ipywidgets.SelectionSlider,
+    )
     # A step cannot be cut short, and Stop should be heard within a second: no batch above 512.
-    batch_size = Choice("batch size", [8, 16, 32, 64, 128, 256, 512], ipywidgets.SelectionSlider)
-    epochs = Slider("epochs", 1, 10)
-    conv_channels = Slider("channels", 1, 32)
-    kernel_size = Slider("kernel", 1, 7)
+    batch_size = Choice("batch size", [8, 16, 32, 64, 128, 256, 512], default=128, widget=ipywidgets.SelectionSlider)
+    epochs = Slider("epochs", 1, 10, default=5)
+    conv_channels = Slider("channels", 1, 32, default=18)
+    kernel_size = Slider("kernel", 1, 7, default=3)
 
-    def __init__(self, train_set, test_set, lr=0.001, batch_size=128, epochs=5, conv_channels=18, kernel_size=3):
+    def __init__(self, train_set, test_set, *values, **named):
         from helpers.training import pick_device
 
         self._train_set = _checked_set("train_set", train_set)
         self._test_set = _checked_set("test_set", test_set)
         self.device, reason = pick_device()
-        super().__init__(
-            TrainingView(device=f"{self.device}: {reason}"),
-            lr=lr,
-            batch_size=batch_size,
-            epochs=epochs,
-            conv_channels=conv_channels,
-            kernel_size=kernel_size,
-        )
+        super().__init__(TrainingView(device=f"{self.device}: {reason}"), *values, **named)
         self.runs = []
         self._stopping = False
         # ipykernel 7 hears a button on a thread of its own. The run belongs on the loop that runs the cells.
@@ -110,10 +108,6 @@ class TrainingExplorer(Explorer):
     def input(self):
         """The first test pictures, a batch of them: a float tensor (batch_size, 3, 32, 32), on the device."""
         return self._test_set[: self.batch_size][0].to(self.device)
-
-    def output(self):
-        """The network's scores for this batch, (batch_size, 10)."""
-        return self.layer()(self.input()).detach()
 
     def __repr__(self):
         rate, runs = f"lr={self.lr:g}, batch_size={self.batch_size}", len(self.runs)
@@ -200,17 +194,15 @@ def _explained(error, device, batch_size) -> str:
 def _checked_set(name, images):
     from helpers.data import ImageSet
 
-    wanted = f"{name} takes an ImageSet, such as one of the two that helpers.data.load_shapes() makes"
     if not isinstance(images, ImageSet):
-        raise TypeError(f"{wanted}; got a {type(images).__name__}.")
+        wanted = "an ImageSet, such as one of the two that helpers.data.load_shapes() makes"
+        raise TypeError(f"{name} wants {wanted}, but got a {type(images).__name__}.")
     if len(images) == 0:
         raise ValueError(f"{name} has no pictures in it.")
-    if tuple(images.images.shape[1:]) != (3, 32, 32):
-        raise ValueError(
-            f"{name} takes pictures (3, 32, 32), as SimpleCNN() does; got {tuple(images.images.shape[1:])}."
-        )
-    if (labels := int(images.labels.max()) + 1) > 10:
-        raise ValueError(f"{name} takes labels 0 to 9, as SimpleCNN() has 10 outputs; got {labels - 1}.")
+    if (shape := tuple(images.images.shape[1:])) != (3, 32, 32):
+        raise ValueError(f"{name} wants pictures (3, 32, 32), as SimpleCNN() does, but got {shape}.")
+    if (label := int(images.labels.max())) > 9:
+        raise ValueError(f"{name} wants labels 0 to 9, as SimpleCNN() has 10 outputs, but got {label}.")
     return images
 
 

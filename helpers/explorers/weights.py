@@ -14,5 +14,5 @@ def checked_rows(weight, sizes: Container[int], wanted: str, number: Callable) -
     lines = rows if isinstance(rows, list | tuple) else []
     widths = [len(line) if isinstance(line, list | tuple) else None for line in lines]
     if len(lines) not in sizes or widths != [len(lines)] * len(lines):
-        raise ValueError(f"weight must be {wanted}; got {rows!r}.")
+        raise ValueError(f"weight wants {wanted}, but got {rows!r}.")
     return [[number(weight) for weight in line] for line in lines]
