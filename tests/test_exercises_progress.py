@@ -27,7 +27,7 @@ MISTAKES = (Mistake("this", 9, "no."), Mistake("that", 9, "no."), Mistake("other
 def lesson(no_lesson):
     """Three questions of a lesson of their own."""
     return [
-        Prediction(f"09.q{n}", f"half of {number}", f"{n} · Half", half, {"number": number}, {"number": range(3, 99)})
+        Prediction(f"09.q{n}", f"half of {number}", f"{n} · Half", half, {"number": (number, range(3, 99))})
         for n, number in ((1, 7), (2, 9), (3, 11))
     ]
 
@@ -118,7 +118,7 @@ def test_new_numbers_answered_after_their_solution_do_not_count(lesson):
 
 
 def test_a_mistake_that_nobody_can_know_is_called_this_or_that(lesson):
-    twice = Prediction("09.q4", "two", "4 · Half", lambda: half(7)._replace(mistakes=MISTAKES), {}, {})
+    twice = Prediction("09.q4", "two", "4 · Half", lambda: half(7)._replace(mistakes=MISTAKES), {})
     twice.predict(9)
     assert twice.predict(9).headline.endswith("More than one mistake gives this:")
     assert progress()._feedback().rows[-1][3] == "this or that"

@@ -7,10 +7,11 @@ import torch.nn.functional as F
 
 from helpers.arithmetic import conv_output_size, conv_parameters, receptive_field
 from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, Prediction
+from helpers.exercises.prediction import Asked, Mistake, prediction
 
 
-def _places(size, kernel_size):
+@prediction("places in a row", "2 · How many places?", size=(7, range(6, 21)), kernel_size=(3, range(2, 6)))
+def q1(size, kernel_size):
     return Asked(
         f"An input is {size} cells wide, a kernel {kernel_size} cells. "
         "In how many places can the kernel stand, one cell apart?",
@@ -41,17 +42,8 @@ def _places(size, kernel_size):
     )
 
 
-q1 = Prediction(
-    "01.q1",
-    "places in a row",
-    "2 · How many places?",
-    _places,
-    first={"size": 7, "kernel_size": 3},
-    ranges={"size": range(6, 21), "kernel_size": range(2, 6)},
-)
-
-
-def _padded(size, kernel_size, padding):
+@prediction("padding", "3 · Padding", size=(7, range(5, 21)), kernel_size=(3, range(2, 8)), padding=(1, (1, 2, 3)))
+def q2(size, kernel_size, padding):
     return Asked(
         f"Padding {padding}, kernel {kernel_size}, input {size}, stride 1. How large is the output?",
         answer=conv_output_size(size, kernel_size, padding=padding),
@@ -85,17 +77,14 @@ def _padded(size, kernel_size, padding):
     )
 
 
-q2 = Prediction(
-    "01.q2",
-    "padding",
-    "3 · Padding",
-    _padded,
-    first={"size": 7, "kernel_size": 3, "padding": 1},
-    ranges={"size": range(5, 21), "kernel_size": range(2, 8), "padding": (1, 2, 3)},
+@prediction(
+    "stride and the floor",
+    "4 · Stride, and the floor",
+    size=(6, range(6, 33)),
+    kernel_size=(3, range(2, 8)),
+    stride=(2, (2, 3, 4)),
 )
-
-
-def _strided(size, kernel_size, stride):
+def q3(size, kernel_size, stride):
     room = size - kernel_size
     return Asked(
         f'Kernel {kernel_size}, stride {stride}, input {size}. How large is the output? (A number, or "error".)',
@@ -137,17 +126,8 @@ def _strided(size, kernel_size, stride):
     )
 
 
-q3 = Prediction(
-    "01.q3",
-    "stride and the floor",
-    "4 · Stride, and the floor",
-    _strided,
-    first={"size": 6, "kernel_size": 3, "stride": 2},
-    ranges={"size": range(6, 33), "kernel_size": range(2, 8), "stride": (2, 3, 4)},
-)
-
-
-def _dilated(size, kernel_size, dilation):
+@prediction("dilation", "5 · Dilation", size=(9, range(9, 25)), kernel_size=(3, range(2, 6)), dilation=(2, (2, 3)))
+def q4(size, kernel_size, dilation):
     span = dilation * (kernel_size - 1) + 1
     spanned = f"{dilation}·({kernel_size} − 1) + 1 = {span}"
     return Asked(
@@ -185,17 +165,15 @@ def _dilated(size, kernel_size, dilation):
     )
 
 
-q4 = Prediction(
-    "01.q4",
-    "dilation",
-    "5 · Dilation",
-    _dilated,
-    first={"size": 9, "kernel_size": 3, "dilation": 2},
-    ranges={"size": range(9, 25), "kernel_size": range(2, 6), "dilation": (2, 3)},
+@prediction(
+    "all of it in one line",
+    "6 · All of it in one line",
+    size=(28, range(12, 65)),
+    kernel_size=(4, range(2, 8)),
+    stride=(3, (2, 3, 4)),
+    padding=(2, (1, 2, 3)),
 )
-
-
-def _all_in_one(size, kernel_size, stride, padding):
+def q5(size, kernel_size, stride, padding):
     room = size + 2 * padding - kernel_size
     formula = f"⌊({size} + 2·{padding} − {kernel_size}) / {stride}⌋ + 1"
     return Asked(
@@ -232,17 +210,16 @@ def _all_in_one(size, kernel_size, stride, padding):
     )
 
 
-q5 = Prediction(
-    "01.q5",
-    "all of it in one line",
-    "6 · All of it in one line",
-    _all_in_one,
-    first={"size": 28, "kernel_size": 4, "stride": 3, "padding": 2},
-    ranges={"size": range(12, 65), "kernel_size": range(2, 8), "stride": (2, 3, 4), "padding": (1, 2, 3)},
+@prediction(
+    "a rectangle",
+    "Height and width",
+    height=(7, range(6, 21)),
+    width=(8, range(6, 21)),
+    kernel_height=(3, range(1, 6)),
+    kernel_width=(2, range(1, 6)),
+    stride=(2, (2, 3)),
 )
-
-
-def _rectangle(height, width, kernel_height, kernel_width, stride):
+def q6(height, width, kernel_height, kernel_width, stride):
     if height == width or kernel_height == kernel_width:
         return None
     size, kernel_size = (height, width), (kernel_height, kernel_width)
@@ -280,22 +257,6 @@ def _rectangle(height, width, kernel_height, kernel_width, stride):
             ),
         ),
     )
-
-
-q6 = Prediction(
-    "01.q6",
-    "a rectangle",
-    "Height and width",
-    _rectangle,
-    first={"height": 7, "width": 8, "kernel_height": 3, "kernel_width": 2, "stride": 2},
-    ranges={
-        "height": range(6, 21),
-        "width": range(6, 21),
-        "kernel_height": range(1, 6),
-        "kernel_width": range(1, 6),
-        "stride": (2, 3),
-    },
-)
 
 
 def _conv2d(image, weight, stride=1):
@@ -404,7 +365,14 @@ def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) ->
 )
 
 
-def _parameters(in_channels, out_channels, kernel_size):
+@prediction(
+    "parameters",
+    "8 · Colour: three planes in, eighteen planes out",
+    in_channels=(3, (2, 3, 4, 8, 16, 18)),
+    out_channels=(18, (6, 8, 12, 18, 32)),
+    kernel_size=(3, (1, 3, 5, 7)),
+)
+def q8(in_channels, out_channels, kernel_size):
     area = f"{kernel_size}·{kernel_size}"
     weights = f"{out_channels}·{in_channels}·{area}"
     return Asked(
@@ -446,17 +414,10 @@ def _parameters(in_channels, out_channels, kernel_size):
     )
 
 
-q8 = Prediction(
-    "01.q8",
-    "parameters",
-    "8 · Colour: three planes in, eighteen planes out",
-    _parameters,
-    first={"in_channels": 3, "out_channels": 18, "kernel_size": 3},
-    ranges={"in_channels": (2, 3, 4, 8, 16, 18), "out_channels": (6, 8, 12, 18, 32), "kernel_size": (1, 3, 5, 7)},
+@prediction(
+    "what two layers see", "10 · Why kernels are small and odd", first=(3, range(2, 10)), second=(3, range(2, 10))
 )
-
-
-def _field(first, second):
+def q9(first, second):
     different = f"the first with kernel {first}, the second with kernel {second}, both without padding"
     kernels = f"both with kernel {first}" if first == second else different
     return Asked(
@@ -487,13 +448,3 @@ def _field(first, second):
             ),
         ),
     )
-
-
-q9 = Prediction(
-    "01.q9",
-    "what two layers see",
-    "10 · Why kernels are small and odd",
-    _field,
-    first={"first": 3, "second": 3},
-    ranges={"first": range(2, 10), "second": range(2, 10)},
-)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from helpers.arithmetic import conv_parameters, pool_output_size
 from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, Prediction
+from helpers.exercises.prediction import Asked, Mistake, prediction
 
 
 def _pool(plane, *settings, **more):
@@ -80,7 +80,10 @@ def largest_of_four(plane):  # (H, W) -> (H / 2, W / 2), for even H and W
 )
 
 
-def _by_default(size, kernel_size):
+@prediction(
+    "a pool's own stride", "2 · How large is what comes out?", size=(32, range(10, 65)), kernel_size=(3, range(3, 8))
+)
+def q2(size, kernel_size):
     room = size - kernel_size
     formula = f"⌊({size} − {kernel_size}) / {kernel_size}⌋ + 1"
     return Asked(
@@ -120,16 +123,6 @@ def _by_default(size, kernel_size):
             ),
         ),
     )
-
-
-q2 = Prediction(
-    "02.q2",
-    "a pool's own stride",
-    "2 · How large is what comes out?",
-    _by_default,
-    first={"size": 32, "kernel_size": 3},
-    ranges={"size": range(10, 65), "kernel_size": range(3, 8)},
-)
 
 
 def _sizes(generator):
@@ -197,7 +190,14 @@ def pooled_size(size, kernel_size, stride=None, padding=0):
 )
 
 
-def _rounded_up(size, kernel_size, stride):
+@prediction(
+    "rounded up",
+    "4 · Rounding up: `ceil_mode`",
+    size=(6, range(5, 41)),
+    kernel_size=(2, range(2, 5)),
+    stride=(3, range(3, 7)),
+)
+def q4(size, kernel_size, stride):
     sizes = size, size + 1
     steps = [f"⌈({rows} − {kernel_size}) / {stride}⌉" for rows in sizes]
     windows = [-(-(rows - kernel_size) // stride) + 1 for rows in sizes]  # rounded up, without the exception
@@ -245,17 +245,15 @@ def _rounded_up(size, kernel_size, stride):
     )
 
 
-q4 = Prediction(
-    "02.q4",
-    "rounded up",
-    "4 · Rounding up: `ceil_mode`",
-    _rounded_up,
-    first={"size": 6, "kernel_size": 2, "stride": 3},
-    ranges={"size": range(5, 41), "kernel_size": range(2, 5), "stride": range(3, 7)},
+@prediction(
+    "what the padding is",
+    "5 · What the padding is made of",
+    a=(-1, range(-20, 0)),
+    b=(-2, range(-20, 0)),
+    c=(-5, range(-20, 0)),
+    d=(-6, range(-20, 0)),
 )
-
-
-def _top_left(a, b, c, d):
+def q5(a, b, c, d):
     cells = a, b, c, d
     row = f"−{-a}, −{-b}, −{-c}, −{-d}"
     return Asked(
@@ -293,16 +291,6 @@ def _top_left(a, b, c, d):
             ),
         ),
     )
-
-
-q5 = Prediction(
-    "02.q5",
-    "what the padding is",
-    "5 · What the padding is made of",
-    _top_left,
-    first={"a": -1, "b": -2, "c": -5, "d": -6},
-    ranges=dict.fromkeys("abcd", range(-20, 0)),
-)
 
 
 def _padded_planes(generator):
@@ -388,7 +376,16 @@ def max_pool(plane, kernel_size, stride, padding):  # (H, W) -> (rows, columns)
 )
 
 
-def _maps(pictures, channels, height, width, kernel_size):
+@prediction(
+    "the shape of pooled maps",
+    "9 · Channels stay apart, and nothing is learned",
+    pictures=(2, range(2, 9)),
+    channels=(18, (6, 12, 18, 24, 36)),
+    height=(32, range(8, 49)),
+    width=(32, range(8, 49)),
+    kernel_size=(2, (2, 3, 4)),
+)
+def q7(pictures, channels, height, width, kernel_size):
     rows, columns = pool_output_size((height, width), (kernel_size, kernel_size))
     sides = f"⌊{height} / {kernel_size}⌋, ⌊{width} / {kernel_size}⌋"
     return Asked(
@@ -431,23 +428,15 @@ def _maps(pictures, channels, height, width, kernel_size):
     )
 
 
-q7 = Prediction(
-    "02.q7",
-    "the shape of pooled maps",
+@prediction(
+    "what a pool learns",
     "9 · Channels stay apart, and nothing is learned",
-    _maps,
-    first={"pictures": 2, "channels": 18, "height": 32, "width": 32, "kernel_size": 2},
-    ranges={
-        "pictures": range(2, 9),
-        "channels": (6, 12, 18, 24, 36),
-        "height": range(8, 49),
-        "width": range(8, 49),
-        "kernel_size": (2, 3, 4),
-    },
+    in_channels=(3, (1, 3, 4, 8, 16)),
+    out_channels=(18, (6, 8, 12, 18, 32)),
+    kernel_size=(3, (1, 3, 5)),
+    pool_size=(2, (2, 3, 4)),
 )
-
-
-def _learned(in_channels, out_channels, kernel_size, pool_size):
+def q8(in_channels, out_channels, kernel_size, pool_size):
     convolution = conv_parameters(in_channels, out_channels, kernel_size)
     weights = out_channels * in_channels * kernel_size**2
     area = f"{pool_size}·{pool_size}"
@@ -488,22 +477,16 @@ def _learned(in_channels, out_channels, kernel_size, pool_size):
     )
 
 
-q8 = Prediction(
-    "02.q8",
-    "what a pool learns",
-    "9 · Channels stay apart, and nothing is learned",
-    _learned,
-    first={"in_channels": 3, "out_channels": 18, "kernel_size": 3, "pool_size": 2},
-    ranges={
-        "in_channels": (1, 3, 4, 8, 16),
-        "out_channels": (6, 8, 12, 18, 32),
-        "kernel_size": (1, 3, 5),
-        "pool_size": (2, 3, 4),
-    },
+@prediction(
+    "where the gradient goes",
+    "11 · Where the gradient goes",
+    a=(71, range(256)),
+    b=(103, range(256)),
+    c=(87, range(256)),
+    d=(193, range(256)),
+    gradient=(3, range(2, 10)),
 )
-
-
-def _gradients(a, b, c, d, gradient):
+def q9(a, b, c, d, gradient):
     cells = a, b, c, d
     if len(set(cells)) < 4:
         return None  # torch does not promise which of two equal numbers gets it
@@ -543,17 +526,14 @@ def _gradients(a, b, c, d, gradient):
     )
 
 
-q9 = Prediction(
-    "02.q9",
-    "where the gradient goes",
-    "11 · Where the gradient goes",
-    _gradients,
-    first={"a": 71, "b": 103, "c": 87, "d": 193, "gradient": 3},
-    ranges={**dict.fromkeys("abcd", range(256)), "gradient": range(2, 10)},
+@prediction(
+    "ReLU after the pool",
+    "12 · ReLU before or after the pool",
+    channels=(18, (6, 12, 18, 24, 36)),
+    size=(32, range(8, 65)),
+    kernel_size=(2, (2, 3, 4)),
 )
-
-
-def _relus(channels, size, kernel_size):
+def q10(channels, size, kernel_size):
     side = pool_output_size(size, kernel_size)
     formula = f"{channels}·⌊{size} / {kernel_size}⌋·⌊{size} / {kernel_size}⌋"
     return Asked(
@@ -584,13 +564,3 @@ def _relus(channels, size, kernel_size):
             ),
         ),
     )
-
-
-q10 = Prediction(
-    "02.q10",
-    "ReLU after the pool",
-    "12 · ReLU before or after the pool",
-    _relus,
-    first={"channels": 18, "size": 32, "kernel_size": 2},
-    ranges={"channels": (6, 12, 18, 24, 36), "size": range(8, 65), "kernel_size": (2, 3, 4)},
-)

@@ -8,13 +8,21 @@ import torch.nn.functional as F
 
 from helpers.arithmetic import conv_output_size, pool_output_size
 from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, Prediction
+from helpers.exercises.prediction import Asked, Mistake, prediction
 from helpers.model import SimpleCNN
 
-SIDES = {"channels": range(2, 6), "height": range(3, 8), "width": range(3, 8)}
+SIDES = {"channels": (2, range(2, 6)), "height": (3, range(3, 8)), "width": (4, range(3, 8))}
 
 
-def _place(channels, height, width, c, h, w):
+@prediction(
+    "a place in memory",
+    "1 · A volume is one row of memory",
+    **SIDES,
+    c=(1, range(1, 5)),
+    h=(1, range(1, 7)),
+    w=(2, range(7)),
+)
+def q1(channels, height, width, c, h, w):
     if c >= channels or h >= height or w >= width:
         return None
     formula = f"{c}·{height}·{width} + {h}·{width} + {w}"
@@ -51,17 +59,8 @@ def _place(channels, height, width, c, h, w):
     )
 
 
-q1 = Prediction(
-    "03.q1",
-    "a place in memory",
-    "1 · A volume is one row of memory",
-    _place,
-    first={"channels": 2, "height": 3, "width": 4, "c": 1, "h": 1, "w": 2},
-    ranges=SIDES | {"c": range(1, 5), "h": range(1, 7), "w": range(7)},
-)
-
-
-def _way_back(channels, height, width, place):
+@prediction("the way back", "2 · The way back", **SIDES, place=(22, range(13, 120)))
+def q2(channels, height, width, place):
     if place >= channels * height * width:
         return None
     c, rest = divmod(place, height * width)
@@ -100,16 +99,6 @@ def _way_back(channels, height, width, place):
             ),
         ),
     )
-
-
-q2 = Prediction(
-    "03.q2",
-    "the way back",
-    "2 · The way back",
-    _way_back,
-    first={"channels": 2, "height": 3, "width": 4, "place": 22},
-    ranges=SIDES | {"place": range(13, 120)},
-)
 
 
 def _unraveled(place, height, width):
@@ -162,7 +151,13 @@ def way_back(place, height, width):
 )
 
 
-def _strides(channels, height, width, order):
+@prediction(
+    "strides after permute",
+    "4 · When the row is out of order: `permute`",
+    **SIDES,
+    order=((1, 2, 0), list(permutations(range(3)))),
+)
+def q4(channels, height, width, order):
     sizes = (channels, height, width)
     strides = (height * width, width, 1)
     permuted = [sizes[dimension] for dimension in order]
@@ -201,17 +196,15 @@ def _strides(channels, height, width, order):
     )
 
 
-q4 = Prediction(
-    "03.q4",
-    "strides after permute",
-    "4 · When the row is out of order: `permute`",
-    _strides,
-    first={"channels": 2, "height": 3, "width": 4, "order": (1, 2, 0)},
-    ranges=SIDES | {"order": list(permutations(range(3)))},
+@prediction(
+    "flatten from 1",
+    "5 · Keep the batch",
+    batch=(2, range(2, 65)),
+    channels=(18, (3, 6, 8, 12, 18)),
+    height=(16, (4, 5, 7, 8, 14, 16)),
+    width=(16, (4, 5, 7, 8, 14, 16)),
 )
-
-
-def _flattened(batch, channels, height, width):
+def q5(batch, channels, height, width):
     shape = (batch, channels, height, width)
     numbers = channels * height * width
     product = f"{channels}·{height}·{width}"
@@ -244,22 +237,13 @@ def _flattened(batch, channels, height, width):
     )
 
 
-q5 = Prediction(
-    "03.q5",
-    "flatten from 1",
-    "5 · Keep the batch",
-    _flattened,
-    first={"batch": 2, "channels": 18, "height": 16, "width": 16},
-    ranges={
-        "batch": range(2, 65),
-        "channels": (3, 6, 8, 12, 18),
-        "height": (4, 5, 7, 8, 14, 16),
-        "width": (4, 5, 7, 8, 14, 16),
-    },
+@prediction(
+    "rows for a batch",
+    "7 · Four photographs of another size",
+    pictures=(4, (4, 8, 12, 16, 32, 64)),
+    image_size=(48, (16, 20, 24, 40, 48, 56, 72, 80, 88, 104, 112)),
 )
-
-
-def _rows(pictures, image_size):
+def q6(pictures, image_size):
     pooled = pool_output_size(conv_output_size(image_size, 3, padding=1), 2)
     one, row = 18 * pooled**2, 18 * 16 * 16
     if pictures * one % row:
@@ -294,16 +278,6 @@ def _rows(pictures, image_size):
             Mistake("one picture alone", one / row, f"so many rows one picture makes. There are {pictures}."),
         ),
     )
-
-
-q6 = Prediction(
-    "03.q6",
-    "rows for a batch",
-    "7 · Four photographs of another size",
-    _rows,
-    first={"pictures": 4, "image_size": 48},
-    ranges={"pictures": (4, 8, 12, 16, 32, 64), "image_size": (16, 20, 24, 40, 48, 56, 72, 80, 88, 104, 112)},
-)
 
 
 def _scores(model, images, flatten):
@@ -389,7 +363,15 @@ def scores(model, images):
 )
 
 
-def _fc1_inputs(image_size, conv_channels, kernel_size, padding):
+@prediction(
+    "the inputs of fc1",
+    "8 · Why `fc1` has 18·16·16 inputs",
+    image_size=(40, range(20, 65)),
+    conv_channels=(12, (6, 8, 12, 16, 24)),
+    kernel_size=(5, (3, 5, 7)),
+    padding=(1, (1, 2, 3)),
+)
+def q8(image_size, conv_channels, kernel_size, padding):
     maps = conv_output_size(image_size, kernel_size, padding=padding)
     pooled = pool_output_size(maps, 2)
     unpadded = pool_output_size(conv_output_size(image_size, kernel_size), 2)
@@ -427,18 +409,3 @@ def _fc1_inputs(image_size, conv_channels, kernel_size, padding):
             ),
         ),
     )
-
-
-q8 = Prediction(
-    "03.q8",
-    "the inputs of fc1",
-    "8 · Why `fc1` has 18·16·16 inputs",
-    _fc1_inputs,
-    first={"image_size": 40, "conv_channels": 12, "kernel_size": 5, "padding": 1},
-    ranges={
-        "image_size": range(20, 65),
-        "conv_channels": (6, 8, 12, 16, 24),
-        "kernel_size": (3, 5, 7),
-        "padding": (1, 2, 3),
-    },
-)

@@ -6,7 +6,7 @@ from torch import nn
 
 from helpers.arithmetic import conv_output_size, pool_output_size, receptive_field
 from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, Prediction
+from helpers.exercises.prediction import Asked, Mistake, prediction
 from helpers.trace import explained
 
 SIZES, KERNELS, PADDINGS = range(12, 65), (3, 5, 7), (0, 1, 2, 3)
@@ -19,7 +19,15 @@ def _sizes(image_size, kernel_size, padding):
     return maps, pool_output_size(maps, 2)
 
 
-def _with_missing_bracket(size, kernel_size, padding, stride):
+@prediction(
+    "the missing bracket",
+    "1 · Two classes, one network",
+    size=(32, SIZES),
+    kernel_size=(3, KERNELS),
+    padding=(1, (1, 2, 3)),
+    stride=(2, (2, 3, 4)),
+)
+def q1(size, kernel_size, padding, stride):
     room = size - kernel_size + 2 * padding
     inner = f"{size} − {kernel_size} + 2·{padding}"
     return Asked(
@@ -61,17 +69,17 @@ def _with_missing_bracket(size, kernel_size, padding, stride):
     )
 
 
-q1 = Prediction(
-    "04.q1",
-    "the missing bracket",
-    "1 · Two classes, one network",
-    _with_missing_bracket,
-    first={"size": 32, "kernel_size": 3, "padding": 1, "stride": 2},
-    ranges={"size": SIZES, "kernel_size": KERNELS, "padding": (1, 2, 3), "stride": (2, 3, 4)},
+@prediction(
+    "the shape after the pool",
+    "2 · Every shape, with the batch in it",
+    batch=(64, (2, 5, 8, 16, 64, 128)),
+    channels=(3, (2, 3, 4)),
+    image_size=(32, SIZES),
+    conv_channels=(18, CHANNELS),
+    kernel_size=(3, KERNELS),
+    padding=(1, PADDINGS),
 )
-
-
-def _after_pool(batch, channels, image_size, conv_channels, kernel_size, padding):
+def q2(batch, channels, image_size, conv_channels, kernel_size, padding):
     maps, pooled = _sizes(image_size, kernel_size, padding)
     image = f"{image_size}, {image_size}"
     convolved = f"({batch}, {conv_channels}, {maps}, {maps})"
@@ -119,24 +127,14 @@ def _after_pool(batch, channels, image_size, conv_channels, kernel_size, padding
     )
 
 
-q2 = Prediction(
-    "04.q2",
-    "the shape after the pool",
+@prediction(
+    "a picture without a batch",
     "2 · Every shape, with the batch in it",
-    _after_pool,
-    first={"batch": 64, "channels": 3, "image_size": 32, "conv_channels": 18, "kernel_size": 3, "padding": 1},
-    ranges={
-        "batch": (2, 5, 8, 16, 64, 128),
-        "channels": (2, 3, 4),
-        "image_size": SIZES,
-        "conv_channels": CHANNELS,
-        "kernel_size": KERNELS,
-        "padding": PADDINGS,
-    },
+    channels=(3, (1, 3, 4)),
+    image_size=(32, range(8, 65, 2)),
+    conv_channels=(18, CHANNELS),
 )
-
-
-def _without_batch(channels, image_size, conv_channels):
+def q3(channels, image_size, conv_channels):
     pooled = image_size // 2
     return Asked(
         f"One picture without a batch, ({channels}, {image_size}, {image_size}), goes through `conv1` with "
@@ -178,21 +176,21 @@ def _without_batch(channels, image_size, conv_channels):
     )
 
 
-q3 = Prediction(
-    "04.q3",
-    "a picture without a batch",
-    "2 · Every shape, with the batch in it",
-    _without_batch,
-    first={"channels": 3, "image_size": 32, "conv_channels": 18},
-    ranges={"channels": (1, 3, 4), "image_size": range(8, 65, 2), "conv_channels": CHANNELS},
-)
-
-
 def _fc1_inputs(image_size, conv_channels, kernel_size, padding):
     return conv_channels * _sizes(image_size, kernel_size, padding)[1] ** 2
 
 
-def _changed_padding(batch, image_size, conv_channels, kernel_size, before, padding):
+@prediction(
+    "fc1 after another padding",
+    "4 · Move it",
+    batch=(64, (5, 16, 32, 64)),
+    image_size=(32, SIZES),
+    conv_channels=(18, CHANNELS),
+    kernel_size=(3, KERNELS),
+    before=(1, PADDINGS),
+    padding=(0, PADDINGS),
+)
+def q4(batch, image_size, conv_channels, kernel_size, before, padding):
     if padding == before:
         return None
     maps, pooled = _sizes(image_size, kernel_size, padding)
@@ -239,24 +237,16 @@ def _changed_padding(batch, image_size, conv_channels, kernel_size, before, padd
     )
 
 
-q4 = Prediction(
-    "04.q4",
-    "fc1 after another padding",
-    "4 · Move it",
-    _changed_padding,
-    first={"batch": 64, "image_size": 32, "conv_channels": 18, "kernel_size": 3, "before": 1, "padding": 0},
-    ranges={
-        "batch": (5, 16, 32, 64),
-        "image_size": SIZES,
-        "conv_channels": CHANNELS,
-        "kernel_size": KERNELS,
-        "before": PADDINGS,
-        "padding": PADDINGS,
-    },
+@prediction(
+    "mat1 and mat2",
+    "5 · Break it, and read the message",
+    batch=(8, (5, 8, 16, 32, 64)),
+    conv_channels=(12, CHANNELS),
+    arriving=(13, range(5, 25)),
+    written=(14, range(5, 25)),
+    outputs=(10, (10, 64, 100, 128)),
 )
-
-
-def _message(batch, conv_channels, arriving, written, outputs):
+def q5(batch, conv_channels, arriving, written, outputs):
     if arriving == written:
         return None
     arrives, has = conv_channels * arriving**2, conv_channels * written**2
@@ -294,22 +284,6 @@ def _message(batch, conv_channels, arriving, written, outputs):
             ),
         ),
     )
-
-
-q5 = Prediction(
-    "04.q5",
-    "mat1 and mat2",
-    "5 · Break it, and read the message",
-    _message,
-    first={"batch": 8, "conv_channels": 12, "arriving": 13, "written": 14, "outputs": 10},
-    ranges={
-        "batch": (5, 8, 16, 32, 64),
-        "conv_channels": CHANNELS,
-        "arriving": range(5, 25),
-        "written": range(5, 25),
-        "outputs": (10, 64, 100, 128),
-    },
-)
 
 
 def _maps(image_size, kernel_size, padding):
@@ -536,7 +510,13 @@ def loss_of(logits, labels):
 )
 
 
-def _field(kernel_size, pool):
+@prediction(
+    "what a pooled number sees",
+    "9 · How much of the picture does one number see?",
+    kernel_size=(3, range(2, 12)),
+    pool=(2, range(2, 6)),
+)
+def q9(kernel_size, pool):
     return Asked(
         f"A convolution with kernel {kernel_size} and stride 1, then a pool with kernel {pool}. How many pixels wide "
         "is the part of the picture that one number after the pool sees?",
@@ -577,13 +557,3 @@ def _field(kernel_size, pool):
             ),
         ),
     )
-
-
-q9 = Prediction(
-    "04.q9",
-    "what a pooled number sees",
-    "9 · How much of the picture does one number see?",
-    _field,
-    first={"kernel_size": 3, "pool": 2},
-    ranges={"kernel_size": range(2, 12), "pool": range(2, 6)},
-)

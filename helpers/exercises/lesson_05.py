@@ -9,10 +9,16 @@ from torch import nn
 
 from helpers.exercises.implementation import Implementation
 from helpers.exercises.ordering import Ordering
-from helpers.exercises.prediction import Asked, Mistake, Prediction
+from helpers.exercises.prediction import Asked, Mistake, prediction
 
 
-def _batches(pictures, batch_size):
+@prediction(
+    "batches in an epoch",
+    "1 · Data, and what a batch is",
+    pictures=(10_000, (500, 1000, 2000, 5000, 10_000, 50_000, 60_000)),
+    batch_size=(128, (16, 32, 64, 96, 128, 256, 300, 512)),
+)
+def q1(pictures, batch_size):
     full, left = divmod(pictures, batch_size)
     return Asked(
         f"{pictures:,} pictures in batches of {batch_size}. How many batches are there?",
@@ -43,20 +49,12 @@ def _batches(pictures, batch_size):
     )
 
 
-q1 = Prediction(
-    "05.q1",
-    "batches in an epoch",
-    "1 · Data, and what a batch is",
-    _batches,
-    first={"pictures": 10_000, "batch_size": 128},
-    ranges={
-        "pictures": (500, 1000, 2000, 5000, 10_000, 50_000, 60_000),
-        "batch_size": (16, 32, 64, 96, 128, 256, 300, 512),
-    },
+@prediction(
+    "the loss before training",
+    "2 · The loss before training",
+    classes=(10, (2, 3, 4, 5, 6, 8, 12, 15, 20, 26, 37, 50, 100, 200, 1000)),
 )
-
-
-def _untrained(classes):
+def q2(classes):
     probability = f"1/{classes}"
     return Asked(
         f"A network has {classes} classes to choose from and knows nothing yet. Which loss do you expect, to two "
@@ -96,16 +94,6 @@ def _untrained(classes):
             ),
         ),
     )
-
-
-q2 = Prediction(
-    "05.q2",
-    "the loss before training",
-    "2 · The loss before training",
-    _untrained,
-    first={"classes": 10},
-    ranges={"classes": (2, 3, 4, 5, 6, 8, 12, 15, 20, 26, 37, 50, 100, 200, 1000)},
-)
 
 
 FIVE_LINES = (
@@ -179,7 +167,17 @@ q3 = Ordering(
 )
 
 
-def _added(first, second, third):
+GRADIENTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
+
+
+@prediction(
+    "gradients without zero_grad",
+    "The orders that go wrong",
+    first=(4, GRADIENTS),
+    second=(1, GRADIENTS),
+    third=(-2, GRADIENTS),
+)
+def q4(first, second, third):
     one, two, three = (f"{number}".replace("-", "−") for number in (first, second, third))
     total = " + ".join(f"({number})" if "−" in number else number for number in (one, two, three))
     return Asked(
@@ -212,18 +210,6 @@ def _added(first, second, third):
             ),
         ),
     )
-
-
-GRADIENTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
-
-q4 = Prediction(
-    "05.q4",
-    "gradients without zero_grad",
-    "The orders that go wrong",
-    _added,
-    first={"first": 4, "second": 1, "third": -2},
-    ranges={"first": GRADIENTS, "second": GRADIENTS, "third": GRADIENTS},
-)
 
 
 def _number(value):
@@ -531,7 +517,15 @@ def accuracy_of(model, images, labels):
 )
 
 
-def _mean_of_means(size, last_size, loss, last_loss):
+@prediction(
+    "the mean of means",
+    "7 · The mean of means",
+    size=(128, (16, 32, 64, 100, 128)),
+    last_size=(4, (2, 4, 6, 8, 10, 12)),
+    loss=(1, (1, 2, 3)),
+    last_loss=(7, (4, 5, 6, 7, 8, 9)),
+)
+def q8(size, last_size, loss, last_loss):
     total, pictures = 2 * size * loss + last_size * last_loss, 2 * size + last_size
     weighed = f"({size}·{loss} + {size}·{loss} + {last_size}·{last_loss}) / {pictures}"
     return Asked(
@@ -568,21 +562,6 @@ def _mean_of_means(size, last_size, loss, last_loss):
             ),
         ),
     )
-
-
-q8 = Prediction(
-    "05.q8",
-    "the mean of means",
-    "7 · The mean of means",
-    _mean_of_means,
-    first={"size": 128, "last_size": 4, "loss": 1, "last_loss": 7},
-    ranges={
-        "size": (16, 32, 64, 100, 128),
-        "last_size": (2, 4, 6, 8, 10, 12),
-        "loss": (1, 2, 3),
-        "last_loss": (4, 5, 6, 7, 8, 9),
-    },
-)
 
 
 def _mean_over(mean, model, images, labels, batch_size):
@@ -738,7 +717,14 @@ def prepare(model, device):
 )
 
 
-def _waited(pieces, hand_over, work):
+@prediction(
+    "waiting for the GPU",
+    "9 · Timing a GPU honestly",
+    pieces=(10, range(4, 21)),
+    hand_over=(0.1, (0.1, 0.2, 0.3, 0.4, 0.5)),
+    work=(2, (1, 2, 3, 4, 5)),
+)
+def q11(pieces, hand_over, work):
     last, all_work = round(pieces * hand_over, 2), pieces * work
     return Asked(
         f"Handing a piece of work over to a GPU takes {hand_over} ms, and the GPU needs {work} ms for it. You start "
@@ -775,13 +761,3 @@ def _waited(pieces, hand_over, work):
             ),
         ),
     )
-
-
-q11 = Prediction(
-    "05.q11",
-    "waiting for the GPU",
-    "9 · Timing a GPU honestly",
-    _waited,
-    first={"pieces": 10, "hand_over": 0.1, "work": 2},
-    ranges={"pieces": range(4, 21), "hand_over": (0.1, 0.2, 0.3, 0.4, 0.5), "work": (1, 2, 3, 4, 5)},
-)

@@ -5,11 +5,14 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, Prediction
+from helpers.exercises.prediction import Asked, Mistake, prediction
 from helpers.model import SimpleCNN
 
 
-def _gained(network, times):
+@prediction(
+    "what is gained at most", "1 · The loop of every tutorial", network=(3, range(2, 13)), times=(5, range(2, 13))
+)
+def q1(network, times):
     total, hand_over = network * times, network * (times - 1)
     working = f"{total} / {network}"
     return Asked(
@@ -50,16 +53,6 @@ def _gained(network, times):
             ),
         ),
     )
-
-
-q1 = Prediction(
-    "06.q1",
-    "what is gained at most",
-    "1 · The loop of every tutorial",
-    _gained,
-    first={"network": 3, "times": 5},
-    ranges={"network": range(2, 13), "times": range(2, 13)},
-)
 
 
 class _Device:
@@ -229,7 +222,14 @@ def seconds_per_step(step, steps, synchronize, clock):
 )
 
 
-def _shared_cores(cores, hand_over, network):
+@prediction(
+    "more workers",
+    "4 · One cause at a time",
+    cores=(2, (2, 4)),
+    hand_over=(8, range(4, 33, 4)),
+    network=(12, range(6, 33)),
+)
+def q3(cores, hand_over, network):
     work = hand_over + cores * network
     working = f"({hand_over} + {cores}·{network}) / {cores} = {work} / {cores}"
     return Asked(
@@ -272,17 +272,14 @@ def _shared_cores(cores, hand_over, network):
     )
 
 
-q3 = Prediction(
-    "06.q3",
-    "more workers",
+@prediction(
+    "the bytes of a ReLU",
     "4 · One cause at a time",
-    _shared_cores,
-    first={"cores": 2, "hand_over": 8, "network": 12},
-    ranges={"cores": (2, 4), "hand_over": range(4, 33, 4), "network": range(6, 33)},
+    channels=(18, (6, 10, 12, 16, 18, 24, 32)),
+    size=(32, range(12, 65, 4)),
+    kernel_size=(2, (2, 3, 4)),
 )
-
-
-def _bytes_of_relu(channels, size, kernel_size):
+def q4(channels, size, kernel_size):
     side = size // kernel_size
     if size % kernel_size:
         return None
@@ -327,16 +324,6 @@ def _bytes_of_relu(channels, size, kernel_size):
             ),
         ),
     )
-
-
-q4 = Prediction(
-    "06.q4",
-    "the bytes of a ReLU",
-    "4 · One cause at a time",
-    _bytes_of_relu,
-    first={"channels": 18, "size": 32, "kernel_size": 2},
-    ranges={"channels": (6, 10, 12, 16, 18, 24, 32), "size": range(12, 65, 4), "kernel_size": (2, 3, 4)},
-)
 
 
 class _ReLUs(TorchFunctionMode):
@@ -446,7 +433,15 @@ def forward(model, x):
 )
 
 
-def _at_least(compute, move, rate, bandwidth):
+@prediction(
+    "at least",
+    "5 · Operations and bytes: a roofline",
+    compute=(5, range(2, 13)),
+    move=(6, range(2, 13)),
+    rate=(60, (30, 40, 50, 60, 80, 100, 200)),
+    bandwidth=(10, (5, 8, 10, 20, 25)),
+)
+def q6(compute, move, rate, bandwidth):
     if compute == move:
         return None
     macs, megabytes = compute * rate, move * bandwidth
@@ -488,22 +483,15 @@ def _at_least(compute, move, rate, bandwidth):
     )
 
 
-q6 = Prediction(
-    "06.q6",
-    "at least",
-    "5 · Operations and bytes: a roofline",
-    _at_least,
-    first={"compute": 5, "move": 6, "rate": 60, "bandwidth": 10},
-    ranges={
-        "compute": range(2, 13),
-        "move": range(2, 13),
-        "rate": (30, 40, 50, 60, 80, 100, 200),
-        "bandwidth": (5, 8, 10, 20, 25),
-    },
+@prediction(
+    "two batch sizes",
+    "6 · Batch size",
+    small=(128, (16, 32, 64, 128)),
+    factor=(4, (2, 4, 8)),
+    ms_small=(4, range(2, 13)),
+    ms_large=(10, range(3, 41)),
 )
-
-
-def _two_batch_sizes(small, factor, ms_small, ms_large):
+def q7(small, factor, ms_small, ms_large):
     large, answer = small * factor, factor * ms_small / ms_large
     if not ms_small < ms_large < factor * ms_small or round(answer, 2) != answer:
         return None  # more pictures take longer, but not in proportion; and two decimals are to be enough
@@ -545,15 +533,6 @@ def _two_batch_sizes(small, factor, ms_small, ms_large):
     )
 
 
-q7 = Prediction(
-    "06.q7",
-    "two batch sizes",
-    "6 · Batch size",
-    _two_batch_sizes,
-    first={"small": 128, "factor": 4, "ms_small": 4, "ms_large": 10},
-    ranges={"small": (16, 32, 64, 128), "factor": (2, 4, 8), "ms_small": range(2, 13), "ms_large": range(3, 41)},
-)
-
 DIGITS = {"bfloat16": 8, "float16": 11}  # binary digits of a number, the leading 1 among them
 
 
@@ -563,7 +542,14 @@ def _rounded(number, digits):
     return round(number / unit) * unit
 
 
-def _counted(dtype, step, pictures):
+@prediction(
+    "a sum in bfloat16",
+    "7 · bfloat16",
+    dtype=("bfloat16", tuple(DIGITS)),
+    step=(1, (1, 2, 4)),
+    pictures=(10_000, (4_321, 5_000, 6_001, 7_777, 8_000, 9_999, 10_000, 12_345)),
+)
+def q8(dtype, step, pictures):
     digits, total = DIGITS[dtype], step * pictures
     if _rounded(total, digits) == total:
         return None
@@ -621,21 +607,14 @@ def _counted(dtype, step, pictures):
     )
 
 
-q8 = Prediction(
-    "06.q8",
-    "a sum in bfloat16",
-    "7 · bfloat16",
-    _counted,
-    first={"dtype": "bfloat16", "step": 1, "pictures": 10_000},
-    ranges={
-        "dtype": tuple(DIGITS),
-        "step": (1, 2, 4),
-        "pictures": (4_321, 5_000, 6_001, 7_777, 8_000, 9_999, 10_000, 12_345),
-    },
+@prediction(
+    "the last step of several processes",
+    "9 · Several devices",
+    pictures=(10_000, (2_000, 5_000, 10_000, 12_000, 20_000, 50_000, 60_000)),
+    batch_size=(256, (48, 64, 96, 128, 192, 256, 384, 512)),
+    processes=(2, (2, 4, 8)),
 )
-
-
-def _last_step(pictures, batch_size, processes):
+def q9(pictures, batch_size, processes):
     full, left = divmod(pictures, batch_size)
     alone = pictures // processes % batch_size
     if left == 0 or left % processes or batch_size % processes or pictures % processes or alone == 0:
@@ -674,17 +653,3 @@ def _last_step(pictures, batch_size, processes):
             ),
         ),
     )
-
-
-q9 = Prediction(
-    "06.q9",
-    "the last step of several processes",
-    "9 · Several devices",
-    _last_step,
-    first={"pictures": 10_000, "batch_size": 256, "processes": 2},
-    ranges={
-        "pictures": (2_000, 5_000, 10_000, 12_000, 20_000, 50_000, 60_000),
-        "batch_size": (48, 64, 96, 128, 192, 256, 384, 512),
-        "processes": (2, 4, 8),
-    },
-)

@@ -33,16 +33,25 @@ class Asked(NamedTuple):
     mistakes: tuple
 
 
+def prediction(title, reread, **numbers):
+    """Makes the Prediction of the function below: q2 in lesson_01.py is then the question 01.q2.
+
+    `numbers`: for each argument its value in the lesson's text, and the values that others are drawn from.
+    """
+    return lambda ask: Prediction(f"{ask.__module__[-2:]}.{ask.__name__}", title, reread, ask, numbers)
+
+
 class Prediction(Question):
     """`ask(**numbers)` returns an Asked, or None if these numbers make no good question.
 
-    `first`: the numbers in the lesson's text; `ranges`: from what others are drawn. Drawn are only numbers with which
-    no known mistake leads to the right answer.
+    Fresh numbers are drawn so that no known mistake leads to the right answer.
     """
 
-    def __init__(self, name, title, reread, ask, first, ranges):
+    def __init__(self, name, title, reread, ask, numbers):
         super().__init__(name, title, reread)
-        self._ask, self._first, self._ranges = ask, first, ranges
+        self._ask = ask
+        self._first = {name: first for name, (first, _) in numbers.items()}
+        self._ranges = {name: values for name, (_, values) in numbers.items()}
 
     def asked(self):
         """The question with the present seed's numbers: an Asked."""
