@@ -47,8 +47,8 @@ def solved(question, module=None):
     return made[-1]
 
 
-def test_lessons_01_to_06_have_at_least_six_questions_each():
-    assert sorted(LESSONS) == ["01", "02", "03", "04", "05", "06"]
+def test_every_lesson_from_01_on_has_at_least_six_questions():
+    assert sorted(LESSONS) == sorted(path.name[:2] for path in (ROOT / "notebooks").glob("*.ipynb"))[1:]
     for module in MODULES:
         assert sum(isinstance(value, Question) for value in vars(module).values()) >= 6
 

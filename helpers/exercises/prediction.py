@@ -114,8 +114,12 @@ class Prediction(Question):
         headline = f"You predicted {latest['given']}; it is {shown(result)}."
         return Feedback(self.label, "wrong", headline, (*_named(mistakes), _complete(asked)))
 
+    @property
+    def text(self):
+        return self.asked().text
+
     def _text(self):
-        return (self.asked().text,)
+        return (self.text,)
 
     def _hints(self):
         asked = self.asked()
