@@ -9,6 +9,9 @@ SENTENCES = {
         "The kernel ({kernel_size}{spread}) is larger than the padded input "
         "({size} + 2·{padding} = {padded}){rounded_up}: there is no place to put it."
     ),
+    "kernel-over-picture": (
+        "The kernel ({kernel}) is larger than the padded picture ({padded}): there is no place to put it."
+    ),
     "pool-padding": (
         "The padding ({padding}) is more than half the kernel ({kernel_size} // 2 = {half}), "
         "the most that {mode} pooling takes{undilated}."

@@ -48,7 +48,14 @@ window.mount = async ({ esm, css, state, sliders }) => {
 </script>"""
 
 
-SYNCED = ("value", "min", "max", "index", "_options_labels")  # what the view reads of a slider, a choice, a switch
+SYNCED = (
+    "value",
+    "min",
+    "max",
+    "description",
+    "index",
+    "_options_labels",
+)  # what the view reads of a slider, a choice, a switch
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -8,12 +8,12 @@ from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size, conv_transpose_output_size, pool_output_size
 from helpers.explorers import NetworkExplorer
-from helpers.explorers.base import browser_code
+from helpers.explorers.modules import browser_code
 from helpers.sentences import SENTENCES
 from helpers.trace import trace
 
 FILL = """async ([code, key, values]) => {
-  const module = new Blob([code, "export { fill, SENTENCES };"], { type: "text/javascript" });
+  const module = new Blob([code, "export { SENTENCES };"], { type: "text/javascript" });
   const { fill, SENTENCES } = await import(URL.createObjectURL(module));
   return fill(SENTENCES[key], values);
 }"""
@@ -28,7 +28,7 @@ def names_in(sentence):
 def filled(chromium):
     """`filled(key, values)` → the sentence as the browser writes it."""
     page = chromium.new_page()
-    yield lambda key, values: page.evaluate(FILL, [browser_code(), key, values])
+    yield lambda key, values: page.evaluate(FILL, [browser_code("page/refusals.js"), key, values])
     page.close()
 
 

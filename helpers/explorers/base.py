@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import numbers
 from pathlib import Path
 
@@ -13,15 +12,8 @@ import ipywidgets
 import traitlets
 
 from helpers.arguments import whole
-from helpers.sentences import SENTENCES
 
 FOLDER = Path(__file__).parent
-
-
-def browser_code(*file_names: str) -> str:
-    """The JavaScript of one explorer as one module: anywidget takes one text, so what all share is joined in front."""
-    sentences = f"const SENTENCES = {json.dumps(SENTENCES, ensure_ascii=False)};\n"
-    return sentences + "".join((FOLDER / name).read_text("utf-8") for name in ("shared.js", *file_names))
 
 
 def style(*file_names: str) -> str:

@@ -1,5 +1,16 @@
 // ChannelsExplorer: every filter lays one kernel on each input plane, and adds what they give to one output plane.
 
+import {
+  factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, upTo, within, written,
+} from "./page/elements.js";
+import { ending, makeFrame, makeNote, watchWidth, writeResult } from "./page/frame.js";
+import { ROOMY, makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { makeWalker } from "./page/pointing.js";
+import { findSliders } from "./page/sliders.js";
+import {
+  explain, geometry, layWindow, makeFormula, makeSum, neverRead, starts, takingPart, windowSum, windowTerms,
+} from "./page/windows.js";
+
 const COLOURS = ["red", "green", "blue"];
 const LABEL = 70; // pixels for the filters' names, and for the bias and the total
 const TAIL = 102;
@@ -7,8 +18,6 @@ const GAP = 12;
 const ADDEND = 20;
 
 const planeName = (channel, { in_channels }) => (in_channels === 3 ? COLOURS[channel] : `channel ${channel}`);
-const upTo = (count) => Array.from({ length: count }, (_, index) => index);
-const between = (least, most, value) => Math.max(least, Math.min(most, Math.floor(value)));
 
 /** What the weight's shape and the number of parameters are; `write(values)` fills the numbers in. */
 function makeCount() {
@@ -79,13 +88,13 @@ function makeFigure(planes, filters) {
 function layOut(width, { in_channels, out_channels, kernel_size }, { padded, out }, longest) {
   const most = Math.max(padded, kernel_size); // an impossible kernel is drawn over its plane
   const room = width - 4 - LABEL - TAIL - GAP * (in_channels + 1);
-  const kernelCell = between(18, 26, Math.min(360 / (out_channels * kernel_size), room / (in_channels * kernel_size)));
-  const line = between(15, 28, 460 / (out_channels * Math.max(out, 1)));
+  const kernelCell = within(18, 26, Math.min(360 / (out_channels * kernel_size), room / (in_channels * kernel_size)));
+  const line = within(15, 28, 460 / (out_channels * Math.max(out, 1)));
   const outputCell = Math.max(line, Math.min(widthOf(longest), 30));
   const outputWidth = Math.max(120, out * outputCell + 76);
   const kernelHeight = kernel_size * kernelCell + ADDEND;
   const withOutput = Math.max(kernelHeight, 2 * ADDEND, out * line);
-  const low = between(18, 36, (676 - out_channels * (withOutput + 8)) / most); // the whole picture on one screen
+  const low = within(18, 36, (676 - out_channels * (withOutput + 8)) / most); // the whole picture on one screen
   const fitting = (pixels, cells) => Math.min(low, Math.floor(pixels / cells));
   const side = fitting(room - outputWidth - GAP, in_channels * most);
   const below = fitting(room, in_channels * most);
@@ -105,17 +114,13 @@ function layOut(width, { in_channels, out_channels, kernel_size }, { padded, out
     "below-outputs": planeHeight + out_channels * (rowHeight + 8) + outputHeight,
     stacked: in_channels * (Math.max(planeHeight, kernelHeight) + 8) + 60 + outputHeight,
   };
-  return { mode, inputCell, kernelCell, outputCell, line, template: template[mode], height: height[mode], most };
+  return { width, mode, inputCell, kernelCell, outputCell, line, template: template[mode], height: height[mode], most };
 }
 
 async function render({ model, el }) {
-  const planes = model.get("planes");
-  const biases = model.get("biases");
   const sliders = await findSliders(model);
-
   const formula = makeFormula();
   const count = makeCount();
-  const code = makeCode();
   const walker = makeWalker(() => {
     const values = sliders.values();
     const { out } = geometry(values);
@@ -123,224 +128,264 @@ async function render({ model, el }) {
   });
   const { player } = walker;
   const hint = make("span", "cs-hint", "Hover or click a cell of any plane · arrow keys move · Space plays through all planes");
-  const figure = makeFigure(planes.length, biases.length);
-  const unread = make("span", "cs-unread");
-  const pointed = make("span");
-  const addition = make("span");
-  const answer = make("b", "cs-output-ink");
-  const equation = make("div", "cs-sum cs-equation", addition, answer);
-  const sums = planes.map(() => makeSum());
-  const arithmetic = make("div", "cs-arithmetic", equation, ...sums.map((sum) => sum.root));
-  const refusal = makeRefusal();
-  const note = make("div", "cs-note", unread, pointed);
-  const legend = make("div", "cs-below", note, arithmetic, ...refusal.parts);
-  const speaker = makeSpeaker();
-  const formulas = make("div", "cs-formulas", formula.root, count.root);
-  const root = make("div", "cs-explorer", formulas, code.root, make("div", "cs-toolbar", player.root, hint));
-  root.append(figure.root, legend, speaker.root);
-  el.append(root);
-
-  const space = watchWidth(root, draw);
-  const pointing = walker.watch(root, figure.root, draw);
-
-  /** What a cell's grid is: its kind, and which filter and plane it belongs to. */
-  function belonging({ grid, row }) {
-    const [, kind, first, second] = /^([a-z]+)(\d*)-?(\d*)$/.exec(grid);
-    if (kind === "bias") return { kind, filter: row };
-    return kind === "input" ? { kind, channel: Number(first) } : { kind, filter: Number(first), channel: Number(second) };
-  }
-
-  /** Pulled back into the picture when a slider has made it smaller: as the walker does it, for the keys go on there. */
-  function inPicture(cell, { in_channels, out_channels, kernel_size }, { padded, out }) {
-    const { kind, filter = 0, channel = 0 } = belonging(cell);
-    const most = { input: padded, kernel: kernel_size, output: out, bias: out_channels }[kind];
-    if (filter >= out_channels || channel >= in_channels) return { grid: "output0", row: 0, column: 0 };
-    if (Math.max(cell.row, cell.column) < most) return cell;
-    if (kind !== "output") return { grid: "output0", row: 0, column: 0 };
-    return { grid: cell.grid, row: Math.min(cell.row, out - 1), column: Math.min(cell.column, out - 1) };
-  }
+  const figure = makeFigure(model.get("planes").length, model.get("biases").length);
+  const [note, sums] = [makeNote(), makeSums(model.get("planes").length)];
+  const frame = makeFrame(el, {
+    formulas: [make("div", "cs-formulas", formula.root, count.root)],
+    tools: [player.root, hint],
+    figure: figure.root,
+    notes: [note.root, sums.root],
+  });
+  const space = watchWidth(frame.root, draw);
+  const pointing = walker.watch(frame.root, figure.root, draw);
 
   function draw() {
-    const values = { dilation: 1, ...sliders.values() };
-    const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
-    const shape = geometry(values);
-    const { padded, out, read, dropped } = shape;
-    const start = starts(values, sliders.highest);
-    const weights = model.get("weights")[kernel_size - 1];
-    const inside = (index) => index >= padding && index < padding + size;
-    const pixel = planes.map(
-      (plane) => (row, column) => (inside(row) && inside(column) ? plane[row - padding][column - padding] : 0),
-    );
-    const filters = upTo(out_channels);
-    const channels = upTo(in_channels);
-    const planeSum = (filter, channel, place) => windowSum(pixel[channel], weights[filter][channel], place, values);
-    const total = (filter, place) =>
-      channels.reduce((sum, channel) => sum + planeSum(filter, channel, place), biases[filter]);
-    const results = filters.map((filter) =>
-      upTo(out).map((row) => upTo(out).map((column) => total(filter, { row, column }))),
-    );
-
-    const at = inPicture(pointing.at(), values, shape);
-    const here = belonging(at);
-    const window = out > 0 && here.kind === "output";
-    const chosen = here.filter ?? belonging(inPicture(pointing.pinned(), values, shape)).filter ?? 0;
-    const part = takingPart({ ...at, grid: here.kind }, values, out);
-
-    const width = space.width();
-    const numbers = results.flat(2);
-    const longest = Math.max(1, ...numbers.map((number) => written(number).length));
-    const page = layOut(width, values, shape, longest);
-    const { mode, inputCell, kernelCell, outputCell, line } = page;
-    const stacked = mode === "stacked";
-    setClass(root, width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
-    setClass(figure.root, `cs-figure cs-channels cs-${mode}`);
+    const scene = sceneOf(model, sliders, pointing);
+    const page = layOut(space.width(), scene.values, scene.shape, scene.longest);
+    setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
+    setClass(figure.root, `cs-figure cs-channels cs-${page.mode}`);
     setStyle(figure.root, "grid-template-columns", page.template);
-    keepHeight(figure.root, page.height, width);
-    const put = (element, row, column) => setStyle(element, "grid-area", `${row} / ${column}`);
-
-    // The input planes, with the window of the output pointed at on all of them.
-    const colour = (channel) => (in_channels === 3 ? `cs-${COLOURS[channel]}` : "");
-    figure.inputs.forEach(({ channel, title, grid, outline, root: panel }) => {
-      show(panel, channel < in_channels);
-      if (channel >= in_channels) return;
-      put(panel, stacked ? channel + 2 : 1, stacked ? 1 : channel + 2);
-      setClass(panel, `cs-plane ${colour(channel)}`);
-      setText(title, planeName(channel, values));
-      grid.startAt(start.input);
-      grid.draw(padded, padded, inputCell, (element, row, column) => {
-        const value = pixel[channel](row, column);
-        const lit = out > 0 && (window || here.channel === channel) && part.input(row, column);
-        const laid = window && lit && inputCell >= ROOMY;
-        const times = laid ? weights[chosen][channel][part.tap(at.row, row)][part.tap(at.column, column)] : null;
-        setText(element, written(value));
-        setNote(element, laid ? `×${written(times)}` : "");
-        let name = inside(row) && inside(column) ? tint(value, 5) : "cs-pad";
-        if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
-        else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
-        if (lit && !window) name += " cs-lit"; // there the outline says it
-        return laid ? `${name} cs-noted` : name;
-      });
-      show(outline, !out || window);
-      setClass(outline, out ? "cs-window" : "cs-window cs-too-big");
-      setStyle(outline, "left", `${out ? at.column * stride * inputCell : 0}px`);
-      setStyle(outline, "top", `${out ? at.row * stride * inputCell : 0}px`);
-      setStyle(outline, "width", `${kernel_size * inputCell}px`);
-      setStyle(outline, "height", `${kernel_size * inputCell}px`);
-      setStyle(grid.root, "margin-bottom", `${(page.most - padded) * inputCell}px`);
-    });
-    put(figure.inputName, 1, stacked ? "1 / 2 / 3" : 1);
-    setText(figure.shape, `(${in_channels}, ${size}, ${size})`);
-
-    // One kernel for each filter and plane, and what it sums to at the window.
-    figure.pairs.forEach(({ filter, channel, grid, addend, root: panel }) => {
-      const visible = filter < out_channels && channel < in_channels && !(stacked && filter !== chosen);
-      show(panel, visible);
-      if (!visible) return;
-      put(panel, stacked ? channel + 2 : filter + 2, stacked ? 2 : channel + 2);
-      setClass(panel, filter === chosen ? "cs-pair" : "cs-pair cs-other");
-      const kernel = weights[filter][channel];
-      grid.draw(kernel_size, kernel_size, kernelCell, (element, row, column) => {
-        setText(element, written(kernel[row][column]));
-        const pointedAt = here.kind === "kernel" && at.grid === `kernel${filter}-${channel}` && part.kernel(row, column);
-        return tint(kernel[row][column], 2) + (pointedAt ? " cs-lit" : "");
-      });
-      setStyle(addend, "visibility", window ? "visible" : "hidden"); // its place is kept
-      if (!window) return;
-      const sum = planeSum(filter, channel, at);
-      setText(addend, channel ? `+ ${factor(sum)}` : written(sum));
-    });
-
-    // Each filter's name, bias and total, and its output plane.
-    const peak = Math.max(0, ...numbers.map(Math.abs));
-    figure.rows.forEach(({ filter, name, bias, total: sum, tail, grid, out: panel }) => {
-      const row = stacked ? in_channels + 2 : filter + 2;
-      const visible = filter < out_channels && !(stacked && filter !== chosen);
-      for (const element of [name, tail]) show(element, visible);
-      show(panel, filter < out_channels && out > 0);
-      if (filter >= out_channels) return;
-      put(name, row, 1);
-      put(tail, row, stacked ? 2 : in_channels + 2);
-      if (mode === "side") put(panel, row, in_channels + 3);
-      setClass(name, filter === chosen ? "cs-row-name" : "cs-row-name cs-other");
-      setClass(tail, filter === chosen ? "cs-tail" : "cs-tail cs-other");
-      setText(bias, `+ ${factor(biases[filter])}`);
-      setClass(bias, here.kind === "bias" && at.row === filter ? "cs-bias cs-lit" : "cs-bias");
-      setText(sum, window ? ` = ${written(results[filter][at.row][at.column])}` : "");
-      if (!out) return;
-      setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
-      squeeze(grid, outputCell, longest);
-      setStyle(grid.root, "--line", `${line}px`);
-      grid.startAt(start.output);
-      grid.draw(out, out, outputCell, (element, row, column) => {
-        const value = results[filter][row][column];
-        setText(element, written(value));
-        const lit = ["input", "output"].includes(here.kind) && part.output(row, column);
-        const mark = !lit ? "" : window && filter !== chosen ? " cs-also" : " cs-lit";
-        return tint(value, peak) + mark;
-      });
-    });
-    show(figure.band, !stacked);
-    setStyle(figure.band, "grid-area", `${chosen + 2} / 1 / ${chosen + 3} / -1`);
-    show(figure.nothing, !out);
-    player.enable(out > 0);
-    setText(figure.title, out ? `output (${out_channels}, ${out}, ${out})` : "no output");
-    setClass(figure.title, out ? "cs-title cs-output-ink" : "cs-title cs-wrong");
-    for (const element of [figure.title, figure.nothing])
-      setStyle(element, "grid-area", mode === "side" ? `${element === figure.title ? 1 : 2} / ${in_channels + 3}` : "auto");
-
-    formula.write(values, shape);
-    count.write(values);
-    const options = (stride > 1 ? `, stride=${stride}` : "") + (padding ? `, padding=${padding}` : "");
-    code.write(
-      `nn.Conv2d(${in_channels}, ${out_channels}, kernel_size=${kernel_size}${options})`,
-      `  # (${in_channels}, ${size}, ${size}) → ${out ? `(${out_channels}, ${out}, ${out})` : "RuntimeError"}`,
-    );
-
-    // Below the picture: the sums, or why there are none.
-    const reasons = out ? null : explain(values, shape, sliders.highest);
-    refusal.write(reasons);
-    const lost = out ? neverRead(values, shape) : "";
-    setText(unread, lost && `${lost} `);
-    setText(pointed, out ? roleOf(at, here, values, part, out) : "");
-    // Room for the longest sentence and the longest sums, whatever is pointed at.
-    const lines = (characters) => Math.ceil((characters * (width < 500 ? 9.6 : 8.5)) / width);
-    keepHeight(note, lines(lost.length + 72) * 21, width);
-    keepHeight(equation, lines(40 + 8 * in_channels) * 22.4, width);
-    show(arithmetic, out > 0);
-    setStyle(arithmetic, "visibility", window ? "visible" : "hidden");
-    const result = window ? results[chosen][at.row][at.column] : 0;
-    const place = `output[${chosen}, ${at.row}, ${at.column}]`;
-    const addends = window ? channels.map((channel) => planeSum(chosen, channel, at)) : [];
-    const added = addends.map((sum, index) => (index ? factor(sum) : written(sum))).join(" + ");
-    if (window) setText(addition, `${place} = ${added} + bias ${factor(biases[chosen])} = `);
-    if (window) setText(answer, written(result));
-    sums.forEach((sum, channel) => {
-      show(sum.root, channel < in_channels);
-      if (!window || channel >= in_channels) return;
-      setClass(sum.root, `cs-sum ${colour(channel)}`);
-      const factors = windowTerms(pixel[channel], weights[chosen][channel], at, values);
-      sum.write(planeName(channel, values), factors, addends[channel], width);
-      const longestLine = filters.map((filter) => `${weights[filter][channel].flat().map(factor)}`.length);
-      keepHeight(sum.root, lines(18 + 4 * factors.length + Math.max(...longestLine)) * 22.4, width);
-    });
-
-    if (player.playing()) return; // a screen reader would be given sentence after sentence
-    const setting =
-      `Input ${plural(in_channels, "plane")} of ${size} by ${size}, ${plural(out_channels, "filter")}, ` +
-      `kernel ${kernel_size}, stride ${stride}, padding ${padding}`;
-    const told = `Output plane ${chosen}, row ${at.row}, column ${at.column} is ${addends.join(" plus ")} plus bias ${biases[chosen]}: ${result}.`;
-    speaker.say(
-      reasons
-        ? `${setting}: no output. ${refusal.spoken()}`
-        : `${setting}: output ${plural(out_channels, "plane")} of ${out} by ${out}. ${lost} ${pointed.textContent} ${window ? told : ""}`
-            .replace(/ +/g, " ")
-            .trim(),
-    );
+    keepHeight(figure.root, page.height, page.width);
+    drawInputs(figure, scene, page);
+    drawKernels(figure, scene, page);
+    drawFilters(figure, scene, page);
+    drawOutputs(figure, scene, page);
+    player.enable(scene.out > 0);
+    formula.write(scene.values, scene.shape);
+    count.write(scene.values);
+    writeBelow(frame, note, scene, page.width);
+    sums.write(scene, page.width);
+    if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
   sliders.watch(draw);
   draw();
-  return ending(sliders, space, player, speaker);
+  return ending(sliders, space, player, frame.speaker);
+}
+
+/** What a cell's grid is: its kind, and which filter and plane it belongs to. */
+function belonging({ grid, row }) {
+  const [, kind, first, second] = /^([a-z]+)(\d*)-?(\d*)$/.exec(grid);
+  if (kind === "bias") return { kind, filter: row };
+  return kind === "input" ? { kind, channel: Number(first) } : { kind, filter: Number(first), channel: Number(second) };
+}
+
+/** Pulled back into the picture when a slider has made it smaller: as the walker does it, for the keys go on there. */
+function inPicture(cell, { in_channels, out_channels, kernel_size }, { padded, out }) {
+  const { kind, filter = 0, channel = 0 } = belonging(cell);
+  const most = { input: padded, kernel: kernel_size, output: out, bias: out_channels }[kind];
+  if (filter >= out_channels || channel >= in_channels) return { grid: "output0", row: 0, column: 0 };
+  if (Math.max(cell.row, cell.column) < most) return cell;
+  if (kind !== "output") return { grid: "output0", row: 0, column: 0 };
+  return { grid: cell.grid, row: Math.min(cell.row, out - 1), column: Math.min(cell.column, out - 1) };
+}
+
+/** Everything about one setting and what is pointed at, before anything is drawn. */
+function sceneOf(model, sliders, pointing) {
+  const values = { dilation: 1, ...sliders.values() };
+  const { size, in_channels, out_channels, kernel_size, padding } = values;
+  const biases = model.get("biases");
+  const shape = geometry(values);
+  const { out } = shape;
+  const weights = model.get("weights")[kernel_size - 1];
+  const inside = (index) => index >= padding && index < padding + size;
+  const pixel = model.get("planes").map(
+    (plane) => (row, column) => (inside(row) && inside(column) ? plane[row - padding][column - padding] : 0),
+  );
+  const planeSum = (filter, channel, place) => windowSum(pixel[channel], weights[filter][channel], place, values);
+  const total = (filter, place) =>
+    upTo(in_channels).reduce((sum, channel) => sum + planeSum(filter, channel, place), biases[filter]);
+  const results = upTo(out_channels).map((filter) =>
+    upTo(out).map((row) => upTo(out).map((column) => total(filter, { row, column }))),
+  );
+  const numbers = results.flat(2);
+  const at = inPicture(pointing.at(), values, shape);
+  const here = belonging(at);
+  const part = takingPart({ ...at, grid: here.kind }, values, out);
+  return {
+    ...{ values, shape, out, weights, biases, inside, pixel, planeSum, results, at, here, part },
+    window: out > 0 && here.kind === "output",
+    chosen: here.filter ?? belonging(inPicture(pointing.pinned(), values, shape)).filter ?? 0,
+    start: starts(values, sliders.highest),
+    longest: Math.max(1, ...numbers.map((number) => written(number).length)),
+    peak: Math.max(0, ...numbers.map(Math.abs)),
+    lost: out ? neverRead(values, shape) : "",
+    told: out ? roleOf(at, here, values, part, out) : "",
+    reasons: out ? null : explain(values, shape, sliders),
+  };
+}
+
+const put = (element, row, column) => setStyle(element, "grid-area", `${row} / ${column}`);
+const colourOf = (channel, { in_channels }) => (in_channels === 3 ? `cs-${COLOURS[channel]}` : "");
+
+/** The input planes, with the window of the output pointed at on all of them. */
+function drawInputs(figure, scene, page) {
+  const { values, shape, at, start } = scene;
+  const { size, in_channels } = values;
+  const stacked = page.mode === "stacked";
+  figure.inputs.forEach(({ channel, title, grid, outline, root }) => {
+    show(root, channel < in_channels);
+    if (channel >= in_channels) return;
+    put(root, stacked ? channel + 2 : 1, stacked ? 1 : channel + 2);
+    setClass(root, `cs-plane ${colourOf(channel, values)}`);
+    setText(title, planeName(channel, values));
+    grid.startAt(start.input);
+    drawPlane(grid, channel, scene, page.inputCell);
+    layWindow(outline, page.inputCell, shape, at, values);
+    setStyle(grid.root, "margin-bottom", `${(page.most - shape.padded) * page.inputCell}px`);
+  });
+  put(figure.inputName, 1, stacked ? "1 / 2 / 3" : 1);
+  setText(figure.shape, `(${in_channels}, ${size}, ${size})`);
+}
+
+function drawPlane(grid, channel, { shape, out, weights, inside, pixel, at, here, part, window, chosen }, cell) {
+  const { padded, read, dropped } = shape;
+  grid.draw(padded, padded, cell, (element, row, column) => {
+    const value = pixel[channel](row, column);
+    const lit = out > 0 && (window || here.channel === channel) && part.input(row, column);
+    const laid = window && lit && cell >= ROOMY;
+    const times = laid ? weights[chosen][channel][part.tap(at.row, row)][part.tap(at.column, column)] : null;
+    setText(element, written(value));
+    setNote(element, laid ? `×${written(times)}` : "");
+    let name = inside(row) && inside(column) ? tint(value, 5) : "cs-pad";
+    if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
+    else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
+    if (lit && !window) name += " cs-lit"; // there the outline says it
+    return laid ? `${name} cs-noted` : name;
+  });
+}
+
+/** One kernel for each filter and plane, and what it sums to at the window. */
+function drawKernels({ pairs }, { values, weights, planeSum, at, here, part, window, chosen }, { mode, kernelCell }) {
+  const { in_channels, out_channels, kernel_size } = values;
+  const stacked = mode === "stacked";
+  pairs.forEach(({ filter, channel, grid, addend, root }) => {
+    const visible = filter < out_channels && channel < in_channels && !(stacked && filter !== chosen);
+    show(root, visible);
+    if (!visible) return;
+    put(root, stacked ? channel + 2 : filter + 2, stacked ? 2 : channel + 2);
+    setClass(root, filter === chosen ? "cs-pair" : "cs-pair cs-other");
+    const kernel = weights[filter][channel];
+    grid.draw(kernel_size, kernel_size, kernelCell, (element, row, column) => {
+      setText(element, written(kernel[row][column]));
+      const pointedAt = here.kind === "kernel" && at.grid === `kernel${filter}-${channel}` && part.kernel(row, column);
+      return tint(kernel[row][column], 2) + (pointedAt ? " cs-lit" : "");
+    });
+    setStyle(addend, "visibility", window ? "visible" : "hidden"); // its place is kept
+    if (!window) return;
+    const sum = planeSum(filter, channel, at);
+    setText(addend, channel ? `+ ${factor(sum)}` : written(sum));
+  });
+}
+
+/** Each filter's name, bias and total. */
+function drawFilters({ rows, band }, { values, biases, results, at, here, window, chosen }, { mode }) {
+  const { in_channels, out_channels } = values;
+  const stacked = mode === "stacked";
+  rows.forEach(({ filter, name, bias, total, tail }) => {
+    const visible = filter < out_channels && !(stacked && filter !== chosen);
+    for (const element of [name, tail]) show(element, visible);
+    if (filter >= out_channels) return;
+    const row = stacked ? in_channels + 2 : filter + 2;
+    put(name, row, 1);
+    put(tail, row, stacked ? 2 : in_channels + 2);
+    setClass(name, filter === chosen ? "cs-row-name" : "cs-row-name cs-other");
+    setClass(tail, filter === chosen ? "cs-tail" : "cs-tail cs-other");
+    setText(bias, `+ ${factor(biases[filter])}`);
+    setClass(bias, here.kind === "bias" && at.row === filter ? "cs-bias cs-lit" : "cs-bias");
+    setText(total, window ? ` = ${written(results[filter][at.row][at.column])}` : "");
+  });
+  show(band, !stacked);
+  setStyle(band, "grid-area", `${chosen + 2} / 1 / ${chosen + 3} / -1`);
+}
+
+/** The output planes: at the ends of the filters' rows, or below them all. */
+function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell, line }) {
+  const { values, out, results, here, part, window, chosen, start, longest, peak } = scene;
+  const { in_channels, out_channels } = values;
+  rows.forEach(({ filter, grid, out: panel }) => {
+    const visible = filter < out_channels && out > 0;
+    show(panel, visible);
+    if (!visible) return;
+    if (mode === "side") put(panel, filter + 2, in_channels + 3);
+    setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
+    squeeze(grid, outputCell, longest);
+    setStyle(grid.root, "--line", `${line}px`);
+    grid.startAt(start.output);
+    grid.draw(out, out, outputCell, (element, row, column) => {
+      const value = results[filter][row][column];
+      setText(element, written(value));
+      const lit = ["input", "output"].includes(here.kind) && part.output(row, column);
+      const mark = !lit ? "" : window && filter !== chosen ? " cs-also" : " cs-lit";
+      return tint(value, peak) + mark;
+    });
+  });
+  show(nothing, !out);
+  writeResult(title, out && `output (${out_channels}, ${out}, ${out})`, "cs-title cs-output-ink");
+  for (const element of [title, nothing])
+    setStyle(element, "grid-area", mode === "side" ? `${element === title ? 1 : 2} / ${in_channels + 3}` : "auto");
+}
+
+/** Lines that so many characters take, at most. */
+const linesOf = (characters, width) => Math.ceil((characters * (width < 500 ? 9.6 : 8.5)) / width);
+
+/** The chosen output as a sum over the planes, and each plane's own sum: `write(scene, width)`. */
+function makeSums(planes) {
+  const [addition, answer] = [make("span"), make("b", "cs-output-ink")];
+  const equation = make("div", "cs-sum cs-equation", addition, answer);
+  const sums = upTo(planes).map(() => makeSum());
+  const root = make("div", "cs-arithmetic", equation, ...sums.map((sum) => sum.root));
+  return {
+    root,
+    write({ values, out, weights, biases, pixel, planeSum, results, at, window, chosen }, width) {
+      const { in_channels, out_channels } = values;
+      // Room for the longest sums, whatever is pointed at.
+      keepHeight(equation, linesOf(40 + 8 * in_channels, width) * 22.4, width);
+      show(root, out > 0);
+      setStyle(root, "visibility", window ? "visible" : "hidden");
+      const addends = window ? upTo(in_channels).map((channel) => planeSum(chosen, channel, at)) : [];
+      if (window) {
+        const added = addends.map((sum, index) => (index ? factor(sum) : written(sum))).join(" + ");
+        setText(addition, `output[${chosen}, ${at.row}, ${at.column}] = ${added} + bias ${factor(biases[chosen])} = `);
+        setText(answer, written(results[chosen][at.row][at.column]));
+      }
+      sums.forEach((sum, channel) => {
+        show(sum.root, channel < in_channels);
+        if (!window || channel >= in_channels) return;
+        setClass(sum.root, `cs-sum ${colourOf(channel, values)}`);
+        const factors = windowTerms(pixel[channel], weights[chosen][channel], at, values);
+        sum.write(planeName(channel, values), factors, addends[channel], width);
+        const longest = upTo(out_channels).map((filter) => `${weights[filter][channel].flat().map(factor)}`.length);
+        keepHeight(sum.root, linesOf(18 + 4 * factors.length + Math.max(...longest), width) * 22.4, width);
+      });
+    },
+  };
+}
+
+/** The code, and below the picture what is never read and what is pointed at, or why there is no output. */
+function writeBelow({ code, refusal }, note, { values, out, lost, told, reasons }, width) {
+  const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
+  const options = (stride > 1 ? `, stride=${stride}` : "") + (padding ? `, padding=${padding}` : "");
+  code.write(
+    `nn.Conv2d(${in_channels}, ${out_channels}, kernel_size=${kernel_size}${options})`,
+    `  # (${in_channels}, ${size}, ${size}) → ${out ? `(${out_channels}, ${out}, ${out})` : "RuntimeError"}`,
+  );
+  refusal.write(reasons);
+  note.write(lost, told);
+  keepHeight(note.root, linesOf(lost.length + 72, width) * 21, width); // room for the longest sentence
+}
+
+/** What a screen reader is told. */
+function spoken({ values, out, biases, planeSum, results, at, window, chosen, lost, told, reasons }, refusal) {
+  const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
+  const setting =
+    `Input ${plural(in_channels, "plane")} of ${size} by ${size}, ${plural(out_channels, "filter")}, ` +
+    `kernel ${kernel_size}, stride ${stride}, padding ${padding}`;
+  if (reasons) return `${setting}: no output. ${refusal.spoken()}`;
+  const addends = window ? upTo(in_channels).map((channel) => planeSum(chosen, channel, at)).join(" plus ") : "";
+  const sum = window ? `${addends} plus bias ${biases[chosen]}: ${results[chosen][at.row][at.column]}` : "";
+  const here = window ? `Output plane ${chosen}, row ${at.row}, column ${at.column} is ${sum}.` : "";
+  return `${setting}: output ${plural(out_channels, "plane")} of ${out} by ${out}. ${lost} ${told} ${here}`;
 }
 
 /** What the pointed-at input cell, weight or bias takes part in, in a sentence; an output's is its sum. */

@@ -5,8 +5,9 @@ from __future__ import annotations
 import traitlets
 
 from helpers.arithmetic import conv_output_size
-from helpers.explorers.base import Explorer, Slider, View, browser_code, style
+from helpers.explorers.base import Explorer, Slider, View, style
 from helpers.explorers.layers import call, convolution, corner, options, output_shape
+from helpers.explorers.modules import browser_code
 
 LARGEST_KERNEL = 5
 
@@ -100,7 +101,7 @@ WEIGHTS = [_weights(size) for size in range(1, LARGEST_KERNEL + 1)]
 class ChannelsView(View):
     """The picture. A setting uses the first planes, filters and biases of these."""
 
-    _esm = browser_code("windows.js", "channels.js")
+    _esm = browser_code("channels.js")
     _css = style("channels.css")
     planes = traitlets.List(PLANES).tag(sync=True)
     weights = traitlets.List(WEIGHTS).tag(sync=True)

@@ -1,5 +1,17 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
+import {
+  keepHeight, make, setClass, setNote, setStyle, setText, show, tint, upTo, within, written,
+} from "./page/elements.js";
+import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
+import { ROOMY, makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { makeWalker } from "./page/pointing.js";
+import { findSliders } from "./page/sliders.js";
+import { makeWeightField, makeWeights, writeWeight } from "./page/weights.js";
+import {
+  explain, geometry, layWindow, makeFormula, makeSum, neverRead, role, starts, takingPart, windowSum, windowTerms,
+} from "./page/windows.js";
+
 const GAP = 20; // pixels between the panels
 
 /** The panels' elements, empty. */
@@ -25,11 +37,8 @@ function makeFigure() {
 }
 
 async function render({ model, el }) {
-  const picture = model.get("picture");
   const sliders = await findSliders(model);
-
   const formula = makeFormula();
-  const code = makeCode();
   const walker = makeWalker(() => {
     const { out } = geometry(sliders.values());
     return { rows: out, columns: out };
@@ -37,143 +46,166 @@ async function render({ model, el }) {
   const { player } = walker;
   const hint = make("span", "cs-hint", "Hover or click a cell · arrow keys move · Space plays · type new weights");
   const figure = makeFigure();
-  const { grids, titles } = figure;
-  const weights = makeWeights(model, grids.kernel, {
+  const weights = makeWeights(model, figure.grids.kernel, {
     trait: "weights",
     rows: (all) => all[sliders.values().kernel_size - 1],
     numbers: { pattern: /^[+-]?\d+$/, largest: model.get("largest_weight"), kind: "a whole number" },
     leave: () => pointing.hover(null),
   });
-  const toolbar = make("div", "cs-toolbar", player.root, weights.choice, hint, weights.message);
-  const unread = make("span", "cs-unread");
-  const pointed = make("span");
-  const note = make("div", "cs-note", unread, pointed);
-  const sum = makeSum();
-  const refusal = makeRefusal();
-  const legend = make("div", "cs-below", note, sum.root, ...refusal.parts);
-  const speaker = makeSpeaker();
-  const root = make("div", "cs-explorer", formula.root, code.root, toolbar, figure.root, legend, speaker.root);
-  el.append(root);
-
-  const space = watchWidth(root, draw);
-  const pointing = walker.watch(root, figure.root, draw);
+  const [note, sum] = [makeNote(), makeSum()];
+  const frame = makeFrame(el, {
+    formulas: [formula.root],
+    tools: [player.root, weights.choice, hint, weights.message],
+    figure: figure.root,
+    notes: [note.root, sum.root],
+  });
+  const space = watchWidth(frame.root, draw);
+  const pointing = walker.watch(frame.root, figure.root, draw);
 
   function draw() {
-    const values = sliders.values();
-    const { size, kernel_size, stride, padding, dilation } = values;
-    const shape = geometry(values);
-    const { padded, span, out, read, dropped } = shape;
-    const start = starts(values, sliders.highest);
-    const kernel = model.get("weights")[kernel_size - 1];
-    const inside = (index) => index >= padding && index < padding + size;
-    const pixel = (row, column) => (inside(row) && inside(column) ? picture[row - padding][column - padding] : 0);
-
-    const at = walker.at({ input: padded, kernel: kernel_size, output: out });
-    const part = takingPart(at, values, out);
-    const window = out > 0 && at.grid === "output";
-
-    // Sizes on the page: one cell size for input and output, so that a smaller output looks smaller.
-    const width = space.width();
-    const columns = width >= 900 ? 3 : width >= 680 ? 2 : 1;
-    setClass(root, columns === 3 ? "cs-explorer" : "cs-explorer cs-narrow");
-    setClass(figure.root, `cs-figure cs-columns-${columns}`);
-    // The output has more of the width than the input: its numbers have more digits. The style sheet says the same.
-    const room = width - [4, GAP, 196 + 2 * GAP][columns - 1];
-    const [inputRoom, outputRoom] = columns === 1 ? [room, room] : [0.44 * room, 0.56 * room];
-    const fitting = Math.floor(Math.min(inputRoom / (out ? padded : span), out ? outputRoom / out : Infinity));
-    const cell = Math.max(14, Math.min(36, fitting));
-    const roomy = cell >= ROOMY;
-
-    grids.input.startAt(start.input);
-    grids.input.draw(padded, padded, cell, (element, row, column) => {
-      const value = pixel(row, column);
-      const lit = out > 0 && part.input(row, column);
-      const times = roomy && lit && window ? `×${written(kernel[part.tap(at.row, row)][part.tap(at.column, column)])}` : "";
-      setText(element, written(value));
-      setNote(element, times);
-      let name = inside(row) && inside(column) ? tint(value, 9) : "cs-pad";
-      if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
-      else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
-      if (lit && !(window && dilation === 1)) name += " cs-lit"; // there the outline says it
-      return times ? `${name} cs-noted` : name;
-    });
-
-    const largest = Math.max(1, ...kernel.flat().map(Math.abs));
-    grids.kernel.draw(kernel_size, kernel_size, 28, (element, row, column) => {
-      writeWeight(element, kernel[row][column]);
-      return tint(kernel[row][column], largest) + (part.kernel(row, column) ? " cs-lit" : "");
-    });
-
-    const sums = Array.from({ length: out }, (_, row) =>
-      Array.from({ length: out }, (_, column) => windowSum(pixel, kernel, { row, column }, values)),
-    );
-    // Longer numbers get wider cells where there is room, and move their digits together where there is none.
-    const longest = Math.max(1, ...sums.flat().map((total) => written(total).length));
-    const peak = Math.max(0, ...sums.flat().map(Math.abs));
-    const outputCell = Math.max(cell, Math.min(36, Math.floor(outputRoom / out), widthOf(longest)));
-    squeeze(grids.output, outputCell, longest);
-    grids.output.startAt(start.output);
-    grids.output.draw(out, out, outputCell, (element, row, column) => {
-      setText(element, written(sums[row][column]));
-      return tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
-    });
-
-    // The window: around what one output reads, or dashed in red where it does not fit.
-    show(figure.outline, !out || window);
-    setClass(figure.outline, `cs-window${out ? (dilation > 1 ? " cs-spread" : "") : " cs-too-big"}`);
-    setStyle(figure.outline, "left", `${out ? at.column * stride * cell : 0}px`);
-    setStyle(figure.outline, "top", `${out ? at.row * stride * cell : 0}px`);
-    setStyle(figure.outline, "width", `${span * cell}px`);
-    setStyle(figure.outline, "height", `${span * cell}px`);
-    const spread = dilation > 1 ? `, spans ${span}` : "";
-    show(figure.outlineName, !out);
-    setText(figure.outlineName, `${kernel_size} × ${kernel_size} kernel${spread}`);
-    setStyle(figure.outlineName, "top", `${span * cell + 4}px`);
-    show(figure.nothing, !out);
-    player.enable(out > 0);
-    show(grids.output.root, out > 0);
-    setStyle(grids.input.root, "margin-bottom", out ? "0" : `${(span - padded) * cell + 28}px`);
-    const heights = { input: (out ? padded : span + 1) * cell, kernel: 28 * kernel_size, output: out * outputCell };
-    const beside = Math.max(heights.input, heights.output) + 30;
-    const below = heights.kernel + 40;
-    keepHeight(figure.root, [beside + below + heights.output, beside + below, beside][columns - 1], width);
-
-    setText(titles.input, `input ${size} × ${size}` + (padding ? `, padded ${padded} × ${padded}` : ""));
-    setText(titles.kernel, `kernel ${kernel_size} × ${kernel_size}${spread}`);
-    setText(titles.output, out ? `output ${out} × ${out}` : "no output");
-    setClass(titles.output, out ? "cs-title" : "cs-title cs-wrong");
-    formula.write(values, shape);
-    code.write(
-      `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${stride}, padding=${padding}` +
-        `${dilation > 1 ? `, dilation=${dilation}` : ""}, bias=False)`,
-      `  # (1, ${size}, ${size}) → ${out ? `(1, ${out}, ${out})` : "RuntimeError"}`,
-    );
-
-    // Below the picture: the sum, or why there is none.
-    const reasons = out ? null : explain(values, shape, sliders.highest);
-    refusal.write(reasons);
-    const lost = out ? neverRead(values, shape) : "";
-    setText(unread, lost && `${lost} `);
-    setText(pointed, out ? role(at, values, part, out) : "");
-    show(sum.root, out > 0);
-    setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
-    if (window) sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column], width);
+    const scene = sceneOf(model, sliders, walker);
+    const page = layOut(space.width(), scene);
+    setClass(frame.root, page.columns === 3 ? "cs-explorer" : "cs-explorer cs-narrow");
+    setClass(figure.root, `cs-figure cs-columns-${page.columns}`);
+    drawInput(figure, scene, page);
+    drawKernel(figure, scene);
+    drawOutput(figure, scene, page);
+    drawWindow(figure, scene, page);
+    player.enable(scene.out > 0);
+    formula.write(scene.values, scene.shape);
     weights.showPreset();
-
-    if (player.playing()) return; // a screen reader would be given sentence after sentence
-    const setting = `Input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, padding ${padding}, dilation ${dilation}`;
-    const here = window ? `Output row ${at.row}, column ${at.column} is ${sums[at.row][at.column]}.` : "";
-    speaker.say(
-      reasons
-        ? `${setting}: no output. ${refusal.spoken()}`
-        : `${setting}: output ${out} by ${out}. ${lost} ${pointed.textContent} ${here}`.replace(/ +/g, " ").trim(),
-    );
+    writeBelow(frame, note, sum, scene, page.width);
+    if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
   sliders.watch(draw);
   const traits = watchTraits(model, ["weights"], draw);
   draw();
-  return ending(sliders, traits, space, player, speaker);
+  return ending(sliders, traits, space, player, frame.speaker);
 }
+
+/** Everything about one setting and what is pointed at, before anything is drawn. */
+function sceneOf(model, sliders, walker) {
+  const values = sliders.values();
+  const { size, kernel_size, padding } = values;
+  const picture = model.get("picture");
+  const shape = geometry(values);
+  const { padded, out } = shape;
+  const kernel = model.get("weights")[kernel_size - 1];
+  const inside = (index) => index >= padding && index < padding + size;
+  const pixel = (row, column) => (inside(row) && inside(column) ? picture[row - padding][column - padding] : 0);
+  const sums = upTo(out).map((row) => upTo(out).map((column) => windowSum(pixel, kernel, { row, column }, values)));
+  const at = walker.at({ input: padded, kernel: kernel_size, output: out });
+  const part = takingPart(at, values, out);
+  const lost = out ? neverRead(values, shape) : "";
+  return {
+    ...{ values, shape, out, kernel, inside, pixel, sums, at, part, lost },
+    window: out > 0 && at.grid === "output",
+    start: starts(values, sliders.highest),
+    told: out ? role(at, values, part, out) : "",
+    reasons: out ? null : explain(values, shape, sliders),
+  };
+}
+
+/** Sizes on the page: one cell size for input and output, so that a smaller output looks smaller. */
+function layOut(width, { shape: { padded, span }, out, sums }) {
+  const columns = width >= 900 ? 3 : width >= 680 ? 2 : 1;
+  // The output has more of the width than the input: its numbers have more digits. The style sheet says the same.
+  const room = width - [4, GAP, 196 + 2 * GAP][columns - 1];
+  const [inputRoom, outputRoom] = columns === 1 ? [room, room] : [0.44 * room, 0.56 * room];
+  const cell = within(14, 36, Math.min(inputRoom / (out ? padded : span), out ? outputRoom / out : Infinity));
+  // Longer numbers get wider cells where there is room, and move their digits together where there is none.
+  const longest = Math.max(1, ...sums.flat().map((total) => written(total).length));
+  const outputCell = Math.max(cell, Math.min(36, Math.floor(outputRoom / out), widthOf(longest)));
+  return { width, columns, cell, outputCell, longest };
+}
+
+function drawInput({ grids, titles }, scene, { cell }) {
+  const { values, shape, out, kernel, inside, pixel, at, part, window, start } = scene;
+  const { size, padding, dilation } = values;
+  const { padded, read, dropped } = shape;
+  grids.input.startAt(start.input);
+  grids.input.draw(padded, padded, cell, (element, row, column) => {
+    const value = pixel(row, column);
+    const lit = out > 0 && part.input(row, column);
+    const laid = cell >= ROOMY && lit && window;
+    const times = laid ? `×${written(kernel[part.tap(at.row, row)][part.tap(at.column, column)])}` : "";
+    setText(element, written(value));
+    setNote(element, times);
+    let name = inside(row) && inside(column) ? tint(value, 9) : "cs-pad";
+    if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
+    else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
+    if (lit && !(window && dilation === 1)) name += " cs-lit"; // there the outline says it
+    return times ? `${name} cs-noted` : name;
+  });
+  setText(titles.input, `input ${size} × ${size}` + (padding ? `, padded ${padded} × ${padded}` : ""));
+}
+
+function drawKernel({ grids, titles }, { values, shape, kernel, part }) {
+  const { kernel_size } = values;
+  const largest = Math.max(1, ...kernel.flat().map(Math.abs));
+  grids.kernel.draw(kernel_size, kernel_size, 28, (element, row, column) => {
+    writeWeight(element, kernel[row][column]);
+    return tint(kernel[row][column], largest) + (part.kernel(row, column) ? " cs-lit" : "");
+  });
+  setText(titles.kernel, `kernel ${kernel_size} × ${kernel_size}${spreadOf(shape, values)}`);
+}
+
+function drawOutput({ grids, titles, nothing }, { out, sums, part, start }, { outputCell, longest }) {
+  const peak = Math.max(0, ...sums.flat().map(Math.abs));
+  squeeze(grids.output, outputCell, longest);
+  grids.output.startAt(start.output);
+  grids.output.draw(out, out, outputCell, (element, row, column) => {
+    setText(element, written(sums[row][column]));
+    return tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
+  });
+  show(grids.output.root, out > 0);
+  show(nothing, !out);
+  writeResult(titles.output, out && `output ${out} × ${out}`);
+}
+
+/** The window: around what one output reads, or dashed in red where it does not fit; and the room for all of it. */
+function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
+  const { kernel_size } = values;
+  const { padded, span } = shape;
+  const { cell, outputCell, columns, width } = page;
+  layWindow(outline, cell, shape, at, values);
+  show(outlineName, !out);
+  setText(outlineName, `${kernel_size} × ${kernel_size} kernel${spreadOf(shape, values)}`);
+  setStyle(outlineName, "top", `${span * cell + 4}px`);
+  setStyle(grids.input.root, "margin-bottom", out ? "0" : `${(span - padded) * cell + 28}px`);
+  const heights = { input: (out ? padded : span + 1) * cell, kernel: 28 * kernel_size, output: out * outputCell };
+  const beside = Math.max(heights.input, heights.output) + 30;
+  const below = heights.kernel + 40;
+  keepHeight(root, [beside + below + heights.output, beside + below, beside][columns - 1], width);
+}
+
+/** The code, and below the picture the sum, or why there is none. */
+function writeBelow({ code, refusal }, note, sum, scene, width) {
+  const { values, out, kernel, pixel, sums, at, window, lost, told, reasons } = scene;
+  const { size, kernel_size, stride, padding, dilation } = values;
+  code.write(
+    `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${stride}, padding=${padding}` +
+      `${dilation > 1 ? `, dilation=${dilation}` : ""}, bias=False)`,
+    `  # (1, ${size}, ${size}) → ${out ? `(1, ${out}, ${out})` : "RuntimeError"}`,
+  );
+  refusal.write(reasons);
+  note.write(lost, told);
+  show(sum.root, out > 0);
+  setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
+  if (!window) return;
+  sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column], width);
+}
+
+/** What a screen reader is told. */
+function spoken({ values, out, sums, at, window, lost, told, reasons }, refusal) {
+  const { size, kernel_size, stride, padding, dilation } = values;
+  const setting = `Input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, padding ${padding}, dilation ${dilation}`;
+  if (reasons) return `${setting}: no output. ${refusal.spoken()}`;
+  const here = window ? `Output row ${at.row}, column ${at.column} is ${sums[at.row][at.column]}.` : "";
+  return `${setting}: output ${out} by ${out}. ${lost} ${told} ${here}`;
+}
+
+const spreadOf = ({ span }, { dilation }) => (dilation > 1 ? `, spans ${span}` : "");
 
 export default { render };

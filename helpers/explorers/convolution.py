@@ -5,8 +5,9 @@ from __future__ import annotations
 import traitlets
 
 from helpers.arithmetic import conv_output_size
-from helpers.explorers.base import Explorer, Slider, View, browser_code
+from helpers.explorers.base import Explorer, Slider, View
 from helpers.explorers.layers import call, convolution, corner, options, output_shape
+from helpers.explorers.modules import browser_code
 from helpers.explorers.weights import checked_rows
 
 LARGEST_KERNEL = 7
@@ -68,7 +69,7 @@ def _checked_number(number) -> int:
 class ConvolutionView(View):
     """The picture. `weights` holds one kernel for each size, so that no edit is lost when the kernel slider moves."""
 
-    _esm = browser_code("windows.js", "weights.js", "convolution.js")
+    _esm = browser_code("convolution.js")
     picture = traitlets.List(PICTURE).tag(sync=True)
     presets = traitlets.Dict({name: _for_every_size(preset) for name, preset in PRESETS.items()}).tag(sync=True)
     weights = traitlets.List(_for_every_size(vertical_edges)).tag(sync=True)

@@ -1,5 +1,17 @@
 // FilterExplorer: a picture and what a kernel makes of it, pixel by pixel on canvas.
 
+import {
+  factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, within, written,
+} from "./page/elements.js";
+import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
+import { SENTENCES } from "./page/from_python.js";
+import { cellOf, lay, makeGrid, widthOf } from "./page/grid.js";
+import { makeWalker } from "./page/pointing.js";
+import { fill, kernelError, nearestChanges } from "./page/refusals.js";
+import { findSliders } from "./page/sliders.js";
+import { makeWeightField, makeWeights, writeWeight } from "./page/weights.js";
+import { geometry, makeFormula, makeSum, windowTerms } from "./page/windows.js";
+
 const FILTER_GAP = 28; // pixels between the panels; the style sheet says the same
 const TALLEST = 420; // pixels: so high a picture is drawn at most
 const COARSEST = 24; // pixels a pixel at most
@@ -27,15 +39,6 @@ function paint({ canvas, context }, rows, columns, colour) {
   for (let row = 0, place = 0; row < rows; row++)
     for (let column = 0; column < columns; column++, place++) colours[place] = colour(row, column);
   context.putImageData(image, 0, 0);
-}
-
-/** Lay a box over rows and columns of a picture; or hide it, where there are none. */
-function lay(box, scale, { top, left, rows, columns }) {
-  show(box, rows > 0 && columns > 0);
-  setStyle(box, "top", `${top * scale}px`);
-  setStyle(box, "left", `${left * scale}px`);
-  setStyle(box, "height", `${rows * scale}px`);
-  setStyle(box, "width", `${columns * scale}px`);
 }
 
 /** Let a canvas be pointed at as a grid of cells is: its data says which pixel is under the pointer. */
@@ -97,22 +100,14 @@ function readersOf(index, { stride, out }, kernel_size) {
 }
 
 /** Why the kernel does not fit, for both sides in one sentence; what to change, and torch's message. */
-function explainFilter(height, width, kernel_size, padding, highest) {
-  const padded = [height, width].map((size) => size + 2 * padding);
-  const least = Math.min(height, width);
-  const needed = Math.ceil((kernel_size - least) / 2);
+function explainFilter(values, [height, width], kernel_size, sliders) {
+  const padded = [height, width].map((size) => size + 2 * values.padding);
   const smaller = Math.min(...padded);
+  const fits = ({ padding }) => Math.min(height, width) + 2 * padding >= kernel_size;
   return {
-    problem:
-      `The kernel (${kernel_size} × ${kernel_size}) is larger than the padded picture (${padded.join(" × ")}): ` +
-      "there is no place to put it.",
-    remedy: [
-      needed <= highest.padding && `padding ${needed}`,
-      `a kernel of ${smaller} × ${smaller}`,
-    ].filter(Boolean),
-    torch:
-      `RuntimeError: Calculated padded input size per channel: (${padded.join(" x ")}). ` +
-      `Kernel size: (${kernel_size} x ${kernel_size}). Kernel size can't be greater than actual input size`,
+    problem: fill(SENTENCES["kernel-over-picture"], { kernel: `${kernel_size} × ${kernel_size}`, padded: padded.join(" × ") }),
+    remedy: [...nearestChanges(values, sliders, ["padding"], fits), `a kernel of ${smaller} × ${smaller}`],
+    torch: kernelError(padded, [kernel_size, kernel_size]),
   };
 }
 
@@ -185,10 +180,62 @@ function makeFilterFigure() {
 
 async function render({ model, el }) {
   const sliders = await findSliders(model);
+  const present = makeFiltering(model, sliders);
+  const formulas = makeFormulas();
+  const walker = makeWalker(() => present().size);
+  const { player } = walker;
+  const hint = make("span", "cs-hint", "Hover or click a pixel · arrow keys move · Space plays · type new weights");
+  const figure = makeFilterFigure();
+  const weights = makeWeights(model, figure.kernel, {
+    trait: "weight",
+    rows: (weight) => weight,
+    numbers: { pattern: /^[+-]?(\d+\.?\d{0,4}|\.\d{1,4})$/, largest: model.get("largest_weight"), kind: "a number of at most four decimals" },
+    leave: () => pointing.hover(null),
+  });
+  const [note, sum, range] = [makeNote(), makeSum(), make("span", "cs-range")];
+  const scale = make("div", "cs-scale", "output −255 and less", make("span", "cs-ramp"), "255 and more", range);
+  const frame = makeFrame(el, {
+    formulas: [formulas.root],
+    tools: [player.root, weights.choice, hint, weights.message],
+    figure: figure.root,
+    beneath: [scale],
+    notes: [note.root, sum.root],
+  });
 
-  /** The filtered picture of this setting: computed again only when it has changed. */
+  let page = { scale: 1 };
+  const space = watchWidth(frame.root, draw);
+  const pointing = walker.watch(frame.root, figure.root, draw);
+  for (const picture of [figure.input, figure.output]) watchPixels(picture, () => page.scale, pointing);
+
+  function draw() {
+    const scene = sceneOf(model, sliders, present(), pointing);
+    page = layOut(space.width(), scene, sliders.highest);
+    setClass(frame.root, `cs-explorer cs-filter${page.panels === 3 ? "" : " cs-narrow"}`);
+    setClass(figure.root, `cs-figure cs-columns-${page.panels}`);
+    drawPictures(figure, scene, page);
+    drawBoxes(figure.boxes, scene, page);
+    drawKernel(figure, scene, page);
+    writeTitles(figure.titles, scene);
+    player.enable(scene.rows > 0);
+    formulas.write(scene.sizes, { ...scene.values, kernel_size: scene.kernel_size }, scene.sides);
+    show(scale, scene.rows > 0);
+    setText(range, scene.range);
+    weights.showPreset();
+    writeBelow(frame, note, sum, scene, page.width);
+    if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
+  }
+
+  const traits = watchTraits(model, ["pixels", "weight"], draw);
+  sliders.watch(draw);
+  const { rows, columns } = present().size; // the first window lies in the picture, not in its corner
+  pointing.pin({ grid: "output", row: Math.floor(rows / 2), column: Math.floor(columns / 2) });
+  return ending(sliders, traits, space, player, frame.speaker);
+}
+
+/** The filtered picture of the present setting: computed again only when it has changed. */
+function makeFiltering(model, sliders) {
   let last = { key: [] };
-  function present() {
+  return () => {
     const values = sliders.values();
     const key = [model.get("pixels"), model.get("weight"), values.stride, values.padding];
     if (key.some((part, index) => part !== last.key[index])) {
@@ -197,195 +244,157 @@ async function render({ model, el }) {
       if (!(last.size.rows && last.size.columns)) last.size = { rows: 0, columns: 0 };
     }
     return last;
-  }
+  };
+}
 
-  const formulas = makeFormulas();
-  const code = makeCode();
-  const walker = makeWalker(() => present().size);
-  const { player } = walker;
-  const hint = make("span", "cs-hint", "Hover or click a pixel · arrow keys move · Space plays · type new weights");
-  const figure = makeFilterFigure();
-  const { boxes, kernel, patch, titles } = figure;
-  const weights = makeWeights(model, kernel, {
-    trait: "weight",
-    rows: (weight) => weight,
-    numbers: { pattern: /^[+-]?(\d+\.?\d{0,4}|\.\d{1,4})$/, largest: model.get("largest_weight"), kind: "a number of at most four decimals" },
-    leave: () => pointing.hover(null),
+/** Everything about one setting and what is pointed at, before anything is drawn. */
+function sceneOf(model, sliders, now, pointing) {
+  const values = sliders.values();
+  const { stride, padding } = values;
+  const [pixels, weight] = [model.get("pixels"), model.get("weight")];
+  const kernel_size = weight.length;
+  const [height, width] = [pixels.length, pixels[0].length];
+  const { vertical, horizontal } = now;
+  const { rows, columns } = now.size;
+  const inside = (row, column) => row >= padding && row < padding + height && column >= padding && column < padding + width;
+
+  // What is pointed at, pulled back into the picture when a slider has made it smaller.
+  const most = { input: [vertical.padded, horizontal.padded], kernel: [kernel_size, kernel_size] }[pointing.at().grid];
+  let at = pointing.at();
+  if (!most || at.row >= most[0] || at.column >= most[1])
+    at = { grid: "output", row: Math.min(at.row, rows - 1), column: Math.min(at.column, columns - 1) };
+  const down = readersOf(at.row, { stride, out: rows }, kernel_size);
+  const across = readersOf(at.column, { stride, out: columns }, kernel_size);
+  const readers = { top: down.first, left: across.first, rows: down.count, columns: across.count };
+  const sizes = [height, width];
+  return {
+    ...{ values, now, weight, kernel_size, sizes, rows, columns, inside, at, readers, pixel: now.pixel },
+    sides: [vertical, horizontal],
+    window: rows > 0 && at.grid === "output",
+    range: `here from ${written(now.smallest)} to ${written(now.largest)}`,
+    lost: rows ? neverReadSides(values, vertical, horizontal) : "",
+    told: rows ? roleOf(at, readers, now.pixel, inside, padding, rows * columns) : "",
+    reasons: rows ? null : explainFilter(values, sizes, kernel_size, sliders),
+  };
+}
+
+/** What the pointed-at pixel or weight takes part in, in a sentence; an output's is its sum. */
+function roleOf({ grid, row, column }, readers, pixel, inside, padding, outputs) {
+  if (grid === "output") return "";
+  if (grid === "kernel") return `weight[${row}, ${column}] multiplies ${plural(outputs, "pixel")}, one for each output.`;
+  const count = readers.rows * readers.columns;
+  const value = inside(row, column) ? `input[${row - padding}, ${column - padding}]` : "A pixel of padding";
+  return `${value} = ${pixel(row, column)} is ${count ? `read by ${plural(count, "output")}` : "never read"}.`;
+}
+
+/** Sizes on the page: one scale for both pictures, the same at each padding, so that a smaller output looks smaller. */
+function layOut(page, { weight, kernel_size, sizes }, highest) {
+  const panels = page >= 900 ? 3 : page >= 520 ? 2 : 1;
+  const longest = Math.max(...weight.flat().map((number) => written(number).length));
+  const cell = Math.max(36, widthOf(longest + 1));
+  const room = [page - 4, (page - 4 - FILTER_GAP) / 2, (page - 4 - Math.max(180, cell * kernel_size) - 2 * FILTER_GAP) / 2];
+  const [rows, columns] = sizes.map((size) => size + 2 * highest.padding);
+  const scale = within(1, COARSEST, Math.min(Math.floor(TALLEST / rows), room[panels - 1] / columns));
+  return { width: page, panels, cell, scale };
+}
+
+/** The two pictures, painted again only where the setting has changed. */
+function drawPictures(figure, { now, rows, columns, inside, pixel, sides }, { scale }) {
+  const [vertical, horizontal] = sides;
+  if (figure.painted !== now.key) {
+    figure.painted = now.key;
+    paint(figure.input, vertical.padded, horizontal.padded, (row, column) => {
+      const grey = inside(row, column) ? pixel(row, column) : PADDING;
+      const used = !rows || (vertical.read.has(row) && horizontal.read.has(column));
+      return packed(grey, grey, grey, used ? 255 : 115);
+    });
+    if (rows) paint(figure.output, rows, columns, (row, column) => outputColour(now.value(row, column)));
+  }
+  const frame = (picture, rows, columns) => {
+    setStyle(picture.root, "--height", `${rows * scale}px`);
+    setStyle(picture.root, "--width", `${columns * scale}px`);
+  };
+  frame(figure.input, vertical.padded, horizontal.padded);
+  frame(figure.output, rows, columns);
+  show(figure.output.root, rows > 0);
+  show(figure.nothing, !rows);
+}
+
+/** Over the input: its border, what is never read, the window or what takes part. Over the output: what reads it. */
+function drawBoxes(boxes, { values, kernel_size, sizes, rows, columns, sides, at, readers }, { scale }) {
+  const { stride, padding } = values;
+  const [vertical, horizontal] = sides;
+  const [droppedRows, droppedColumns] = rows ? [vertical.dropped, horizontal.dropped] : [0, 0];
+  const readRows = vertical.padded - droppedRows;
+  lay(boxes.border, scale, { top: padding, left: padding, rows: sizes[0], columns: sizes[1] });
+  lay(boxes.bottom, scale, { top: readRows, left: 0, rows: droppedRows, columns: horizontal.padded });
+  lay(boxes.right, scale, { top: 0, left: horizontal.padded - droppedColumns, rows: readRows, columns: droppedColumns });
+
+  const part = { top: at.row, left: at.column, rows: 1, columns: 1 };
+  const multiplied = { ...part, rows: (rows - 1) * stride + 1, columns: (columns - 1) * stride + 1 };
+  const covered = { top: at.row * stride, left: at.column * stride, rows: kernel_size, columns: kernel_size };
+  const tooBig = { top: 0, left: 0, rows: kernel_size, columns: kernel_size };
+  lay(boxes.window, scale, rows ? { input: part, kernel: multiplied, output: covered }[at.grid] : tooBig);
+  setClass(boxes.window, `cs-mark${!rows ? " cs-too-big" : at.grid === "kernel" && stride > 1 ? " cs-loose" : ""}`);
+
+  const none = { top: 0, left: 0, rows: 0, columns: 0 };
+  lay(boxes.lit, scale, !rows ? none : { input: readers, kernel: none, output: part }[at.grid]);
+}
+
+/** The kernel, and the pixels that lie under it. */
+function drawKernel({ kernel, patch, window: panel, input }, scene, { cell, scale }) {
+  const { values, weight, kernel_size, rows, inside, pixel, sides, at, window } = scene;
+  const largest = Math.max(...weight.flat().map(Math.abs));
+  kernel.draw(kernel_size, kernel_size, cell, (element, row, column) => {
+    writeWeight(element, weight[row][column]);
+    const lit = at.grid === "kernel" && at.row === row && at.column === column;
+    return tint(weight[row][column], largest) + (lit ? " cs-lit" : "");
   });
-  const toolbar = make("div", "cs-toolbar", player.root, weights.choice, hint, weights.message);
-  const unread = make("span", "cs-unread");
-  const pointed = make("span");
-  const note = make("div", "cs-note", unread, pointed);
-  const sum = makeSum();
-  const range = make("span", "cs-range");
-  const scale = make("div", "cs-scale", "output −255 and less", make("span", "cs-ramp"), "255 and more", range);
-  const refusal = makeRefusal();
-  const below = make("div", "cs-below", note, sum.root, ...refusal.parts);
-  const speaker = makeSpeaker();
-  const root = make("div", "cs-explorer", formulas.root, code.root, toolbar, figure.root, scale, below, speaker.root);
-  el.append(root);
-
-  let pixelSize = 1;
-  let painted = null;
-  const space = watchWidth(root, draw);
-  const pointing = walker.watch(root, figure.root, draw);
-  for (const picture of [figure.input, figure.output]) watchPixels(picture, () => pixelSize, pointing);
-
-  function draw() {
-    const values = sliders.values();
-    const { stride, padding } = values;
-    const pixels = model.get("pixels");
-    const weight = model.get("weight");
-    const kernel_size = weight.length;
-    const [height, width] = [pixels.length, pixels[0].length];
-    const now = present();
-    const { vertical, horizontal, pixel } = now;
-    const { rows, columns } = now.size;
-    const inside = (row, column) =>
-      row >= padding && row < padding + height && column >= padding && column < padding + width;
-
-    // What is pointed at, pulled back into the picture when a slider has made it smaller.
-    const most = { input: [vertical.padded, horizontal.padded], kernel: [kernel_size, kernel_size] }[pointing.at().grid];
-    let at = pointing.at();
-    if (!most || at.row >= most[0] || at.column >= most[1])
-      at = { grid: "output", row: Math.min(at.row, rows - 1), column: Math.min(at.column, columns - 1) };
-    const window = rows > 0 && at.grid === "output";
-
-    // Sizes on the page: one scale for both pictures, the same at each padding, so that a smaller output looks smaller.
-    const page = space.width();
-    const panels = page >= 900 ? 3 : page >= 520 ? 2 : 1;
-    const longest = Math.max(...weight.flat().map((number) => written(number).length));
-    const cell = Math.max(36, widthOf(longest + 1));
-    const room = [page - 4, (page - 4 - FILTER_GAP) / 2, (page - 4 - Math.max(180, cell * kernel_size) - 2 * FILTER_GAP) / 2];
-    const most_rows = height + 2 * sliders.highest.padding;
-    const most_columns = width + 2 * sliders.highest.padding;
-    pixelSize = Math.max(1, Math.min(COARSEST, Math.floor(TALLEST / most_rows), Math.floor(room[panels - 1] / most_columns)));
-    setClass(root, `cs-explorer cs-filter${panels === 3 ? "" : " cs-narrow"}`);
-    setClass(figure.root, `cs-figure cs-columns-${panels}`);
-
-    if (painted !== now.key) {
-      painted = now.key;
-      paint(figure.input, vertical.padded, horizontal.padded, (row, column) => {
-        const grey = inside(row, column) ? pixel(row, column) : PADDING;
-        const used = !rows || (vertical.read.has(row) && horizontal.read.has(column));
-        return packed(grey, grey, grey, used ? 255 : 115);
-      });
-      if (rows) paint(figure.output, rows, columns, (row, column) => outputColour(now.value(row, column)));
-    }
-    const frame = (picture, rows, columns) => {
-      setStyle(picture.root, "--height", `${rows * pixelSize}px`);
-      setStyle(picture.root, "--width", `${columns * pixelSize}px`);
-    };
-    frame(figure.input, vertical.padded, horizontal.padded);
-    frame(figure.output, rows, columns);
-    show(figure.output.root, rows > 0);
-    show(figure.nothing, !rows);
-    player.enable(rows > 0);
-
-    // Over the input: the picture's border, what is never read, the window or what takes part.
-    const overInput = (box, part) => lay(box, pixelSize, part);
-    const [droppedRows, droppedColumns] = rows ? [vertical.dropped, horizontal.dropped] : [0, 0];
-    overInput(boxes.border, { top: padding, left: padding, rows: height, columns: width });
-    overInput(boxes.bottom, {
-      top: vertical.padded - droppedRows,
-      left: 0,
-      rows: droppedRows,
-      columns: horizontal.padded,
+  setStyle(panel, "visibility", window ? "visible" : "hidden"); // its place is kept
+  if (window)
+    patch.draw(kernel_size, kernel_size, cell, (element, row, column) => {
+      const [down, right] = [at.row * values.stride + row, at.column * values.stride + column];
+      setText(element, written(pixel(down, right)));
+      setNote(element, `×${written(weight[row][column])}`);
+      return `${inside(down, right) ? tint(pixel(down, right), 255) : "cs-pad"} cs-noted`;
     });
-    overInput(boxes.right, {
-      top: 0,
-      left: horizontal.padded - droppedColumns,
-      rows: vertical.padded - droppedRows,
-      columns: droppedColumns,
-    });
-    const part = { top: at.row, left: at.column, rows: 1, columns: 1 };
-    const multiplied = { ...part, rows: (rows - 1) * stride + 1, columns: (columns - 1) * stride + 1 };
-    const covered = { top: at.row * stride, left: at.column * stride, rows: kernel_size, columns: kernel_size };
-    const tooBig = { top: 0, left: 0, rows: kernel_size, columns: kernel_size };
-    overInput(boxes.window, rows ? { input: part, kernel: multiplied, output: covered }[at.grid] : tooBig);
-    setClass(boxes.window, `cs-mark${!rows ? " cs-too-big" : at.grid === "kernel" && stride > 1 ? " cs-loose" : ""}`);
+  const overhang = rows ? 0 : Math.max(0, kernel_size - sides[0].padded) * scale;
+  setStyle(input.root, "margin-bottom", `${overhang}px`);
+}
 
-    // Over the output: the pixel pointed at, or all that read it.
-    const [down, across] = [
-      readersOf(at.row, { stride, out: rows }, kernel_size),
-      readersOf(at.column, { stride, out: columns }, kernel_size),
-    ];
-    const readers = { top: down.first, left: across.first, rows: down.count, columns: across.count };
-    const none = { top: 0, left: 0, rows: 0, columns: 0 };
-    lay(boxes.lit, pixelSize, !rows ? none : { input: readers, kernel: none, output: part }[at.grid]);
+function writeTitles(titles, { values, kernel_size, sizes, rows, columns, sides }) {
+  const padded = values.padding ? `, padded ${sides.map((side) => side.padded).join(" × ")}` : "";
+  setText(titles.input, `input ${sizes.join(" × ")}${padded}`);
+  setText(titles.kernel, `kernel ${kernel_size} × ${kernel_size}`);
+  writeResult(titles.output, rows && `output ${rows} × ${columns}`);
+}
 
-    const largest = Math.max(...weight.flat().map(Math.abs));
-    kernel.draw(kernel_size, kernel_size, cell, (element, row, column) => {
-      writeWeight(element, weight[row][column]);
-      const lit = at.grid === "kernel" && at.row === row && at.column === column;
-      return tint(weight[row][column], largest) + (lit ? " cs-lit" : "");
-    });
-    setStyle(figure.window, "visibility", window ? "visible" : "hidden"); // its place is kept
-    if (window)
-      patch.draw(kernel_size, kernel_size, cell, (element, row, column) => {
-        const [down, right] = [at.row * stride + row, at.column * stride + column];
-        setText(element, written(pixel(down, right)));
-        setNote(element, `×${written(weight[row][column])}`);
-        return `${inside(down, right) ? tint(pixel(down, right), 255) : "cs-pad"} cs-noted`;
-      });
-    const overhang = rows ? 0 : Math.max(0, kernel_size - vertical.padded) * pixelSize;
-    setStyle(figure.input.root, "margin-bottom", `${overhang}px`);
+/** The code, and below the pictures the sum, or why there is none. */
+function writeBelow({ code, refusal }, note, sum, scene, page) {
+  const { values, now, weight, kernel_size, sizes, rows, columns, pixel, at, window, lost, told, reasons } = scene;
+  code.write(
+    `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${values.stride}, padding=${values.padding}, bias=False)`,
+    `  # (1, ${sizes.join(", ")}) → ${rows ? `(1, ${rows}, ${columns})` : "RuntimeError"}`,
+  );
+  refusal.write(reasons);
+  note.write(lost, told);
+  keepHeight(note.root, 21 * Math.ceil(((lost.length + LONGEST_NOTE) * 7.5) / page), page);
+  show(sum.root, rows > 0);
+  setStyle(sum.root, "visibility", window ? "visible" : "hidden");
+  if (!window) return;
+  const factors = windowTerms(pixel, weight, at, values);
+  const term = 7 + Math.max(...weight.flat().map((number) => factor(number).length)); // `255·(−1) + `
+  const lines = Math.ceil((factors.length + 3) / Math.max(1, Math.floor(page / (8.5 * term))));
+  keepHeight(sum.root, 23 * lines, page); // room for pixels of three digits, wherever the window goes
+  sum.write(`output[${at.row}, ${at.column}]`, factors, now.value(at.row, at.column), page);
+}
 
-    const padded = padding ? `, padded ${vertical.padded} × ${horizontal.padded}` : "";
-    setText(titles.input, `input ${height} × ${width}${padded}`);
-    setText(titles.kernel, `kernel ${kernel_size} × ${kernel_size}`);
-    setText(titles.output, rows ? `output ${rows} × ${columns}` : "no output");
-    setClass(titles.output, rows ? "cs-title" : "cs-title cs-wrong");
-    formulas.write([height, width], { ...values, kernel_size }, [vertical, horizontal]);
-    code.write(
-      `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${stride}, padding=${padding}, bias=False)`,
-      `  # (1, ${height}, ${width}) → ${rows ? `(1, ${rows}, ${columns})` : "RuntimeError"}`,
-    );
-    show(scale, rows > 0);
-    setText(range, `here from ${written(now.smallest)} to ${written(now.largest)}`);
-
-    // Below the pictures: the sum, or why there is none.
-    const reasons = rows ? null : explainFilter(height, width, kernel_size, padding, sliders.highest);
-    refusal.write(reasons);
-    const lost = rows ? neverReadSides(values, vertical, horizontal) : "";
-    setText(unread, lost && `${lost} `);
-    const count = readers.rows * readers.columns;
-    const value = inside(at.row, at.column) ? `input[${at.row - padding}, ${at.column - padding}]` : "A pixel of padding";
-    const uses = {
-      output: "",
-      input: `${value} = ${pixel(at.row, at.column)} is ${count ? `read by ${plural(count, "output")}` : "never read"}.`,
-      kernel: `weight[${at.row}, ${at.column}] multiplies ${plural(rows * columns, "pixel")}, one for each output.`,
-    };
-    setText(pointed, rows ? uses[at.grid] : "");
-    keepHeight(note, 21 * Math.ceil(((lost.length + LONGEST_NOTE) * 7.5) / page), page);
-    show(sum.root, rows > 0);
-    setStyle(sum.root, "visibility", window ? "visible" : "hidden");
-    if (window) {
-      const factors = windowTerms(pixel, weight, at, values);
-      const term = 7 + Math.max(...weight.flat().map((number) => factor(number).length)); // `255·(−1) + `
-      const lines = Math.ceil((factors.length + 3) / Math.max(1, Math.floor(page / (8.5 * term))));
-      keepHeight(sum.root, 23 * lines, page); // room for pixels of three digits, wherever the window goes
-      sum.write(`output[${at.row}, ${at.column}]`, factors, now.value(at.row, at.column), page);
-    }
-    weights.showPreset();
-
-    if (player.playing()) return; // a screen reader would be given sentence after sentence
-    const setting = `Input ${height} by ${width}, kernel ${kernel_size}, stride ${stride}, padding ${padding}`;
-    const here = window ? `Output row ${at.row}, column ${at.column} is ${now.value(at.row, at.column)}.` : "";
-    speaker.say(
-      reasons
-        ? `${setting}: no output. ${refusal.spoken()}`
-        : `${setting}: output ${rows} by ${columns}, ${range.textContent}. ${lost} ${pointed.textContent} ${here}`
-            .replace(/ +/g, " ")
-            .trim(),
-    );
-  }
-
-  const traits = watchTraits(model, ["pixels", "weight"], draw);
-  sliders.watch(draw);
-  const { rows, columns } = present().size; // the first window lies in the picture, not in its corner
-  pointing.pin({ grid: "output", row: Math.floor(rows / 2), column: Math.floor(columns / 2) });
-  return ending(sliders, traits, space, player, speaker);
+/** What a screen reader is told. */
+function spoken({ values, now, kernel_size, sizes, rows, columns, at, window, range, lost, told, reasons }, refusal) {
+  const setting = `Input ${sizes.join(" by ")}, kernel ${kernel_size}, stride ${values.stride}, padding ${values.padding}`;
+  if (reasons) return `${setting}: no output. ${refusal.spoken()}`;
+  const here = window ? `Output row ${at.row}, column ${at.column} is ${now.value(at.row, at.column)}.` : "";
+  return `${setting}: output ${rows} by ${columns}, ${range}. ${lost} ${told} ${here}`;
 }
 
 export default { render };

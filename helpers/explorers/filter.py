@@ -8,8 +8,9 @@ import numpy as np
 import traitlets
 
 from helpers.arithmetic import conv_output_size
-from helpers.explorers.base import Explorer, Slider, View, browser_code, style
+from helpers.explorers.base import Explorer, Slider, View, style
 from helpers.explorers.layers import call, convolution, options, output_shape
+from helpers.explorers.modules import browser_code
 from helpers.explorers.pictures import grey_picture
 from helpers.explorers.weights import checked_rows
 
@@ -41,7 +42,7 @@ def _checked_number(number) -> float:
 class FilterView(View):
     """The picture. `pixels` are its rows, whole numbers from 0 to 255."""
 
-    _esm = browser_code("windows.js", "weights.js", "filter.js")
+    _esm = browser_code("filter.js")
     _css = style("filter.css")
     pixels = traitlets.List().tag(sync=True)
     weight = traitlets.List().tag(sync=True)

@@ -1,5 +1,11 @@
 // FlattenExplorer: the cells of a volume, their places in one row of memory, and what view makes of it.
 
+import { keepHeight, make, plural, setClass, setNote, setStyle, setText, show, upTo, within } from "./page/elements.js";
+import { ending, makeFrame, watchWidth } from "./page/frame.js";
+import { makeGrid } from "./page/grid.js";
+import { makePlayer, watchPointing } from "./page/pointing.js";
+import { findSliders } from "./page/sliders.js";
+
 const LARGEST_CELL = 34;
 const SMALLEST_CELL = 26; // two digits at 13 px
 // Pixels as the style sheet has them: in front of each row of a batch, a panel's title, between panels and planes.
@@ -8,8 +14,6 @@ const TITLE = 26;
 const GAP = 18;
 const INK = /^[CHW]( name| stride)?$/i; // places in a line that have the colour of their dimension
 
-const upTo = (count) => Array.from({ length: count }, (_, index) => index);
-const within = (low, high, value) => Math.max(low, Math.min(high, Math.floor(value)));
 const shapeText = (sizes) => `(${sizes.join(", ")}${sizes.length === 1 ? "," : ""})`;
 
 /** A line of text with places to fill in: "= {c}·{C stride}"; `write({ c: 1, "C stride": 12 })`. */
@@ -244,8 +248,8 @@ function drawVolume({ planes, grids, titles }, all, room) {
 }
 
 /** The batch as one row for each picture, and as rows of k; returns the height they need. */
-function drawBatch({ grids, titles }, all, room, pictures) {
-  const { k, one, count, position, x, views, divides } = all;
+function drawBatch({ grids, titles }, all, room) {
+  const { pictures, k, one, count, position, x, views, divides } = all;
   const cell = Math.min(20, Math.floor((room - LABEL) / Math.max(k, one)));
   const drawRows = (grid, across) => {
     const rows = Math.ceil(count / across);
@@ -277,44 +281,23 @@ function drawBatch({ grids, titles }, all, room, pictures) {
   return needed;
 }
 
-async function render({ model, el }) {
-  const pictures = model.get("pictures");
-  const sliders = await findSliders(model);
-  const { highest } = sliders;
-  const formulas = makeFormulas();
-  const code = makeCode();
-  const player = makePlayer(step);
-  const hint = make("span", "cs-hint");
-  const toolbar = make("div", "cs-toolbar", player.root, hint);
-  const figure = makeFigure(highest.channels);
-  const { panels, titles } = figure;
-  const shapes = {
-    contiguous: makeLine("", "x ({C name}, {H name}, {W name}) = ({C}, {H}, {W})"),
-    permuted: makeLine("", "x.permute(1, 2, 0) ({H name}, {W name}, {C name}) = ({H}, {W}, {C}): the same cells, read with the channels last"),
-  };
-  titles.volume.append(shapes.contiguous.root, shapes.permuted.root);
-  const judged = make("div", "cs-note");
-  const note = make("div", "cs-note");
-  const back = make("div", "cs-sum");
-  const refusal = makeRefusal();
-  const below = make("div", "cs-below", judged, note, back, ...refusal.parts);
-  const speaker = makeSpeaker();
-  const root = make("div", "cs-explorer cs-flatten");
-  root.append(...formulas.roots, code.root, toolbar, figure.root, below, speaker.root);
-  el.append(root);
+/** Everything that follows from the controls. */
+function arrangement(sliders, pictures) {
+  const values = sliders.values();
+  const dims = dimensions(values);
+  const one = values.channels * values.height * values.width;
+  const order = readingOrder(dims, values.batch ? pictures : 1);
+  return { ...values, pictures, dims, one, order, count: order.length };
+}
 
-  /** Everything that follows from the controls. */
-  function arrangement() {
-    const values = sliders.values();
-    const dims = dimensions(values);
-    const one = values.channels * values.height * values.width;
-    const order = readingOrder(dims, values.batch ? pictures : 1);
-    return { ...values, dims, one, order, count: order.length };
-  }
+/** The cells to walk through with keys and player; `arranged()` is the present arrangement. */
+function makeWalk(arranged) {
+  const player = makePlayer(step);
+  let pointing = null;
 
   /** On in reading order, and from the end to the beginning. */
   function step(delta) {
-    const all = arrangement();
+    const all = arranged();
     const from = all.order.indexOf(placeOf(pointing.pinned(), all));
     pointing.pin(cellAt(all.order[(from + delta + all.count) % all.count], all));
   }
@@ -322,7 +305,7 @@ async function render({ model, el }) {
   /** To the neighbour on the page: through a plane and into the one beside it; through the rows of a batch. */
   function walk(down, right) {
     player.stop();
-    const all = arrangement();
+    const all = arranged();
     const place = placeOf(pointing.pinned(), all);
     if (all.batch) {
       const index = all.order.indexOf(place) + down * all.k + right;
@@ -346,80 +329,133 @@ async function render({ model, el }) {
     " ": player.toggle,
     Escape: () => (player.stop(), pointing.pin(START)),
   };
-  const space = watchWidth(root, draw);
-  const pointing = watchPointing(root, figure.root, START, keys, draw);
+  return {
+    player,
+    at: () => pointing.at(),
+    watch: (root, figure, redraw) => (pointing = watchPointing(root, figure, START, keys, redraw)),
+  };
+}
+
+/** The shape of the volume, above its planes; `write(memory, values)`. */
+function makeShapes() {
+  const lines = {
+    contiguous: makeLine("", "x ({C name}, {H name}, {W name}) = ({C}, {H}, {W})"),
+    permuted: makeLine("", "x.permute(1, 2, 0) ({H name}, {W name}, {C name}) = ({H}, {W}, {C}): the same cells, read with the channels last"),
+  };
+  return {
+    roots: Object.values(lines).map((line) => line.root),
+    write(memory, values) {
+      for (const [name, line] of Object.entries(lines)) {
+        show(line.root, name === memory);
+        line.write(values);
+      }
+    },
+  };
+}
+
+async function render({ model, el }) {
+  const sliders = await findSliders(model);
+  const arranged = () => arrangement(sliders, model.get("pictures"));
+  const formulas = makeFormulas();
+  const walk = makeWalk(arranged);
+  const { player } = walk;
+  const hint = make("span", "cs-hint");
+  const figure = makeFigure(sliders.highest.channels);
+  const shapes = makeShapes();
+  figure.titles.volume.append(...shapes.roots);
+  const notes = { judged: make("div", "cs-note"), note: make("div", "cs-note"), back: make("div", "cs-sum") };
+  const frame = makeFrame(el, {
+    formulas: formulas.roots,
+    tools: [player.root, hint],
+    figure: figure.root,
+    notes: Object.values(notes),
+  });
+  const space = watchWidth(frame.root, draw);
+  walk.watch(frame.root, figure.root, draw);
 
   function draw() {
-    const all = arrangement();
-    const { channels, height, width, memory, batch, k, dims, one, order, count } = all;
-    const permuted = memory === "permuted";
-    const place = placeOf(pointing.at(), all);
-    const position = order.indexOf(place);
-    const across = batch ? k : count;
-    const divides = count % across === 0;
-    const views = divides && hasStrides(order, across);
-
-    // What runs: x, perhaps permuted, and the view.
-    const x = permuted ? `x.permute(${batch ? "0, 2, 3, 1" : "1, 2, 0"})` : "x";
-    const wanted = batch ? `-1, ${k}` : "-1";
-    const first = batch ? [pictures] : [];
-    const start = shapeText([...first, channels, height, width]);
-    const read = shapeText([...first, ...dims.map((dimension) => dimension.size)]);
-    const made = views ? shapeText(batch ? [count / k, k] : [count]) : "RuntimeError";
-    code.write(`${x}.view(${wanted})`, `  # ${start}${permuted ? ` → ${read}` : ""} → ${made}`);
-
-    const mode = batch ? "batch" : memory;
-    const [c, h, w] = [Math.floor(place / (height * width)) % channels, Math.floor(place / width) % height, place % width];
-    const filled = {
-      ...{ "c name": "c", "h name": "h", "w name": "w", "C name": "C", "H name": "H", "W name": "W" },
-      ...{ c, h, w, C: channels, H: height, W: width, N: pictures, k, one, count, place },
-      ...{ "C stride": height * width, "H stride": width, "W stride": 1 },
-      rows: divides ? count / across : `${(count / across).toFixed(2)} ✗`,
-    };
-    formulas.write(mode, filled, divides);
-    for (const [name, shape] of Object.entries(shapes)) {
-      show(shape.root, name === memory);
-      shape.write(filled);
-    }
-
+    const scene = sceneOf(arranged(), walk.at(), sliders.highest);
+    const { memory, batch } = scene;
     const page = space.width();
-    const room = page - 4;
-    setClass(root, `cs-explorer cs-flatten${page < 900 ? " cs-narrow" : ""}`);
-    for (const name of ["volume", "memory"]) show(panels[name], !batch);
-    show(panels.output, !batch && permuted);
-    for (const name of ["pictures", "rows"]) show(panels[name], batch);
-    const drawn = { ...all, place, position, x, views, divides };
-    const needed = batch ? drawBatch(figure, drawn, room, pictures) : drawVolume(figure, drawn, room);
+    const mode = batch ? "batch" : memory;
+    setClass(frame.root, `cs-explorer cs-flatten${page < 900 ? " cs-narrow" : ""}`);
+    formulas.write(mode, scene.filled, scene.divides);
+    shapes.write(memory, scene.filled);
+    for (const name of ["volume", "memory"]) show(figure.panels[name], !batch);
+    show(figure.panels.output, !batch && memory === "permuted");
+    for (const name of ["pictures", "rows"]) show(figure.panels[name], batch);
+    const needed = (batch ? drawBatch : drawVolume)(figure, scene, page - 4);
     keepHeight(figure.root, needed, `${page} ${mode}`);
-    const along = batch || permuted ? "in reading order" : "along memory";
-    setText(hint, `Hover or click a cell · arrow keys move · Space plays ${along}`);
-
-    // Below: what is pointed at, and why a view is refused.
-    const reasons = views ? null : divides ? refusedStrides(all, wanted) : refusedSize(all, highest);
-    const where = `x[${c}, ${h}, ${w}] lies at place ${place} of memory`;
-    const inOrder = permuted ? `${where} and is number ${position} in reading order.` : `${where}.`;
-    const sentence = batch ? rowSentence(Math.floor(position / k), all) : inOrder;
-    setText(note, sentence);
-    const longest = batch ? 24 + 18 * Math.min(pictures, Math.ceil(k / one) + 1) : 72; // characters
-    keepHeight(note, Math.ceil((longest * 8) / room) * 21, `${page} ${mode}`);
-    show(judged, batch && divides);
-    setText(judged, batch && divides ? `${views ? "" : "With reshape: "}${verdict(all, pictures)}` : "");
-    setClass(judged, k === one ? "cs-note" : "cs-note cs-unread");
-    show(back, !batch);
-    setText(back, batch ? "" : `The way back from ${position}: ${wayBack(position, dims).join(", ")}`);
-    keepHeight(back, Math.ceil((76 * 8.5) / room) * 23, page);
-    refusal.write(reasons);
-
-    if (player.playing()) return; // a screen reader would be given sentence after sentence
-    const batched = batch ? `, batch of ${pictures}, rows of ${k}` : "";
-    const setting = `${plural(channels, "channel")} of ${height} by ${width}, ${memory}${batched}`;
-    const result = reasons ? `view is refused. ${refusal.spoken()}` : batch ? judged.textContent : `one row of ${count} numbers.`;
-    speaker.say(`${setting}: ${result} ${sentence}`);
+    setText(hint, `Hover or click a cell · arrow keys move · Space plays ${batch || memory === "permuted" ? "in reading order" : "along memory"}`);
+    writeCode(frame.code, scene);
+    writeBelow(frame.refusal, notes, scene, page, mode);
+    if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
   sliders.watch(draw);
   draw();
-  return ending(sliders, space, player, speaker);
+  return ending(sliders, space, player, frame.speaker);
+}
+
+/** The arrangement, what is pointed at, and what becomes of the view, before anything is drawn. */
+function sceneOf(all, at, highest) {
+  const { channels, height, width, memory, batch, pictures, k, one, order, count } = all;
+  const permuted = memory === "permuted";
+  const place = placeOf(at, all);
+  const position = order.indexOf(place);
+  const across = batch ? k : count;
+  const divides = count % across === 0;
+  const views = divides && hasStrides(order, across);
+  const [c, h, w] = [Math.floor(place / (height * width)) % channels, Math.floor(place / width) % height, place % width];
+  const where = `x[${c}, ${h}, ${w}] lies at place ${place} of memory`;
+  const inOrder = permuted ? `${where} and is number ${position} in reading order.` : `${where}.`;
+  const wanted = batch ? `-1, ${k}` : "-1";
+  return {
+    ...{ ...all, permuted, place, position, divides, views, wanted },
+    x: permuted ? `x.permute(${batch ? "0, 2, 3, 1" : "1, 2, 0"})` : "x",
+    filled: {
+      ...{ "c name": "c", "h name": "h", "w name": "w", "C name": "C", "H name": "H", "W name": "W" },
+      ...{ c, h, w, C: channels, H: height, W: width, N: pictures, k, one, count, place },
+      ...{ "C stride": height * width, "H stride": width, "W stride": 1 },
+      rows: divides ? count / across : `${(count / across).toFixed(2)} ✗`,
+    },
+    told: batch ? rowSentence(Math.floor(position / k), all) : inOrder,
+    judgement: batch && divides ? `${views ? "" : "With reshape: "}${verdict(all, pictures)}` : "",
+    reasons: views ? null : divides ? refusedStrides(all, wanted) : refusedSize(all, highest),
+  };
+}
+
+/** What runs: x, perhaps permuted, and the view. */
+function writeCode(code, { x, wanted, dims, channels, height, width, batch, pictures, permuted, k, count, views }) {
+  const first = batch ? [pictures] : [];
+  const start = shapeText([...first, channels, height, width]);
+  const read = shapeText([...first, ...dims.map((dimension) => dimension.size)]);
+  const made = views ? shapeText(batch ? [count / k, k] : [count]) : "RuntimeError";
+  code.write(`${x}.view(${wanted})`, `  # ${start}${permuted ? ` → ${read}` : ""} → ${made}`);
+}
+
+/** Below: what is pointed at, and why a view is refused. */
+function writeBelow(refusal, { judged, note, back }, scene, page, mode) {
+  const { batch, pictures, k, one, position, dims, divides, told, judgement, reasons } = scene;
+  const room = page - 4;
+  setText(note, told);
+  const longest = batch ? 24 + 18 * Math.min(pictures, Math.ceil(k / one) + 1) : 72; // characters
+  keepHeight(note, Math.ceil((longest * 8) / room) * 21, `${page} ${mode}`);
+  show(judged, batch && divides);
+  setText(judged, judgement);
+  setClass(judged, k === one ? "cs-note" : "cs-note cs-unread");
+  show(back, !batch);
+  setText(back, batch ? "" : `The way back from ${position}: ${wayBack(position, dims).join(", ")}`);
+  keepHeight(back, Math.ceil((76 * 8.5) / room) * 23, page);
+  refusal.write(reasons);
+}
+
+/** What a screen reader is told. */
+function spoken({ channels, height, width, memory, batch, pictures, k, count, told, judgement, reasons }, refusal) {
+  const batched = batch ? `, batch of ${pictures}, rows of ${k}` : "";
+  const setting = `${plural(channels, "channel")} of ${height} by ${width}, ${memory}${batched}`;
+  const result = reasons ? `view is refused. ${refusal.spoken()}` : batch ? judgement : `one row of ${count} numbers.`;
+  return `${setting}: ${result} ${told}`;
 }
 
 export default { render };

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import traitlets
 
-from helpers.explorers.base import Choice, Explorer, Slider, Switch, View, browser_code, style
+from helpers.explorers.base import Choice, Explorer, Slider, Switch, View, style
+from helpers.explorers.modules import browser_code
 
 PICTURES = 4  # in the batch
 

@@ -1,5 +1,12 @@
 // NetworkExplorer: SimpleCNN's tensors as blocks in a row, each layer's arithmetic, and where its parameters are.
 
+import { make, setAttribute, setClass, setStyle, setText, show, svg, written } from "./page/elements.js";
+import { ending, makeCode, makeSpeaker, watchWidth } from "./page/frame.js";
+import { SENTENCES } from "./page/from_python.js";
+import { makePlayer, watchPointing } from "./page/pointing.js";
+import { fill, kernelError, kernelTooBig, makeRefusal, nearestChanges } from "./page/refusals.js";
+import { findSliders } from "./page/sliders.js";
+
 const LAYERS = ["input", "conv1 + ReLU", "pool", "flatten", "fc1 + ReLU", "fc2"];
 const CONV1 = 1;
 const POOL = 2;
@@ -13,8 +20,7 @@ const CHANNEL = 0.6; // and for one channel
 const NOTCH = 34; // pixels: a bar of ten times as many numbers is this much higher
 const BAR = { foot: 6, width: 14 };
 
-const names = { image_size: "image size", conv_channels: "channels", kernel_size: "kernel", stride: "stride" };
-Object.assign(names, { padding: "padding", pool_kernel_size: "pool", pool_stride: "pool stride" });
+const CHANGEABLE = ["image_size", "conv_channels", "kernel_size", "stride", "padding", "pool_kernel_size", "pool_stride"];
 
 /** 294976 as 294,976. */
 const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
@@ -65,29 +71,15 @@ function chainOf(values, images, fc1Inputs) {
   };
 }
 
-/** The sliders that alone make `works(values)` true, each with its nearest value; of two as near, the lower. */
-function nearestChanges(values, highest, order, works) {
-  const nearest = (name) => {
-    const lowest = name === "padding" ? 0 : 1;
-    for (let distance = 1; distance <= highest[name]; distance++)
-      for (const value of [values[name] - distance, values[name] + distance])
-        if (value >= lowest && value <= highest[name] && works({ ...values, [name]: value })) return value;
-    return null;
-  };
-  return order.map((name) => [name, nearest(name)]).filter(([, value]) => value !== null);
-}
-
 /** Why the chain breaks where it does: what makeRefusal writes. */
-function reasonsOf(values, chain, chainAt, highest) {
+function reasonsOf(values, chain, chainAt, sliders) {
   const { image_size, kernel_size, padding, conv_channels, pool_kernel_size, hidden_features } = values;
   const { conv, pool, features, wanted, broken, shapes } = chain;
-  const offered = (order, works) =>
-    nearestChanges(values, highest, order, works).map(([name, value]) => `${names[name]} ${value}`);
+  const offered = (order, works) => nearestChanges(values, sliders, order, works);
   if (broken === FC1) {
-    const order = Object.keys(names);
     return {
       problem: fill(SENTENCES["linear-width"], { layer: "fc1", arrived: features, each: "for each image", wanted }),
-      remedy: [`nn.Linear(${features}, ${hidden_features})`, ...offered(order, (other) => chainAt(other).broken === null)],
+      remedy: [`nn.Linear(${features}, ${hidden_features})`, ...offered(CHANGEABLE, (other) => chainAt(other).broken === null)],
       torch:
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied " +
         `(${shapes[FLATTEN].join("x")} and ${wanted}x${hidden_features})`,
@@ -100,9 +92,7 @@ function reasonsOf(values, chain, chainAt, highest) {
     return {
       problem: `conv1: ${kernelTooBig({ size: image_size, kernel_size, padding })}`,
       remedy,
-      torch:
-        `RuntimeError: Calculated padded input size per channel: (${padded} x ${padded}). ` +
-        `Kernel size: (${kernel_size} x ${kernel_size}). Kernel size can't be greater than actual input size`,
+      torch: kernelError([padded, padded], [kernel_size, kernel_size]),
     };
   return {
     problem: `pool: ${kernelTooBig({ size: conv, kernel_size: pool_kernel_size, padding: 0 })}`,
@@ -260,21 +250,11 @@ function linearLines(name, [arriving, inputs, out], { parameters, macs }, images
   ];
 }
 
-function svg(tag, className) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  element.setAttribute("class", className);
-  return element;
-}
-function setAttribute(element, name, value) {
-  const drawn = (element.drawnAttributes ??= {});
-  if (drawn[name] !== value) element.setAttribute(name, (drawn[name] = value));
-}
-
 /** A tensor as a block with three faces, or as a bar with notches; `draw(shape, zoom)` with the batch in the shape. */
 function makeBlock(kind) {
-  const root = svg("svg", `cs-block cs-${kind}`);
-  const [right, top, front] = ["right", "top", "front"].map((name) => svg("polygon", `cs-face cs-face-${name}`));
-  const notches = svg("path", "cs-notches");
+  const root = svg("svg", { class: `cs-block cs-${kind}` });
+  const [right, top, front] = ["right", "top", "front"].map((name) => svg("polygon", { class: `cs-face cs-face-${name}` }));
+  const notches = svg("path", { class: "cs-notches" });
   root.append(right, top, front, notches);
   const points = (face, corners) =>
     setAttribute(face, "points", corners.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "));
@@ -326,7 +306,7 @@ function makeChain() {
     root.append(parts.root);
     return parts;
   });
-  return { root, columns };
+  return { root, columns, highest: 110 }; // pixels for the blocks
 }
 
 /** The arithmetic of all layers in one place, one of them visible: what is below cannot jump. */
@@ -344,19 +324,21 @@ function makeArithmetic() {
   });
   return {
     root,
-    write(index, title, lines) {
-      const detail = details[index];
-      setText(detail.title, title);
-      lines.forEach(([name, words, numbers], index) => {
-        const line = detail.lines[index];
-        setText(line.name, name);
-        paint(line.words, words);
-        paint(line.numbers, numbers);
-        setClass(line.numbers, numbers.endsWith("✗") ? "cs-numbers cs-wrong" : "cs-numbers");
+    /** The lines of each layer of the chain; those of the layer pointed at are seen. */
+    write({ shapes }, lines, at) {
+      details.forEach((detail, index) => {
+        const to = index < shapes.length ? shapeOf(...shapes[index]) : "no output";
+        const from = index && index <= shapes.length ? `${shapeOf(...shapes[index - 1])} → ` : "";
+        setText(detail.title, `${LAYERS[index]}: ${from}${to}`);
+        setClass(detail.root, index === at ? "cs-detail" : "cs-detail cs-away");
+        lines[index].forEach(([name, words, numbers], place) => {
+          const line = detail.lines[place];
+          setText(line.name, name);
+          paint(line.words, words);
+          paint(line.numbers, numbers);
+          setClass(line.numbers, numbers.endsWith("✗") ? "cs-numbers cs-wrong" : "cs-numbers");
+        });
       });
-    },
-    show(shown) {
-      details.forEach((detail, index) => setClass(detail.root, index === shown ? "cs-detail" : "cs-detail cs-away"));
     },
   };
 }
@@ -385,36 +367,19 @@ function makeShares(name, remark) {
   };
 }
 
-async function render({ model, el }) {
-  const images = model.get("images");
-  const sliders = await findSliders(model);
-  const chainAt = (values) => chainOf(values, images, model.get("fc1_inputs"));
-
+/** The network to look through with keys and player: `at(broken)` is the layer that is pointed at. */
+function makeWalk(layerThatBreaks) {
   const player = makePlayer(step);
-  const hint = make("span", "cs-hint", "Hover or click a layer · arrow keys move · Space plays");
-  const toolbar = make("div", "cs-toolbar", player.root, hint);
-  const figure = makeChain();
-  const scale = make("div", "cs-hint cs-scale", "One image, to scale: height = rows, width = channels. ");
-  scale.append("Each notch on a bar: ten times as many.");
-  const refusal = makeRefusal();
-  const arithmetic = makeArithmetic();
-  const shares = { parameters: makeShares("parameters", ""), macs: makeShares("multiply-adds", " per image") };
-  const budget = make("div", "cs-budget", shares.parameters.root, shares.macs.root);
-  const code = makeCode();
-  const summary = make("summary", "", "The class for these values");
-  // Space and Enter open it; the explorer's keys and JupyterLab's would take them.
-  summary.onkeydown = (event) => [" ", "Enter"].includes(event.key) && event.stopPropagation();
-  const source = make("details", "cs-class", summary, code.root);
-  const speaker = makeSpeaker();
-  const below = make("div", "cs-below", ...refusal.parts, arithmetic.root, budget, source);
-  const root = make("div", "cs-explorer cs-network", toolbar, figure.root, scale, below, speaker.root);
-  el.append(root);
-
-  const space = watchWidth(root, draw);
-  const walk = (delta) => (player.stop(), step(delta));
   const unpinned = { grid: "layers", row: 0, column: CONV1 }; // then a layer that breaks is shown, or conv1
-  let highest = 110; // pixels for the blocks: the room grows with them and never shrinks, so that nothing jumps
   const columnOf = (cell, broken) => (cell === unpinned ? (broken ?? cell.column) : cell.column);
+  let pointing = null;
+
+  /** To the next layer or the one before, and round. */
+  function step(delta) {
+    const from = columnOf(pointing.pinned(), layerThatBreaks());
+    pointing.pin({ ...unpinned, column: (from + delta + LAYERS.length) % LAYERS.length });
+  }
+  const walk = (delta) => (player.stop(), step(delta));
   const keys = {
     ArrowRight: () => walk(1),
     ArrowDown: () => walk(1),
@@ -423,74 +388,108 @@ async function render({ model, el }) {
     " ": player.toggle,
     Escape: () => (player.stop(), pointing.pin(unpinned)),
   };
-  const pointing = watchPointing(root, figure.root, unpinned, keys, draw);
+  return {
+    player,
+    at: (broken) => columnOf(pointing.at(), broken),
+    watch: (root, figure, redraw) => (pointing = watchPointing(root, figure, unpinned, keys, redraw)),
+  };
+}
 
-  /** To the next layer or the one before, and round. */
-  function step(delta) {
-    const from = columnOf(pointing.pinned(), chainAt(sliders.values()).broken);
-    pointing.pin({ ...unpinned, column: (from + delta + LAYERS.length) % LAYERS.length });
-  }
+async function render({ model, el }) {
+  const images = model.get("images");
+  const sliders = await findSliders(model);
+  const chainAt = (values) => chainOf(values, images, model.get("fc1_inputs"));
+  const walk = makeWalk(() => chainAt(sliders.values()).broken);
+  const { player } = walk;
+  const hint = make("span", "cs-hint", "Hover or click a layer · arrow keys move · Space plays");
+  const toolbar = make("div", "cs-toolbar", player.root, hint);
+  const figure = makeChain();
+  const scale = make("div", "cs-hint cs-scale", "One image, to scale: height = rows, width = channels. ");
+  scale.append("Each notch on a bar: ten times as many.");
+  const [refusal, arithmetic, budget, source, speaker] = [makeRefusal(), makeArithmetic(), makeBudget(), makeSource(), makeSpeaker()];
+  const below = make("div", "cs-below", ...refusal.parts, arithmetic.root, budget.root, source.root);
+  const root = make("div", "cs-explorer cs-network", toolbar, figure.root, scale, below, speaker.root);
+  el.append(root);
+  const space = watchWidth(root, draw);
+  walk.watch(root, figure.root, draw);
 
   function draw() {
     const values = sliders.values();
     const chain = chainAt(values);
-    const { shapes, broken } = chain;
-    const at = columnOf(pointing.at(), broken);
+    const { broken } = chain;
+    const at = walk.at(broken);
     const width = space.width();
-    const zoom = width >= 900 ? 1.3 : 1;
-    setClass(figure.root, `cs-chain cs-chain-${width >= 660 ? 6 : width >= 320 ? 3 : 2}`);
-
-    const { kernel_size, image_size, padding, pool_kernel_size } = values;
-    const padded = image_size + 2 * padding;
-    const wrong = {
-      [CONV1]: `${kernel_size} × ${kernel_size} kernel\non ${padded} × ${padded}`,
-      [POOL]: `${pool_kernel_size} × ${pool_kernel_size} window\non ${chain.conv} × ${chain.conv}`,
-      [FC1]: `${chain.features} arrive,\n${chain.wanted} wanted`,
-    };
-    let tallest = 0;
-    figure.columns.forEach(({ root: column, title, block, misfit, shape }, index) => {
-      const reached = index < shapes.length;
-      const state = reached ? "" : index === broken ? " cs-broken" : " cs-missing";
-      setClass(column, `cs-stage${state}${index === at ? " cs-lit" : ""}`);
-      setText(title, index === broken ? `${LAYERS[index].split(" ")[0]} ✗` : LAYERS[index]);
-      setAttribute(block.root, "visibility", reached ? "visible" : "hidden");
-      if (reached) tallest = Math.max(tallest, block.draw(shapes[index], zoom));
-      show(misfit, index === broken);
-      if (index === broken) setText(misfit, wrong[index]);
-      setText(shape, reached ? shapeOf(...shapes[index]) : index === broken ? "no output" : "");
-    });
-    highest = Math.max(highest, tallest);
-    setStyle(figure.root, "--place", `${highest}px`);
-
+    drawChain(figure, values, chain, at, width);
     const lines = arithmeticOf(values, chain, images);
-    LAYERS.forEach((name, index) => {
-      const to = index < shapes.length ? shapeOf(...shapes[index]) : "no output";
-      const from = index && index <= shapes.length ? `${shapeOf(...shapes[index - 1])} → ` : "";
-      arithmetic.write(index, `${name}: ${from}${to}`, lines[index]);
-    });
-    arithmetic.show(at);
-
-    const reasons = broken === null ? null : reasonsOf(values, chain, chainAt, sliders.highest);
+    arithmetic.write(chain, lines, at);
+    const reasons = broken === null ? null : reasonsOf(values, chain, chainAt, sliders);
     refusal.write(reasons);
     if (broken !== null && broken !== FC1 && !values.compute_fc1)
       setText(refusal.parts[1], `Smallest change that takes it on to fc1: ${reasons.remedy.join(" · or ")}`);
-    show(budget, broken === null);
-    if (broken === null) {
-      shares.parameters.write(chain.parameters, width);
-      shares.macs.write(chain.macs, width);
-    }
-    code.write(classOf(values, chain), "");
-
-    if (player.playing()) return; // a screen reader would be given sentence after sentence
-    const told = shapes.map((shape, index) => `${LAYERS[index]} ${shapeOf(...shape)}`).join(", ");
-    const total = grouped(Object.values(chain.parameters).reduce((one, other) => one + other));
-    const here = lines[at].map(([name, words, numbers]) => `${name}: ${unmarked(numbers || words)}.`).join(" ");
-    speaker.say(`${told}. ${reasons ? refusal.spoken() : `${total} parameters.`} Pointed at: ${LAYERS[at]}. ${here}`);
+    budget.write(chain, width);
+    source.write(classOf(values, chain), "");
+    if (!player.playing()) speaker.say(spoken(chain, lines, at, reasons, refusal)); // else sentence would follow sentence
   }
 
   sliders.watch(draw);
   draw();
   return ending(sliders, space, player, speaker);
+}
+
+/** The blocks of all tensors; a layer that breaks says with which numbers. */
+function drawChain(figure, values, { shapes, broken, conv, features, wanted }, at, width) {
+  const { kernel_size, image_size, padding, pool_kernel_size } = values;
+  const padded = image_size + 2 * padding;
+  const zoom = width >= 900 ? 1.3 : 1;
+  setClass(figure.root, `cs-chain cs-chain-${width >= 660 ? 6 : width >= 320 ? 3 : 2}`);
+  const wrong = {
+    [CONV1]: `${kernel_size} × ${kernel_size} kernel\non ${padded} × ${padded}`,
+    [POOL]: `${pool_kernel_size} × ${pool_kernel_size} window\non ${conv} × ${conv}`,
+    [FC1]: `${features} arrive,\n${wanted} wanted`,
+  };
+  figure.columns.forEach(({ root, title, block, misfit, shape }, index) => {
+    const reached = index < shapes.length;
+    const state = reached ? "" : index === broken ? " cs-broken" : " cs-missing";
+    setClass(root, `cs-stage${state}${index === at ? " cs-lit" : ""}`);
+    setText(title, index === broken ? `${LAYERS[index].split(" ")[0]} ✗` : LAYERS[index]);
+    setAttribute(block.root, "visibility", reached ? "visible" : "hidden");
+    // The room grows with the blocks and never shrinks, so that nothing jumps.
+    if (reached) figure.highest = Math.max(figure.highest, block.draw(shapes[index], zoom));
+    show(misfit, index === broken);
+    if (index === broken) setText(misfit, wrong[index]);
+    setText(shape, reached ? shapeOf(...shapes[index]) : index === broken ? "no output" : "");
+  });
+  setStyle(figure.root, "--place", `${figure.highest}px`);
+}
+
+/** Where the parameters and the multiply-adds are, where nothing breaks. */
+function makeBudget() {
+  const shares = { parameters: makeShares("parameters", ""), macs: makeShares("multiply-adds", " per image") };
+  const root = make("div", "cs-budget", shares.parameters.root, shares.macs.root);
+  return {
+    root,
+    write(chain, width) {
+      show(root, chain.broken === null);
+      if (chain.broken === null) for (const [name, share] of Object.entries(shares)) share.write(chain[name], width);
+    },
+  };
+}
+
+/** The class of this setting, folded. */
+function makeSource() {
+  const code = makeCode();
+  const summary = make("summary", "", "The class for these values");
+  // Space and Enter open it; the explorer's keys and JupyterLab's would take them.
+  summary.onkeydown = (event) => [" ", "Enter"].includes(event.key) && event.stopPropagation();
+  return { root: make("details", "cs-class", summary, code.root), write: code.write };
+}
+
+/** What a screen reader is told. */
+function spoken({ shapes, parameters }, lines, at, reasons, refusal) {
+  const told = shapes.map((shape, index) => `${LAYERS[index]} ${shapeOf(...shape)}`).join(", ");
+  const total = grouped(Object.values(parameters).reduce((one, other) => one + other));
+  const here = lines[at].map(([name, words, numbers]) => `${name}: ${unmarked(numbers || words)}.`).join(" ");
+  return `${told}. ${reasons ? refusal.spoken() : `${total} parameters.`} Pointed at: ${LAYERS[at]}. ${here}`;
 }
 
 export default { render };

@@ -5,7 +5,8 @@ from __future__ import annotations
 import traitlets
 
 from helpers.arithmetic import ShapeError, conv_output_size, pool_output_size
-from helpers.explorers.base import Explorer, Slider, Switch, View, browser_code, style
+from helpers.explorers.base import Explorer, Slider, Switch, View, style
+from helpers.explorers.modules import browser_code
 
 IMAGES = 4  # in the batch
 FC1_INPUTS = 18 * 16 * 16  # as the note has written it into its fc1

@@ -1,7 +1,15 @@
 // PoolingExplorer: windows over one plane, the largest or the mean of each, and where the gradient goes on its way back.
 
-const NAMES = { padding: "padding", kernel_size: "kernel", dilation: "dilation", size: "input size" };
-const LEAST = { padding: 0, kernel_size: 1, dilation: 1, size: 1 };
+import {
+  factor, keepHeight, make, plural, setClass, setStyle, setText, show, tint, upTo, within, written,
+} from "./page/elements.js";
+import { ending, makeFrame, watchWidth, writeResult } from "./page/frame.js";
+import { SENTENCES } from "./page/from_python.js";
+import { makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { makeWalker } from "./page/pointing.js";
+import { fill, kernelTooBig, nearestChanges } from "./page/refusals.js";
+import { findSliders } from "./page/sliders.js";
+import { layWindow, makeFormula, neverRead, reading, starts, takingPart } from "./page/windows.js";
 
 /** How many windows there are along one side, were nothing else in the way; `skipped` ones would start too late. */
 function countWindows({ size, kernel_size, stride, padding, dilation, ceil_mode }) {
@@ -33,41 +41,32 @@ function poolGeometry(values) {
   return { ...places, out, kind, overhang, dropped, read: new Set([...read].filter((index) => index < padded)) };
 }
 
-/** The value nearest to this setting's that works, the lower of two, or null: changing it alone is enough. */
-function nearest(values, name, highest) {
-  for (let distance = 1; distance <= highest[name]; distance++)
-    for (const value of [values[name] - distance, values[name] + distance])
-      if (value >= LEAST[name] && value <= highest[name] && !misfit({ ...values, [name]: value })) return value;
-  return null;
-}
-
 /** The smallest changes within the sliders' reach, one argument each, or two where none is enough alone. */
-function changes(values, highest) {
-  const worth = { padding: ["padding", "kernel_size"], "too large": ["padding", "kernel_size", "dilation", "size"] };
+function changes(values, sliders) {
   const kind = misfit(values);
-  const single = worth[kind]
-    .filter((name) => name !== "dilation" || values.dilation > 1)
-    .map((name) => [name, nearest(values, name, highest)])
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${NAMES[name]} ${value}`);
+  const worth = {
+    padding: ["padding", "kernel_size"],
+    "too large": ["padding", "kernel_size", ...(values.dilation > 1 ? ["dilation"] : []), "size"],
+  };
+  const single = nearestChanges(values, sliders, worth[kind], (other) => !misfit(other));
   if (single.length || kind !== "padding") return single;
   const padding = Math.floor(values.kernel_size / 2); // as much as is taken, and then the window is too large
-  return changes({ ...values, padding }, highest).map((change) => `padding ${padding} and ${change}`);
+  return changes({ ...values, padding }, sliders).map((change) => `padding ${padding} and ${change}`);
 }
 
 /** Why a setting has no output, as `explain` says it for a convolution. */
-function explainPooling(values, { kind, span, counted, skipped }, highest) {
+function explainPooling(values, { kind, span, counted, skipped }, sliders) {
   const { size, kernel_size, stride, padding, dilation, mode, ceil_mode } = values;
   if (kind === "dilation") {
     const plain = { ...values, dilation: 1 };
     const alone = [!misfit(plain) && "dilation 1", !misfit({ ...values, mode: "max" }) && "mode max"].filter(Boolean);
     return {
       problem: "Average pooling has no dilation: nn.AvgPool2d has no such argument.",
-      remedy: alone.length ? alone : changes(plain, highest).map((change) => `dilation 1 and ${change}`),
+      remedy: alone.length ? alone : changes(plain, sliders).map((change) => `dilation 1 and ${change}`),
       torch: "TypeError: AvgPool2d.__init__() got an unexpected keyword argument 'dilation'",
     };
   }
-  const remedy = changes(values, highest);
+  const remedy = changes(values, sliders);
   if (kind === "padding") {
     const message =
       padding > Math.floor(span / 2)
@@ -239,13 +238,10 @@ function makeDirection(redraw) {
 }
 
 async function render({ model, el }) {
-  const picture = model.get("picture");
   const sliders = await findSliders(model);
-
   const formula = makeFormula();
   const remark = make("span");
   formula.root.lastChild.append(remark);
-  const code = makeCode();
   const walker = makeWalker(() => {
     const { out } = poolGeometry(sliders.values());
     return { rows: out, columns: out };
@@ -253,159 +249,184 @@ async function render({ model, el }) {
   const { player } = walker;
   const direction = makeDirection(draw);
   const hint = make("span", "cs-hint");
-  const toolbar = make("div", "cs-toolbar", player.root, direction.root, hint);
   const figure = makePoolFigure();
-  const { grids, titles } = figure;
-  const unread = make("div", "cs-unread");
-  const pointed = make("div");
-  const note = make("div", "cs-note", unread, pointed);
-  const line = makeReckoning();
-  const refusal = makeRefusal();
-  const legend = make("div", "cs-below", note, line.root, ...refusal.parts);
-  const speaker = makeSpeaker();
-  const root = make("div", "", formula.root, code.root, toolbar, figure.root, legend, speaker.root);
-  el.append(root);
-
-  const space = watchWidth(root, draw);
-  walker.watch(root, figure.root, draw);
+  const parts = { unread: make("div", "cs-unread"), pointed: make("div"), line: makeReckoning(), remark, hint };
+  parts.note = make("div", "cs-note", parts.unread, parts.pointed);
+  const frame = makeFrame(el, {
+    formulas: [formula.root],
+    tools: [player.root, direction.root, hint],
+    figure: figure.root,
+    notes: [parts.note, parts.line.root],
+  });
+  const space = watchWidth(frame.root, draw);
+  walker.watch(frame.root, figure.root, draw);
 
   function draw() {
-    const values = sliders.values();
-    const { size, kernel_size, stride, padding, dilation, mode, ceil_mode } = values;
-    const max = mode === "max";
-    const shape = poolGeometry(values);
-    const { padded, span, out, overhang, read, dropped } = shape;
-    const start = starts(values, sliders.highest);
-    const backward = out > 0 && direction.backward();
-    const inside = (row, column) => Math.min(row, column) >= padding && Math.max(row, column) < padding + size;
-    const pixel = (row, column) => (inside(row, column) ? picture[row - padding][column - padding] : max ? -Infinity : 0);
-    const windows = Array.from({ length: out }, (_, row) =>
-      Array.from({ length: out }, (_, column) => readWindow(pixel, { row, column }, values, padded)),
-    );
-
-    // Which windows send a gradient to each cell, as their divisors: a winner's is 1.
-    const arriving = Array.from({ length: padded }, () => Array.from({ length: padded }, () => []));
-    for (const { cells, winner, divisor } of windows.flat())
-      for (const { row, column } of winner ? [winner] : cells) arriving[row][column].push(divisor ?? 1);
-    const gradient = (row, column) => arriving[row][column].reduce((sum, divisor) => sum + 1 / divisor, 0);
-
-    const at = walker.at({ input: padded, output: out });
-    const part = takingPart(at, values, out);
-    const onOutput = out > 0 && at.grid === "output";
-    const chosen = onOutput ? windows[at.row][at.column].winner : null;
-    const isWinner = (winner, row, column) => winner?.row === row && winner.column === column;
-
-    // Sizes on the page: one cell size for both planes, so that a smaller output looks smaller.
-    const width = space.width();
-    const columns = width >= 600 ? 2 : 1;
-    setClass(root, `cs-explorer cs-pooling${width >= 900 ? "" : " cs-narrow"}`);
-    setClass(figure.root, `cs-figure cs-columns-${columns}`);
-    const room = columns === 2 ? (width - 24) / 2 : width - 4;
-    const side = out ? padded + overhang : Math.max(padded, span);
-    const cell = Math.max(14, Math.min(36, Math.floor(Math.min(room / side, out ? room / out : Infinity))));
-
-    const peak = Math.max(1, ...arriving.flatMap((line, row) => line.map((_, column) => gradient(row, column))));
-    const text = (row, column) => {
-      if (!backward) return decimal(pixel(row, column));
-      return inside(row, column) ? decimal(gradient(row, column)).replace("0.", ".") : ""; // no room for the zero
-    };
-    let longest = 1;
-    grids.input.startAt(start.input);
-    grids.input.draw(padded, padded, cell, (element, row, column) => {
-      const told = text(row, column);
-      longest = Math.max(longest, told.length);
-      setText(element, told);
-      let name = "cs-pad";
-      if (inside(row, column)) name = backward ? tint(gradient(row, column), peak) : tint(pixel(row, column), 9);
-      if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
-      else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
-      if (out && part.input(row, column) && !(onOutput && dilation === 1)) name += " cs-lit"; // there the outline says it
-      if (max && arriving[row][column].length) name += " cs-won";
-      return isWinner(chosen, row, column) ? `${name} cs-winner` : name;
-    });
-    squeeze(grids.input, cell, longest);
-
-    const numbers = windows.map((line) => line.map(({ number }) => (backward ? "1" : decimal(number))));
-    const mostDigits = Math.max(1, ...numbers.flat().map((told) => told.length));
-    const largest = Math.max(0, ...windows.flat().map(({ number }) => Math.abs(number)));
-    const outputCell = Math.max(cell, Math.min(44, Math.floor(room / out), widthOf(mostDigits)));
-    squeeze(grids.output, outputCell, mostDigits);
-    grids.output.startAt(start.output);
-    grids.output.draw(out, out, outputCell, (element, row, column) => {
-      setText(element, numbers[row][column]);
-      const { winner, number } = windows[row][column];
-      let name = backward ? "cs-tint-3" : tint(number, largest);
-      if (part.output(row, column)) name += " cs-lit";
-      return at.grid === "input" && isWinner(winner, at.row, at.column) ? `${name} cs-winner` : name;
-    });
-
-    // The window: around what one output reads, even over the border, or in red where it is refused.
-    show(figure.outline, !out || onOutput);
-    setClass(figure.outline, `cs-window${out ? (dilation > 1 ? " cs-spread" : "") : " cs-too-big"}`);
-    setStyle(figure.outline, "left", `${out ? at.column * stride * cell : 0}px`);
-    setStyle(figure.outline, "top", `${out ? at.row * stride * cell : 0}px`);
-    setStyle(figure.outline, "width", `${span * cell}px`);
-    setStyle(figure.outline, "height", `${span * cell}px`);
-    show(figure.outlineName, !out);
-    setText(figure.outlineName, `${kernel_size} × ${kernel_size} window${dilation > 1 ? `, spans ${span}` : ""}`);
-    setStyle(figure.outlineName, "top", `${side * cell + 4}px`);
-    setStyle(grids.input.root, "margin-bottom", `${(side - padded) * cell + (out ? 0 : 28)}px`);
-    show(figure.nothing, !out);
-    show(grids.output.root, out > 0);
-    player.enable(out > 0);
-    const [above, below] = [side * cell + (out ? 0 : 28), out ? out * outputCell : 120];
-    keepHeight(figure.root, columns === 2 ? Math.max(above, below) + 30 : above + below + 64, width);
-
-    const around = padding ? `, padded with ${max ? "−∞" : "0"} to ${padded} × ${padded}` : "";
-    setText(titles.input, backward ? `gradient of the input ${size} × ${size}` : `input ${size} × ${size}${around}`);
-    setText(titles.output, out ? `${backward ? "gradient of the output" : "output"} ${out} × ${out}` : "no output");
-    setClass(titles.output, out ? "cs-title" : "cs-title cs-wrong");
-    setText(hint, [
-      "Hover or click a cell · arrow keys move · Space plays",
-      backward ? "each output sends back 1" : max ? "a green ring marks a winner" : "every cell counts the same",
-    ].join(" · "));
-    formula.write(values, shape);
-    const where = out * stride < padded ? "in the right padding" : padding ? "past the padding" : "past the input";
-    setText(remark, out && shape.skipped ? ` − 1 = ${out}: the last window would start ${where}, so torch drops it` : "");
-    const options = `${dilation > 1 ? `, dilation=${dilation}` : ""}${ceil_mode ? ", ceil_mode=True" : ""}`;
-    const reasons = out ? null : explainPooling(values, shape, sliders.highest);
-    code.write(
-      `nn.${max ? "Max" : "Avg"}Pool2d(kernel_size=${kernel_size}, stride=${stride}, padding=${padding}${options})`,
-      `  # (1, ${size}, ${size}) → ${out ? `(1, ${out}, ${out})` : reasons.torch.split(":")[0]}`,
-    );
-
-    // Below the picture: what the pointed-at cell does, or why there is no output. The places are kept.
-    refusal.write(reasons);
-    const lost = out ? neverRead(values, shape, ceil_mode ? `the next window would start ${where}` : undefined) : "";
-    setText(unread, lost);
-    setText(pointed, out ? poolRole(at, values, shape, windows, backward) : "");
-    show(note, out > 0);
-    show(line.root, out > 0);
-    const lines = (characters) => Math.ceil((characters * 7.7) / (width - 30)); // a line ends where a word does
-    keepHeight(note, 21 * (lines(lost.length) + lines(82)), width);
-    keepHeight(line.root, 23 * lines(28 + kernel_size ** 2 * (max ? 4.5 : 7.7)), width);
-    const told = onOutput !== backward && (onOutput || (backward && inside(at.row, at.column)));
-    setStyle(line.root, "visibility", told ? "visible" : "hidden");
-    if (told && backward) line.write(backwardParts(at.row - padding, at.column - padding, arriving[at.row][at.column]));
-    else if (told) line.write(forwardParts(at, windows[at.row][at.column], inside));
-
-    if (player.playing()) return; // a screen reader would be given sentence after sentence
-    const setting =
-      `${max ? "Max" : "Average"} pooling, input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, ` +
-      `padding ${padding}, dilation ${dilation}${ceil_mode ? ", rounded up" : ""}`;
-    const here =
-      onOutput && !backward ? `Output row ${at.row}, column ${at.column} is ${numbers[at.row][at.column]}.` : "";
-    const result = `${backward ? "the gradient of " : ""}output ${out} by ${out}`;
-    speaker.say(
-      reasons
-        ? `${setting}: no output. ${refusal.spoken()}`
-        : `${setting}: ${result}. ${lost} ${here} ${pointed.textContent}`.replace(/ +/g, " ").trim(),
-    );
+    const scene = sceneOf(model, sliders, walker, direction);
+    const page = layOut(space.width(), scene);
+    setClass(frame.root, `cs-explorer cs-pooling${page.width >= 900 ? "" : " cs-narrow"}`);
+    setClass(figure.root, `cs-figure cs-columns-${page.columns}`);
+    drawInput(figure, scene, page);
+    drawOutput(figure, scene, page);
+    drawWindow(figure, scene, page);
+    player.enable(scene.out > 0);
+    formula.write(scene.values, scene.shape);
+    writeCode(frame.code, parts, scene);
+    writeBelow(frame.refusal, parts, scene, page.width);
+    if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
   sliders.watch(draw);
   draw();
-  return ending(sliders, space, player, speaker);
+  return ending(sliders, space, player, frame.speaker);
+}
+
+/** Everything about one setting and what is pointed at, before anything is drawn. */
+function sceneOf(model, sliders, walker, direction) {
+  const values = sliders.values();
+  const { size, stride, padding, mode, ceil_mode } = values;
+  const picture = model.get("picture");
+  const max = mode === "max";
+  const shape = poolGeometry(values);
+  const { padded, out } = shape;
+  const backward = out > 0 && direction.backward();
+  const inside = (row, column) => Math.min(row, column) >= padding && Math.max(row, column) < padding + size;
+  const pixel = (row, column) => (inside(row, column) ? picture[row - padding][column - padding] : max ? -Infinity : 0);
+  const windows = upTo(out).map((row) => upTo(out).map((column) => readWindow(pixel, { row, column }, values, padded)));
+  const at = walker.at({ input: padded, output: out });
+  const where = out * stride < padded ? "in the right padding" : padding ? "past the padding" : "past the input";
+  return {
+    ...{ values, max, shape, out, backward, inside, pixel, windows, at, where, ...gradients(windows, padded) },
+    part: takingPart(at, values, out),
+    onOutput: out > 0 && at.grid === "output",
+    start: starts(values, sliders.highest),
+    numbers: windows.map((line) => line.map(({ number }) => (backward ? "1" : decimal(number)))),
+    lost: out ? neverRead(values, shape, ceil_mode ? `the next window would start ${where}` : undefined) : "",
+    told: out ? poolRole(at, values, shape, windows, backward) : "",
+    reasons: out ? null : explainPooling(values, shape, sliders),
+  };
+}
+
+/** Which windows send a gradient to each cell, as their divisors (a winner's is 1), and what they add up to. */
+function gradients(windows, padded) {
+  const arriving = upTo(padded).map(() => upTo(padded).map(() => []));
+  for (const { cells, winner, divisor } of windows.flat())
+    for (const { row, column } of winner ? [winner] : cells) arriving[row][column].push(divisor ?? 1);
+  return { arriving, gradient: (row, column) => arriving[row][column].reduce((sum, divisor) => sum + 1 / divisor, 0) };
+}
+
+/** Sizes on the page: one cell size for both planes, so that a smaller output looks smaller. */
+function layOut(width, { shape: { padded, span, overhang }, out, numbers }) {
+  const columns = width >= 600 ? 2 : 1;
+  const room = columns === 2 ? (width - 24) / 2 : width - 4;
+  const side = out ? padded + overhang : Math.max(padded, span);
+  const cell = within(14, 36, Math.min(room / side, out ? room / out : Infinity));
+  const longest = Math.max(1, ...numbers.flat().map((told) => told.length));
+  const outputCell = Math.max(cell, Math.min(44, Math.floor(room / out), widthOf(longest)));
+  return { width, columns, side, cell, outputCell, longest };
+}
+
+const isWinner = (winner, row, column) => winner?.row === row && winner.column === column;
+
+function drawInput({ grids, titles }, scene, { cell }) {
+  const { values, max, shape, out, backward, inside, pixel, windows, arriving, gradient, at, part, onOutput, start } = scene;
+  const { size, padding, dilation } = values;
+  const { padded, read, dropped } = shape;
+  const chosen = onOutput ? windows[at.row][at.column].winner : null;
+  const peak = Math.max(1, ...arriving.flatMap((line, row) => line.map((_, column) => gradient(row, column))));
+  const text = (row, column) => {
+    if (!backward) return decimal(pixel(row, column));
+    return inside(row, column) ? decimal(gradient(row, column)).replace("0.", ".") : ""; // no room for the zero
+  };
+  let longest = 1;
+  grids.input.startAt(start.input);
+  grids.input.draw(padded, padded, cell, (element, row, column) => {
+    const told = text(row, column);
+    longest = Math.max(longest, told.length);
+    setText(element, told);
+    let name = "cs-pad";
+    if (inside(row, column)) name = backward ? tint(gradient(row, column), peak) : tint(pixel(row, column), 9);
+    if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
+    else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
+    if (out && part.input(row, column) && !(onOutput && dilation === 1)) name += " cs-lit"; // there the outline says it
+    if (max && arriving[row][column].length) name += " cs-won";
+    return isWinner(chosen, row, column) ? `${name} cs-winner` : name;
+  });
+  squeeze(grids.input, cell, longest);
+  const around = padding ? `, padded with ${max ? "−∞" : "0"} to ${padded} × ${padded}` : "";
+  setText(titles.input, backward ? `gradient of the input ${size} × ${size}` : `input ${size} × ${size}${around}`);
+}
+
+function drawOutput({ grids, titles, nothing }, scene, { outputCell, longest }) {
+  const { out, backward, windows, numbers, at, part, start } = scene;
+  const largest = Math.max(0, ...windows.flat().map(({ number }) => Math.abs(number)));
+  squeeze(grids.output, outputCell, longest);
+  grids.output.startAt(start.output);
+  grids.output.draw(out, out, outputCell, (element, row, column) => {
+    setText(element, numbers[row][column]);
+    const { winner, number } = windows[row][column];
+    let name = backward ? "cs-tint-3" : tint(number, largest);
+    if (part.output(row, column)) name += " cs-lit";
+    return at.grid === "input" && isWinner(winner, at.row, at.column) ? `${name} cs-winner` : name;
+  });
+  show(nothing, !out);
+  show(grids.output.root, out > 0);
+  writeResult(titles.output, out && `${backward ? "gradient of the output" : "output"} ${out} × ${out}`);
+}
+
+/** The window: around what one output reads, even over the border, or in red where it is refused; and its room. */
+function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
+  const { kernel_size, dilation } = values;
+  const { width, columns, side, cell, outputCell } = page;
+  layWindow(outline, cell, shape, at, values);
+  show(outlineName, !out);
+  setText(outlineName, `${kernel_size} × ${kernel_size} window${dilation > 1 ? `, spans ${shape.span}` : ""}`);
+  setStyle(outlineName, "top", `${side * cell + 4}px`);
+  setStyle(grids.input.root, "margin-bottom", `${(side - shape.padded) * cell + (out ? 0 : 28)}px`);
+  const [above, below] = [side * cell + (out ? 0 : 28), out ? out * outputCell : 120];
+  keepHeight(root, columns === 2 ? Math.max(above, below) + 30 : above + below + 64, width);
+}
+
+function writeCode(code, { remark, hint }, { values, max, shape, out, backward, where, reasons }) {
+  const { size, kernel_size, stride, padding, dilation, ceil_mode } = values;
+  const marks = backward ? "each output sends back 1" : max ? "a green ring marks a winner" : "every cell counts the same";
+  setText(hint, `Hover or click a cell · arrow keys move · Space plays · ${marks}`);
+  setText(remark, out && shape.skipped ? ` − 1 = ${out}: the last window would start ${where}, so torch drops it` : "");
+  const options = `${dilation > 1 ? `, dilation=${dilation}` : ""}${ceil_mode ? ", ceil_mode=True" : ""}`;
+  code.write(
+    `nn.${max ? "Max" : "Avg"}Pool2d(kernel_size=${kernel_size}, stride=${stride}, padding=${padding}${options})`,
+    `  # (1, ${size}, ${size}) → ${out ? `(1, ${out}, ${out})` : reasons.torch.split(":")[0]}`,
+  );
+}
+
+/** Below the picture: what the pointed-at cell does, or why there is no output. The places are kept. */
+function writeBelow(refusal, { note, unread, pointed, line }, scene, width) {
+  const { values, max, out, backward, inside, windows, arriving, at, onOutput, lost, told, reasons } = scene;
+  const { kernel_size, padding } = values;
+  refusal.write(reasons);
+  setText(unread, lost);
+  setText(pointed, told);
+  show(note, out > 0);
+  show(line.root, out > 0);
+  const lines = (characters) => Math.ceil((characters * 7.7) / (width - 30)); // a line ends where a word does
+  keepHeight(note, 21 * (lines(lost.length) + lines(82)), width);
+  keepHeight(line.root, 23 * lines(28 + kernel_size ** 2 * (max ? 4.5 : 7.7)), width);
+  const reckoned = onOutput !== backward && (onOutput || (backward && inside(at.row, at.column)));
+  setStyle(line.root, "visibility", reckoned ? "visible" : "hidden");
+  if (!reckoned) return;
+  if (backward) line.write(backwardParts(at.row - padding, at.column - padding, arriving[at.row][at.column]));
+  else line.write(forwardParts(at, windows[at.row][at.column], inside));
+}
+
+/** What a screen reader is told. */
+function spoken({ values, max, out, backward, numbers, at, onOutput, lost, told, reasons }, refusal) {
+  const { size, kernel_size, stride, padding, dilation, ceil_mode } = values;
+  const setting =
+    `${max ? "Max" : "Average"} pooling, input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, ` +
+    `padding ${padding}, dilation ${dilation}${ceil_mode ? ", rounded up" : ""}`;
+  if (reasons) return `${setting}: no output. ${refusal.spoken()}`;
+  const here = onOutput && !backward ? `Output row ${at.row}, column ${at.column} is ${numbers[at.row][at.column]}.` : "";
+  return `${setting}: ${backward ? "the gradient of " : ""}output ${out} by ${out}. ${lost} ${here} ${told}`;
 }
 
 export default { render };

@@ -5,8 +5,9 @@ from __future__ import annotations
 import traitlets
 
 from helpers.arithmetic import pool_output_size
-from helpers.explorers.base import Choice, Explorer, Slider, Switch, View, browser_code, style
+from helpers.explorers.base import Choice, Explorer, Slider, Switch, View, style
 from helpers.explorers.layers import call, corner, options, output_shape
+from helpers.explorers.modules import browser_code
 
 # Whole numbers, to check by hand. Many are negative, as padding with −∞ shows only there, and many windows hold their
 # largest number twice. A smaller input is the top left corner.
@@ -26,7 +27,7 @@ LONGEST_TEXT = 110  # characters: ipywidgets cuts a longer one
 class PoolingView(View):
     """The picture."""
 
-    _esm = browser_code("windows.js", "pooling.js")
+    _esm = browser_code("pooling.js")
     _css = style("pooling.css")
     picture = traitlets.List(PICTURE).tag(sync=True)
 

@@ -1,5 +1,9 @@
 // TrainingExplorer: the curves of all runs, laid over one another, as they come.
 
+import { make, plural, setClass, setText, svg } from "./page/elements.js";
+import { ending, makeCode, makeSpeaker, watchTraits, watchWidth } from "./page/frame.js";
+import { findSliders } from "./page/sliders.js";
+
 const GUESSING = Math.log(10); // the loss of ten equal probabilities
 const HEIGHT = 250;
 const EDGE = { left: 46, right: 14, top: 10, bottom: 40 }; // pixels around the plot, for its numbers
@@ -22,14 +26,6 @@ const SETTINGS = {
 };
 const USUAL = { lr: 0.001, batch_size: 128, epochs: 5, conv_channels: 18, kernel_size: 3 };
 
-/** An SVG element with these attributes. */
-function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 /** A learning rate as Python writes it shortly: 0.001, 1e+12. */
 const shortly = (number) => (Math.abs(number) >= 1e6 ? number.toExponential().replace(/\.0+e/, "e") : String(number));
 const percent = (part) => `${(100 * part).toFixed(1)} %`;
@@ -41,6 +37,66 @@ const look = (number) => ({
   dash: DASHES[number % DASHES.length],
   marker: MARKERS[number % MARKERS.length],
 });
+
+/** The plot's frame, its numbers and the line of guessing, as SVG elements. */
+function axesOf({ epochs, ticks, guess: [guess, guessText] }, { x, y, right, bottom }) {
+  const axes = [svg("line", { class: "cs-axis", x1: EDGE.left, x2: right, y1: bottom, y2: bottom })];
+  for (const [value, text] of ticks)
+    axes.push(
+      svg("line", { class: "cs-gridline", x1: EDGE.left, x2: right, y1: y(value), y2: y(value) }),
+      svg("text", { x: EDGE.left - 7, y: y(value) + 4, "text-anchor": "end", "data-y": value }, text),
+    );
+  for (let epoch = 0; epoch <= epochs; epoch++)
+    axes.push(svg("text", { x: x(epoch), y: bottom + 17, "text-anchor": "middle", "data-x": epoch }, String(epoch)));
+  axes.push(
+    svg("text", { x: EDGE.left, y: bottom + 34 }, "epochs"),
+    svg("line", { class: "cs-guess", x1: EDGE.left, x2: right, y1: y(guess), y2: y(guess) }),
+    // Its name stands below the plot: at the line itself curves would cross it.
+    svg("line", { class: "cs-guess-key", x1: right - 118, x2: right - 96, y1: bottom + 30, y2: bottom + 30 }),
+    svg("text", { x: right, y: bottom + 34, "text-anchor": "end" }, guessText),
+  );
+  return axes;
+}
+
+/** A run's curve with its markers. */
+function curveOf(line, places, kind) {
+  const { colour, dash, marker } = look(line.number);
+  const name = `cs-curve ${colour}${line.newest ? " cs-newest" : ""}`;
+  const path = places.map((place, n) => `${n ? "L" : "M"}${place.left.toFixed(2)},${place.top.toFixed(2)}`).join("");
+  const marked = kind === "loss" ? places.slice(-1) : places;
+  return [
+    svg("path", { class: name, d: path, "stroke-dasharray": dash, "data-run": line.number }),
+    ...marked.map(({ left, top }) => svg("path", { class: `${name} cs-marker`, d: marker, transform: `translate(${left},${top})` })),
+  ];
+}
+
+/** What is written at a run's curve: where it left the plot, where it diverged, and the newest number. */
+function labelsOf(line, places, kind, { x, top, right, bottom }, named) {
+  const name = `cs-curve ${look(line.number).colour}${line.newest ? " cs-newest" : ""}`;
+  const labels = [];
+  const above = places.filter((place) => place.value > top);
+  if (above.length) {
+    const peak = above.reduce((most, place) => (place.value > most.value ? place : most));
+    labels.push(svg("path", { class: `${name} cs-above`, d: `M${peak.left - 5},${EDGE.top + 4}h10l-5,-9z` }));
+  }
+  if (line.broke !== null) {
+    const left = x(line.broke);
+    labels.push(svg("path", { class: `${name} cs-broke`, d: `M${left - 6},${EDGE.top}l12,12m0,-12l-12,12` }));
+    if (!named.some((other) => Math.abs(other - left) < 70)) {
+      labels.push(svg("text", { class: "cs-broke-name", x: left + 11, y: EDGE.top + 11 }, "diverged"));
+      named.push(left);
+    }
+  }
+  if (line.newest && places.length) {
+    const last = places.at(-1);
+    const end = last.left > right - 50;
+    // A loss comes from above, an accuracy from below: its number stands on the other side.
+    const under = kind === "loss" && last.top < bottom - 24;
+    const place = { x: last.left + (end ? 5 : 9), y: Math.max(last.top, EDGE.top + (under ? 0 : 18)) + (under ? 19 : -9) };
+    labels.push(svg("text", { class: "cs-latest", ...place, "text-anchor": end ? "end" : "start" }, last.short));
+  }
+  return labels;
+}
 
 /** One plot with its axes; `draw` rebuilds it, a few times a second at most. */
 function makeChart(kind, title) {
@@ -54,27 +110,13 @@ function makeChart(kind, title) {
     /** `scale` is {epochs, top, ticks: [[value, text], …], guess}; `lines` one {points, number, newest, broke} a run. */
     draw(width, scale, lines) {
       const plot = { width: width - EDGE.left - EDGE.right, height: HEIGHT - EDGE.top - EDGE.bottom };
-      const x = (epoch) => EDGE.left + (epoch / scale.epochs) * plot.width;
-      const y = (value) => EDGE.top + (1 - value / scale.top) * plot.height;
-      const bottom = EDGE.top + plot.height;
-      const right = EDGE.left + plot.width;
-      const axes = [svg("line", { class: "cs-axis", x1: EDGE.left, x2: right, y1: bottom, y2: bottom })];
-      for (const [value, text] of scale.ticks)
-        axes.push(
-          svg("line", { class: "cs-gridline", x1: EDGE.left, x2: right, y1: y(value), y2: y(value) }),
-          svg("text", { x: EDGE.left - 7, y: y(value) + 4, "text-anchor": "end", "data-y": value }, text),
-        );
-      for (let epoch = 0; epoch <= scale.epochs; epoch++)
-        axes.push(svg("text", { x: x(epoch), y: bottom + 17, "text-anchor": "middle", "data-x": epoch }, String(epoch)));
-      axes.push(svg("text", { x: EDGE.left, y: bottom + 34 }, "epochs"));
-      const [guess, guessText] = scale.guess;
-      axes.push(
-        svg("line", { class: "cs-guess", x1: EDGE.left, x2: right, y1: y(guess), y2: y(guess) }),
-        // Its name stands below the plot: at the line itself curves would cross it.
-        svg("line", { class: "cs-guess-key", x1: right - 118, x2: right - 96, y1: bottom + 30, y2: bottom + 30 }),
-        svg("text", { x: right, y: bottom + 34, "text-anchor": "end" }, guessText),
-      );
-
+      const place = {
+        x: (epoch) => EDGE.left + (epoch / scale.epochs) * plot.width,
+        y: (value) => EDGE.top + (1 - value / scale.top) * plot.height,
+        top: scale.top,
+        right: EDGE.left + plot.width,
+        bottom: EDGE.top + plot.height,
+      };
       // What is above the plot is cut off at its border, so that a loss of millions leaves the others readable.
       const inside = svg("svg", { x: 0, y: EDGE.top - 7, width, height: plot.height + 14 });
       inside.setAttribute("viewBox", `0 ${EDGE.top - 7} ${width} ${plot.height + 14}`);
@@ -82,43 +124,13 @@ function makeChart(kind, title) {
       const named = []; // where "diverged" stands: runs diverge in much the same step
       chart.points = [];
       for (const line of lines) {
-        const { colour, dash, marker } = look(line.number);
-        const strength = `cs-curve ${colour}${line.newest ? " cs-newest" : ""}`;
-        const places = line.points.map((point) => ({ ...point, left: x(point.epoch), top: y(point.value), line }));
+        const places = line.points.map((point) => ({ ...point, left: place.x(point.epoch), top: place.y(point.value), line }));
         chart.points.push(...places);
-        const path = places.map((place, n) => `${n ? "L" : "M"}${place.left.toFixed(2)},${place.top.toFixed(2)}`).join("");
-        inside.append(svg("path", { class: strength, d: path, "stroke-dasharray": dash, "data-run": line.number }));
-        const marked = kind === "loss" ? places.slice(-1) : places;
-        for (const place of marked)
-          inside.append(
-            svg("path", { class: `${strength} cs-marker`, d: marker, transform: `translate(${place.left},${place.top})` }),
-          );
-        const above = places.filter((place) => place.value > scale.top);
-        if (above.length) {
-          const peak = above.reduce((most, place) => (place.value > most.value ? place : most));
-          labels.push(svg("path", { class: `${strength} cs-above`, d: `M${peak.left - 5},${EDGE.top + 4}h10l-5,-9z` }));
-        }
-        if (line.broke !== null) {
-          const left = x(line.broke);
-          labels.push(
-            svg("path", { class: `${strength} cs-broke`, d: `M${left - 6},${EDGE.top}l12,12m0,-12l-12,12` }),
-          );
-          if (!named.some((other) => Math.abs(other - left) < 70)) {
-            labels.push(svg("text", { class: "cs-broke-name", x: left + 11, y: EDGE.top + 11 }, "diverged"));
-            named.push(left);
-          }
-        }
-        if (line.newest && places.length) {
-          const last = places.at(-1);
-          const end = last.left > right - 50;
-          // A loss comes from above, an accuracy from below: its number stands on the other side.
-          const under = kind === "loss" && last.top < bottom - 24;
-          const place = { x: last.left + (end ? 5 : 9), y: Math.max(last.top, EDGE.top + (under ? 0 : 18)) + (under ? 19 : -9) };
-          labels.push(svg("text", { class: "cs-latest", ...place, "text-anchor": end ? "end" : "start" }, last.short));
-        }
+        inside.append(...curveOf(line, places, kind));
+        labels.push(...labelsOf(line, places, kind, place, named));
       }
       root.setAttribute("width", width);
-      root.replaceChildren(...axes, inside, ...labels, ring);
+      root.replaceChildren(...axesOf(scale, place), inside, ...labels, ring);
     },
     /** The point nearest to a place on the page, or null. */
     nearest(clientX, clientY) {
@@ -203,36 +215,20 @@ async function render({ model, el }) {
   const progress = make("div", "cs-progress");
   const charts = { loss: makeChart("loss", "training loss"), accuracy: makeChart("accuracy", "test accuracy, after each epoch") };
   const figure = make("div", "cs-figure", charts.loss.root, charts.accuracy.root);
-  figure.tabIndex = 0;
-  figure.setAttribute("role", "application"); // so that screen readers hand the arrow keys on
-  figure.setAttribute("aria-label", "The curves of all runs. Arrow keys go from point to point, Escape lets go.");
-  const readout = make("div", "cs-readout");
   const legend = make("div", "cs-legend");
   const speaker = makeSpeaker();
-  const root = make("div", "cs-explorer", device, code.root, progress, figure, readout, legend, speaker.root);
-  el.append(root);
-
-  let at = null; // the point that is told about
-  const space = watchWidth(root, draw);
   const allRuns = () => {
     const current = model.get("current");
     return current.state ? [...model.get("runs"), current] : model.get("runs");
   };
-
-  function tell(point) {
-    at = point;
-    for (const chart of Object.values(charts)) chart.mark(point);
-    const hint = allRuns().length ? "Hover a point, or use the arrow keys: its numbers come here." : "Press Train: the curves come here.";
-    setText(readout, point ? point.text : hint);
-  }
+  const readout = makeReadout(figure, charts, speaker, () => allRuns().length > 0);
+  const root = make("div", "cs-explorer", device, code.root, progress, figure, readout.root, legend, speaker.root);
+  el.append(root);
+  const space = watchWidth(root, draw);
 
   function draw() {
     const values = sliders.values();
-    code.write(
-      `torch.manual_seed(0)\nmodel = SimpleCNN(conv_channels=${values.conv_channels}, kernel_size=${values.kernel_size})\n` +
-        `history = train(model, train_set, test_set, epochs=${values.epochs}, batch_size=${values.batch_size}, lr=${values.lr})`,
-      "",
-    );
+    writeCode(code, values);
     const runs = allRuns();
     const current = model.get("current");
     setText(progress, current.state ? current.progress || "starting" : model.get("message"));
@@ -240,41 +236,53 @@ async function render({ model, el }) {
     const columns = width >= 600 ? 2 : 1;
     setClass(root, columns === 2 ? "cs-explorer" : "cs-explorer cs-narrow");
     setClass(figure, `cs-figure cs-charts-${columns}`);
-    const each = Math.floor(columns === 2 ? (width - 24) / 2 : width - 4);
-    const epochs = Math.max(...(runs.length ? runs.map((run) => run.settings.epochs) : [values.epochs]));
-    const highest = Math.max(0, ...runs.flatMap((run) => run.losses.map(([, loss]) => loss)));
-    const top = Math.min(1.5 * GUESSING, Math.max(1.15 * GUESSING, 1.05 * highest));
-    const lines = linesOf(runs);
-    const losses = [0, 0.5, 1, 1.5, 2, 2.5, 3].filter((value) => value <= top);
-    const parts = [0, 0.25, 0.5, 0.75, 1];
-    charts.loss.draw(
-      each,
-      { epochs, top, ticks: losses.map((value) => [value, value.toFixed(1)]), guess: [GUESSING, "guessing: 2.30"] },
-      lines.loss,
-    );
-    charts.accuracy.draw(
-      each,
-      { epochs, top: 1.04, ticks: parts.map((value) => [value, `${100 * value} %`]), guess: [0.1, "guessing: 10 %"] },
-      lines.accuracy,
-    );
+    drawCharts(charts, runs, values, Math.floor(columns === 2 ? (width - 24) / 2 : width - 4));
     legend.replaceChildren(...runs.map((run, number) => legendEntry(run, number, number === runs.length - 1)).reverse());
-    // The points are new: the one told about is found again by its words.
-    tell(at && (Object.values(charts).flatMap((chart) => chart.points).find((point) => point.text === at.text) ?? null));
+    readout.renew();
     if (current.state) return; // a screen reader would be given sentence after sentence
     const latest = [...(legend.firstChild?.children ?? [])].map((part) => part.textContent);
     speaker.say([model.get("message"), ...latest].filter(Boolean).join(". ") || "No runs yet.");
   }
 
-  figure.onpointermove = (event) => {
-    const chart = Object.values(charts).find(({ svg: drawn }) => drawn.contains(event.target));
-    tell(chart ? chart.nearest(event.clientX, event.clientY) : null);
-  };
-  figure.onpointerdown = figure.onpointermove; // touch
-  figure.onpointerleave = (event) => event.pointerType !== "touch" && tell(null);
+  const traits = watchTraits(model, ["runs", "current", "message"], draw);
+  sliders.watch(draw);
+  draw();
+  return ending(sliders, traits, space, speaker);
+}
 
-  /** The point some places on, in the order of the runs and their epochs; the loss comes before the accuracy. */
+function writeCode(code, { conv_channels, kernel_size, epochs, batch_size, lr }) {
+  code.write(
+    `torch.manual_seed(0)\nmodel = SimpleCNN(conv_channels=${conv_channels}, kernel_size=${kernel_size})\n` +
+      `history = train(model, train_set, test_set, epochs=${epochs}, batch_size=${batch_size}, lr=${lr})`,
+    "",
+  );
+}
+
+function drawCharts(charts, runs, values, width) {
+  const epochs = Math.max(...(runs.length ? runs.map((run) => run.settings.epochs) : [values.epochs]));
+  const highest = Math.max(0, ...runs.flatMap((run) => run.losses.map(([, loss]) => loss)));
+  const top = Math.min(1.5 * GUESSING, Math.max(1.15 * GUESSING, 1.05 * highest));
+  const lines = linesOf(runs);
+  const losses = [0, 0.5, 1, 1.5, 2, 2.5, 3].filter((value) => value <= top).map((value) => [value, value.toFixed(1)]);
+  const parts = [0, 0.25, 0.5, 0.75, 1].map((value) => [value, `${100 * value} %`]);
+  charts.loss.draw(width, { epochs, top, ticks: losses, guess: [GUESSING, "guessing: 2.30"] }, lines.loss);
+  charts.accuracy.draw(width, { epochs, top: 1.04, ticks: parts, guess: [0.1, "guessing: 10 %"] }, lines.accuracy);
+}
+
+/** The numbers of the point that is hovered, or reached with the arrow keys. */
+function makeReadout(figure, charts, speaker, hasRuns) {
+  const root = make("div", "cs-readout");
+  let at = null; // the point that is told about
+  const allPoints = () => Object.values(charts).flatMap((chart) => chart.points); // the loss comes before the accuracy
+  function tell(point) {
+    at = point;
+    for (const chart of Object.values(charts)) chart.mark(point);
+    const hint = hasRuns() ? "Hover a point, or use the arrow keys: its numbers come here." : "Press Train: the curves come here.";
+    setText(root, point ? point.text : hint);
+  }
+  /** The point some places on, in the order of the runs and their epochs. */
   function step(places) {
-    const points = [...charts.loss.points, ...charts.accuracy.points];
+    const points = allPoints();
     if (!points.length) return;
     const from = points.findIndex((point) => point.text === at?.text);
     tell(points[from < 0 ? points.length - 1 : (from + places + points.length) % points.length]);
@@ -284,11 +292,20 @@ async function render({ model, el }) {
     const curves = Object.values(charts).flatMap((chart) => [...new Set(chart.points.map((point) => point.line))]);
     if (!at || !curves.length) return step(0);
     const line = curves[(curves.indexOf(at.line) + places + curves.length) % curves.length];
-    const points = Object.values(charts).flatMap((chart) => chart.points.filter((point) => point.line === line));
     const from = at.epoch;
+    const points = allPoints().filter((point) => point.line === line);
     tell(points.reduce((near, point) => (Math.abs(point.epoch - from) < Math.abs(near.epoch - from) ? point : near)));
   }
   const keys = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), ArrowUp: () => jump(-1), ArrowDown: () => jump(1), Escape: () => tell(null) };
+  figure.tabIndex = 0;
+  figure.setAttribute("role", "application"); // so that screen readers hand the arrow keys on
+  figure.setAttribute("aria-label", "The curves of all runs. Arrow keys go from point to point, Escape lets go.");
+  figure.onpointermove = (event) => {
+    const chart = Object.values(charts).find(({ svg: drawn }) => drawn.contains(event.target));
+    tell(chart ? chart.nearest(event.clientX, event.clientY) : null);
+  };
+  figure.onpointerdown = figure.onpointermove; // touch
+  figure.onpointerleave = (event) => event.pointerType !== "touch" && tell(null);
   figure.onkeydown = (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || !(event.key in keys)) return;
     keys[event.key]();
@@ -296,11 +313,9 @@ async function render({ model, el }) {
     event.preventDefault();
     event.stopPropagation(); // JupyterLab would take the arrow keys for itself
   };
-
-  const traits = watchTraits(model, ["runs", "current", "message"], draw);
-  sliders.watch(draw);
-  draw();
-  return ending(sliders, traits, space, speaker);
+  /** The points are new: the one told about is found again by its words. */
+  const renew = () => tell(at && (allPoints().find((point) => point.text === at.text) ?? null));
+  return { root, renew };
 }
 
 export default { render };

@@ -8,7 +8,8 @@ import time
 import ipywidgets
 import traitlets
 
-from helpers.explorers.base import Choice, Explorer, Slider, View, browser_code, style
+from helpers.explorers.base import Choice, Explorer, Slider, View, style
+from helpers.explorers.modules import browser_code
 from helpers.explorers.runs import Run, Stopped, counted
 
 SHOWN_EVERY = 0.2  # seconds

@@ -1,7 +1,11 @@
 // Windows that slide over a plane: where they lie, what they read, and the formula for how many there are.
 
+import { factor, keepHeight, make, plural, setClass, setText, upTo, written } from "./elements.js";
+import { lay } from "./grid.js";
+import { kernelError, kernelTooBig, nearestChanges } from "./refusals.js";
+
 /** Where everything lies along one side: integers only, from the formula in torch's documentation of Conv2d. */
-function geometry({ size, kernel_size, stride, padding, dilation = 1 }) {
+export function geometry({ size, kernel_size, stride, padding, dilation = 1 }) {
   const padded = size + 2 * padding;
   const span = dilation * (kernel_size - 1) + 1;
   const room = padded - span; // how far the kernel can move
@@ -13,13 +17,13 @@ function geometry({ size, kernel_size, stride, padding, dilation = 1 }) {
  * Where grids start, when the widest padding starts at 0: a cell then stays the same while the padding grows around it.
  * The outputs of stride 1 grow as the input does.
  */
-function starts({ padding, stride }, highest) {
+export function starts({ padding, stride }, highest) {
   const input = Math.max(0, highest.padding - padding);
   return { input, output: stride === 1 ? input : 0 };
 }
 
 /** Which rows (or columns) of the padded input some output reads, and how many lie behind the last window. */
-function reading(out, padded, { kernel_size, stride, dilation = 1 }) {
+export function reading(out, padded, { kernel_size, stride, dilation = 1 }) {
   const read = new Set();
   for (let place = 0; place < out; place++)
     for (let k = 0; k < kernel_size; k++) read.add(place * stride + k * dilation);
@@ -27,14 +31,14 @@ function reading(out, padded, { kernel_size, stride, dilation = 1 }) {
 }
 
 /** The factors of one output number, [pixel, weight] in reading order. */
-function windowTerms(pixel, weights, { row, column }, { stride, dilation = 1 }) {
+export function windowTerms(pixel, weights, { row, column }, { stride, dilation = 1 }) {
   return weights.flatMap((line, i) =>
     line.map((weight, j) => [pixel(row * stride + i * dilation, column * stride + j * dilation), weight]),
   );
 }
 
 /** One output number: the sum of weight times pixel. */
-function windowSum(pixel, weights, { row, column }, { stride, dilation = 1 }) {
+export function windowSum(pixel, weights, { row, column }, { stride, dilation = 1 }) {
   let sum = 0;
   for (let i = 0; i < weights.length; i++)
     for (let j = 0; j < weights.length; j++)
@@ -43,32 +47,28 @@ function windowSum(pixel, weights, { row, column }, { stride, dilation = 1 }) {
 }
 
 /** Why a setting has no output: the sentence, the smallest changes within the sliders' reach, and torch's message. */
-function explain(values, { padded, span }, highest) {
-  const { size, kernel_size, padding, dilation = 1 } = values;
-  const morePadding = Math.ceil((span - size) / 2);
-  const smallerKernel = Math.floor((padded - 1) / dilation) + 1;
-  const smallerDilation = Math.floor((padded - 1) / (kernel_size - 1));
-  const largerInput = span - 2 * padding;
-  const changes = [
-    morePadding <= highest.padding && `padding ${morePadding}`,
-    `kernel ${smallerKernel}`,
-    smallerDilation >= 1 && dilation > 1 && `dilation ${smallerDilation}`,
-    largerInput <= highest.size && `input size ${largerInput}`,
-  ].filter(Boolean);
+export function explain(values, { padded, span }, sliders) {
+  const names = ["padding", "kernel_size", ...(values.dilation > 1 ? ["dilation"] : []), "size"];
   return {
     problem: kernelTooBig(values),
-    remedy: changes,
-    torch:
-      `RuntimeError: Calculated padded input size per channel: (${padded} x ${padded}). ` +
-      `Kernel size: (${span} x ${span}). Kernel size can't be greater than actual input size`,
+    remedy: nearestChanges(values, sliders, names, (other) => geometry(other).out > 0),
+    torch: kernelError([padded, padded], [span, span]),
   };
+}
+
+/** Lay the outline around what the pointed-at output reads; in red over the corner where the window does not fit. */
+export function layWindow(outline, cell, { out, span }, at, { stride, dilation }) {
+  const place = out ? { top: at.row * stride, left: at.column * stride } : { top: 0, left: 0 };
+  const isShown = !out || at.grid.startsWith("output");
+  lay(outline, cell, { ...place, rows: isShown ? span : 0, columns: isShown ? span : 0 });
+  setClass(outline, `cs-window${out ? (dilation > 1 ? " cs-spread" : "") : " cs-too-big"}`);
 }
 
 /**
  * Which cells take part in the one pointed at, as a test for each grid: an output's window, an input cell's readers,
  * a weight's factors. `tap(place, index)` is which row (or column) of the kernel an output lays on an input index.
  */
-function takingPart(at, { kernel_size, stride, dilation }, out) {
+export function takingPart(at, { kernel_size, stride, dilation }, out) {
   const tap = (place, index) => {
     const k = (index - place * stride) / dilation;
     return Number.isInteger(k) && k >= 0 && k < kernel_size ? k : -1;
@@ -97,17 +97,17 @@ function takingPart(at, { kernel_size, stride, dilation }, out) {
 }
 
 /** What the pointed-at input cell or weight takes part in, in a sentence; an output's is its sum. */
-function role(at, { padding }, part, out) {
+export function role(at, { padding }, part, out) {
   if (at.grid === "kernel") return `weight[${at.row}, ${at.column}] multiplies ${plural(out * out, "cell")}, one for each output.`;
   if (at.grid === "output") return "";
-  const places = Array.from({ length: out * out }, (_, index) => [Math.floor(index / out), index % out]);
+  const places = upTo(out * out).map((index) => [Math.floor(index / out), index % out]);
   const readers = places.filter(([row, column]) => part.output(row, column)).length;
   const where = `Row ${at.row}, column ${at.column} of the ${padding ? "padded " : ""}input`;
   return readers ? `${where} is read by ${plural(readers, "output")}.` : `${where} is never read.`;
 }
 
 /** Which rows and columns no output reads, and why, in a sentence or two. */
-function neverRead({ padding }, { padded, read, dropped }, why = "the floor drops them") {
+export function neverRead({ padding }, { padded, read, dropped }, why = "the floor drops them") {
   const last = dropped > 1 ? `last ${dropped} rows and columns` : "last row and column";
   const between = padded - dropped - read.size;
   return [
@@ -119,7 +119,7 @@ function neverRead({ padding }, { padded, read, dropped }, why = "the floor drop
 }
 
 /** The size formula, in words and with a setting's numbers; `write(values, geometry)` fills the numbers in. */
-function makeFormula() {
+export function makeFormula() {
   const [opening, closing] = [0, 1].map(() => [make("span"), make("span")]); // in the words and in the numbers
   const words = make("div", "cs-words", "out = ", opening[0], "(", make("span", "cs-input-ink", "in"), " + 2·");
   words.append(make("span", "cs-padding-ink", "padding"), " − dilation·(", make("span", "cs-kernel-ink", "kernel"));
@@ -155,7 +155,7 @@ function makeFormula() {
 }
 
 /** `output[0, 0] = 1·1 + …`: its terms are kept and filled in place. */
-function makeSum() {
+export function makeSum() {
   const head = make("span");
   const total = make("b", "cs-output-ink");
   const root = make("div", "cs-sum");
@@ -186,69 +186,3 @@ function makeSum() {
     },
   };
 }
-
-/**
- * A window that goes from output to output: with arrow keys, by playing or stepping through all of them, by a click.
- * `outputs()` gives how many there are, { rows, columns, grids }, 0 rows where there are none; `grids` names the grids
- * they are drawn in, if not "output" alone. Playing goes through all cells of one grid and on to the next.
- */
-function makeWalker(outputs) {
-  const player = makePlayer(step);
-  const first = { grid: outputs().grids?.[0] ?? "output", row: 0, column: 0 };
-  let pointing = null;
-
-  /** The output that keys and player move from: the pinned one, pulled back if the output has shrunk, or the first. */
-  const pinnedOutput = (all) => pulledBack(pointing.pinned(), all);
-  function pulledBack({ grid, row, column }, { rows, columns, grids = ["output"] }) {
-    if (!grids.includes(grid)) return first;
-    return { grid, row: Math.min(row, rows - 1), column: Math.min(column, columns - 1) };
-  }
-
-  /** To the next output or the one before, on through all rows. */
-  function step(delta) {
-    const all = outputs();
-    const { rows, columns, grids = ["output"] } = all;
-    if (!rows) return;
-    const { grid, row, column } = pinnedOutput(all);
-    const count = grids.length * rows * columns;
-    const index = ((grids.indexOf(grid) * rows + row) * columns + column + delta + count) % count;
-    const cell = index % (rows * columns);
-    pointing.pin({
-      grid: grids[Math.floor(index / (rows * columns))],
-      row: Math.floor(cell / columns),
-      column: cell % columns,
-    });
-  }
-
-  /** One output along a row or a column, up to the border. */
-  function walk(axis, delta) {
-    player.stop();
-    const all = outputs();
-    const from = pinnedOutput(all);
-    const last = (axis === "row" ? all.rows : all.columns) - 1;
-    if (all.rows) pointing.pin({ ...from, [axis]: Math.max(0, Math.min(from[axis] + delta, last)) });
-  }
-
-  return {
-    player,
-    /** What is pointed at, inside grids of `most` cells a side; one that a slider has made smaller shows the output left. */
-    at(most) {
-      const at = pointing.at();
-      return Math.max(at.row, at.column) < most[at.grid] ? at : pulledBack(at, outputs());
-    },
-    /** From now on `redraw` is called when something else is pointed at; returns what watchPointing does. */
-    watch(root, figure, redraw) {
-      const keys = {
-        ArrowRight: () => walk("column", 1),
-        ArrowLeft: () => walk("column", -1),
-        ArrowDown: () => walk("row", 1),
-        ArrowUp: () => walk("row", -1),
-        " ": player.toggle,
-        Escape: () => (player.stop(), pointing.pin(first)),
-      };
-      pointing = watchPointing(root, figure, first, keys, redraw);
-      return pointing;
-    },
-  };
-}
-

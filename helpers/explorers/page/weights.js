@@ -1,13 +1,15 @@
 // A kernel that the learner edits: fields to type in, and a list of presets.
 
+import { make, setText, written } from "./elements.js";
+
 /** A cell of the kernel's grid. */
-function makeWeightField(row, column) {
+export function makeWeightField(row, column) {
   const field = make("input");
   field.setAttribute("aria-label", `weight, row ${row}, column ${column}`);
   return field;
 }
 
-function writeWeight(field, weight) {
+export function writeWeight(field, weight) {
   const text = written(weight);
   if (field.drawnText !== text) field.value = field.drawnText = text;
 }
@@ -18,7 +20,7 @@ function writeWeight(field, weight) {
  * typed: `pattern`, `largest`, and `kind` in words; `leave()` is called when a weight was entered. Returns the list of
  * presets, the place for messages, and `showPreset()`, which shows what the weights are now.
  */
-function makeWeights(model, grid, { trait, rows, numbers, leave }) {
+export function makeWeights(model, grid, { trait, rows, numbers, leave }) {
   const presets = model.get("presets");
   const choice = make("select", "cs-select");
   choice.setAttribute("aria-label", "Preset weights");
@@ -67,4 +69,3 @@ function makeWeights(model, grid, { trait, rows, numbers, leave }) {
     },
   };
 }
-

@@ -1,0 +1,70 @@
+// What everything drawn is made of: elements that are filled in place, and numbers as the pictures write them.
+
+/** A new element: `make("p", "cs-note", "text", child, …)`. */
+export function make(tag, className = "", ...children) {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/** A new SVG element with these attributes. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** Write an element's text, class or style only where it differs from what was drawn last: reading the page is slow. */
+export function setText(element, text) {
+  if (element.drawnText === text) return;
+  if (element.drawnText) element.firstChild.data = text; // in place: a new text node costs more
+  else element.textContent = text;
+  element.drawnText = text;
+}
+
+export function setClass(element, name) {
+  if (element.drawnClass !== name) element.className = element.drawnClass = name;
+}
+
+export function setStyle(element, name, value) {
+  const drawn = (element.drawnStyle ??= {});
+  if (drawn[name] !== value) element.style.setProperty(name, (drawn[name] = value));
+}
+
+export function setNote(element, note) {
+  if (element.drawnNote !== note) element.dataset.note = element.drawnNote = note;
+}
+
+export function setAttribute(element, name, value) {
+  const drawn = (element.drawnAttributes ??= {});
+  if (drawn[name] !== value) element.setAttribute(name, (drawn[name] = value));
+}
+
+export function show(element, visible) {
+  if (element.hidden === visible) element.hidden = !visible;
+}
+
+/** Let an element grow but not shrink while the page has one width, so that what is below does not jump. */
+export function keepHeight(element, needed, width) {
+  if (element.keptFor !== width) element.tallest = 0;
+  element.keptFor = width;
+  element.tallest = Math.max(element.tallest, needed);
+  setStyle(element, "min-height", `${element.tallest}px`);
+}
+
+export const upTo = (count) => Array.from({ length: count }, (_, index) => index);
+/** The whole number nearest to a value that is not above it, from `low` to `high`. */
+export const within = (low, high, value) => Math.max(low, Math.min(high, Math.floor(value)));
+
+/** A number as the pictures write it: with a true minus sign. */
+export const written = (number) => String(number).replace("-", "−");
+
+/** The same as a factor: a negative one in brackets. */
+export const factor = (number) => (number < 0 ? `(${written(number)})` : written(number));
+
+export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+/** How strong a cell's tint is, 0 to 10, as a class; a negative value has a colour of its own. */
+export const tint = (value, largest) =>
+  `cs-tint-${largest ? Math.round((10 * Math.abs(value)) / largest) : 0}${value < 0 ? " cs-negative" : ""}`;

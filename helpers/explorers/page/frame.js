@@ -1,0 +1,97 @@
+// What stands around every picture: its parts in their order, a line of code, notes, speech, width, and the end.
+
+import { make, setClass, setText } from "./elements.js";
+import { makeRefusal } from "./refusals.js";
+
+/**
+ * Put an explorer's parts into `el`, in their order on the page: `formulas`, the line of code, `tools`, the figure and
+ * what is `beneath` it, then `notes`, which give way to a refusal. Returns what every explorer has.
+ */
+export function makeFrame(el, { formulas, tools, figure, beneath = [], notes }) {
+  const [code, refusal, speaker] = [makeCode(), makeRefusal(), makeSpeaker()];
+  const toolbar = make("div", "cs-toolbar", ...tools);
+  const below = make("div", "cs-below", ...notes, ...refusal.parts);
+  const root = make("div", "cs-explorer", ...formulas, code.root, toolbar, figure, ...beneath, below, speaker.root);
+  el.append(root);
+  return { root, code, refusal, speaker };
+}
+
+/** A line below the picture: what is never read, and what the pointed-at cell does. */
+export function makeNote() {
+  const [unread, pointed] = [make("span", "cs-unread"), make("span")];
+  return {
+    root: make("div", "cs-note", unread, pointed),
+    write: (lost, told) => (setText(unread, lost && `${lost} `), setText(pointed, told)),
+  };
+}
+
+/** The title of the result: its text, or that there is none. */
+export function writeResult(title, text, name = "cs-title") {
+  setText(title, text || "no output");
+  setClass(title, text ? name : "cs-title cs-wrong");
+}
+
+/** A line of code with a button that copies it; where the page may not write the clipboard, it selects the line. */
+export function makeCode() {
+  const call = make("span");
+  const comment = make("span", "cs-comment");
+  const code = make("code", "", call, comment);
+  const button = make("button", "cs-button", "Copy");
+  button.setAttribute("aria-label", "Copy the code");
+  const tell = (text) => {
+    button.textContent = text;
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  };
+  button.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      tell("Copied");
+    } catch {
+      getSelection().selectAllChildren(code);
+      tell("Selected");
+    }
+  };
+  const write = (text, remark) => (setText(call, text), setText(comment, remark));
+  return { root: make("div", "cs-code", code, button), write };
+}
+
+/** A sentence for screen readers, spoken once the picture has been still for a moment. */
+export function makeSpeaker() {
+  const root = make("div", "cs-spoken");
+  root.setAttribute("aria-live", "polite");
+  let timer = null;
+  return {
+    root,
+    say(text) {
+      clearTimeout(timer);
+      timer = setTimeout(() => setText(root, text.replace(/ +/g, " ").trim()), 400);
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+/** Call `redraw` when the element gets another width; `width()` is the last one, or a guess before the first. */
+export function watchWidth(element, redraw) {
+  // A line without height is watched, not the element itself: redrawing changes the element's height while it is told.
+  const line = make("div");
+  element.prepend(line);
+  let width = 1000;
+  const observer = new ResizeObserver(([entry]) => {
+    const now = Math.floor(entry.contentRect.width);
+    if (now && now !== width) {
+      width = now;
+      redraw();
+    }
+  });
+  observer.observe(line);
+  return { width: () => width, stop: () => observer.disconnect() };
+}
+
+/** Call `redraw` when one of the view's own traits changes, until `stop()`. */
+export function watchTraits(model, names, redraw) {
+  for (const name of names) model.on(`change:${name}`, redraw);
+  return { stop: () => names.forEach((name) => model.off(`change:${name}`, redraw)) };
+}
+
+/** What ends a view that is taken off the page: all that was started stops. */
+export const ending = (...started) => () => started.forEach((part) => part.stop());

@@ -1,0 +1,56 @@
+// Watching the sliders' models, and saying what they are.
+
+/** The sliders' models: `values()` reads them all, `watch(redraw)` calls it when one moves, until `stop()`. */
+export async function findSliders(model) {
+  const find = async ([name, reference]) => [
+    name,
+    await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length)),
+  ];
+  const sliders = await Promise.all(Object.entries(model.get("sliders")).map(find));
+  const each = (read) => Object.fromEntries(sliders.map(([name, slider]) => [name, read(slider)]));
+  // A choice among texts keeps the place of the chosen one; numbers and switches keep their value.
+  const valueOf = (slider) => slider.get("_options_labels")?.[slider.get("index")] ?? slider.get("value");
+  let stop = () => {};
+  nameSliders(sliders.map(([, slider]) => slider));
+  return {
+    values: () => each(valueOf),
+    lowest: each((slider) => slider.get("min")),
+    highest: each((slider) => slider.get("max")),
+    labels: each((slider) => slider.get("description")),
+    watch(redraw) {
+      const events = ["change:value", "change:index"];
+      for (const [, slider] of sliders) for (const event of events) slider.on(event, redraw);
+      stop = () => sliders.forEach(([, slider]) => events.forEach((event) => slider.off(event, redraw)));
+    },
+    stop: () => stop(),
+  };
+}
+
+/**
+ * Say to a screen reader what each slider is: ipywidgets gives its handle no name, where it slides among texts only
+ * their places, and in version 7 no role and no value at all. The sliders' views may come after the picture, so their
+ * models are asked again, for a hundred frames.
+ */
+export function nameSliders(models, frames = 100) {
+  const waiting = models.filter((model) => {
+    const views = Object.values(model.views ?? {});
+    views.forEach((view) => view.then(({ el }) => nameSlider(el, model)));
+    return !views.length;
+  });
+  if (waiting.length && frames) requestAnimationFrame(() => nameSliders(waiting, frames - 1));
+}
+
+export function nameSlider(el, model) {
+  const handle = el.querySelector("[role=slider], .ui-slider-handle");
+  if (!handle) return; // a list or a switch, which has its name
+  handle.setAttribute("role", "slider");
+  handle.setAttribute("aria-label", model.get("description"));
+  const tell = () => {
+    const labels = model.get("_options_labels");
+    const [least, most, now] = labels ? [0, labels.length - 1, model.get("index")] : ["min", "max", "value"].map((name) => model.get(name));
+    const value = { valuemin: least, valuemax: most, valuenow: now, valuetext: labels?.[now] ?? now };
+    for (const [name, each] of Object.entries(value)) handle.setAttribute(`aria-${name}`, each);
+  };
+  model.on("change", tell);
+  tell();
+}
