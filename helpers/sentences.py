@@ -1,5 +1,6 @@
-"""Why shapes do not fit, in words. Each sentence is written here alone, for the errors and for the explorers' pictures.
+"""Why shapes do not fit, in words: all that the arithmetic says, and all that is said in more places than one.
 
+Each sentence is written here alone, for the errors, for trace and for the explorers' pictures.
 `{name}` is the place of a value. Python fills it with str.format; in the browser `fill` of explorers/shared.js does
 the same. Both refuse to write a sentence that lacks a value.
 """
@@ -27,9 +28,9 @@ SENTENCES = {
     ),
     "groups": "{channels} cannot be shared out among {groups} groups.",
     "channels": "{layer}: {channels}, and it is written for {wanted}.",
-    "rank": "{layer}: {shape} arrives, and {who} wants {wanted}.",
+    "arrives": "{layer}: {what} arrives, and {who} wants {wanted}.",
     "not-flattened": "{layer}: {shape} arrives, not flattened, and {layer} {does}.",
-    "linear-width": ("{layer}: {arrived} numbers arrive {each}, and {layer} is written for {wanted}."),
+    "linear-width": "{layer}: {arrived} numbers arrive {each}, and {layer} is written for {wanted}.",
     "no-batch": "{what} given: {shape}. The model wants {wanted}.",
     # What stands at the place of the same name above, where there is something to say; else nothing does.
     "spread": ", spread over {dilation}·({kernel_size} − 1) + 1 = {span} by dilation {dilation}",

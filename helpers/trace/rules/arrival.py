@@ -5,7 +5,7 @@ from torch import nn
 
 from helpers.arguments import a
 from helpers.trace.changes import before, given, moved, remade
-from helpers.trace.finding import found
+from helpers.trace.finding import found, misfit
 from helpers.trace.notes import INPUT, Change, TensorNote, notes_in, place
 from helpers.trace.operations import MATRIX, MERGING
 
@@ -113,30 +113,27 @@ def no_tensor(run, step):
         return
     maker = run.by_call(inside[0].maker) if inside else None
     who = "a part of the model" if maker is None else maker.label
-    kind = type(value).__name__
+    came, wanted = a(value), "one tensor" if inside else "a tensor"
     if isinstance(value, (tuple, list)) and value and isinstance(value[0], TensorNote):
-        what = f"{step.label}: a {kind} of {len(value)} arrives, and it wants one tensor."
+        came += f" of {len(value)}"
         shapes = ", ".join(str(part.shape) if isinstance(part, TensorNote) else a(part) for part in value)
         why = f"{who} returns several things: {shapes}."
         text = f"x{', _' * (len(value) - 1)} = {who}(x)" if maker is not None else "x[0]"
         changes = [Change(text, calls={step.call: _part(0)})]
     elif isinstance(value, dict) and inside:
         key = next(key for key, part in value.items() if isinstance(part, TensorNote))
-        what = f"{step.label}: a dict arrives, and it wants one tensor."
         why = f"Its keys are {', '.join(map(repr, value))}."
         changes = [before(step, f"x[{key!r}]".replace("'", '"'), lambda x: x[key])]
     elif value is None:
         block = run.steps[-1].block if run.steps else ""
-        what = f"{step.label}: None arrives, and it wants a tensor."
         why = "A function that ends without return returns None."
-        changes = (
-            [Change(f"return x at the end of the forward of {place(block)}", calls={step.call: _last})] if block else []
-        )
+        text = f"return x at the end of the forward of {place(block)}"
+        changes = [Change(text, calls={step.call: _last})] if block else []
     else:
-        what = f"{step.label}: {a(value)} arrives, and it wants a tensor."
         why = "torch.as_tensor(...) makes a tensor of an array or a list of numbers."
         changes = [before(step, "torch.as_tensor(x)", torch.as_tensor)]
-    yield found(step, "wiring", what, kind, "a tensor", why, *changes)
+    what = misfit(step, "arrives", what=came, who="it", wanted=wanted)
+    yield found(step, "wiring", what, type(value).__name__, "a tensor", why, *changes)
 
 
 def _part(key):

@@ -39,7 +39,7 @@ def between_steps(run):
         name, kind = match.groups()
         outputs = ", ".join(str(note.shape) for note in last.outputs) if last is not None else ""
         why = f"{last.label} returns {outputs}." if outputs else ""
-        what = f"{name}: a {kind} arrives, and it wants a tensor."
+        what = SENTENCES["arrives"].format(layer=name, what=f"a {kind}", who="it", wanted="a tensor")
         yield Finding("wiring", name, run.calls, what, kind, "a tensor", why, [])
     elif isinstance(error, TypeError) and "forward() " in said and "positional argument" in said:
         what = f"{count(len(run.inputs), 'input')} given, and the model's forward wants another number."

@@ -90,7 +90,7 @@ def norm(run, step):
         fitting = {2: "1", 3: "1", 4: "2", 5: "3"}.get(len(shape))
         right = f"{kind[:-2]}{fitting}d"
         changes = [other_class(step, getattr(nn, right)(shape[1]), f"nn.{right}({shape[1]})")] if fitting else []
-        what = misfit(step, "rank", shape=shape, who=kind, wanted=wanted)
+        what = misfit(step, "arrives", what=shape, who=kind, wanted=wanted)
         yield found(step, "batchnorm", what, shape, wanted, source(run, step), *changes)
         return
     name = "num_channels" if isinstance(layer, nn.GroupNorm) else "num_features"
@@ -117,7 +117,7 @@ def sequence(run, step):
     if isinstance(layer, nn.RNNBase) and shape:
         if len(shape) not in (2, 3):
             wanted = f"({'N, L' if layer.batch_first else 'L, N'}, {layer.input_size})"
-            what = misfit(step, "rank", shape=shape, who=type(layer).__name__, wanted=wanted)
+            what = misfit(step, "arrives", what=shape, who=type(layer).__name__, wanted=wanted)
             change = before(step, "torch.flatten(x, 2)", lambda x: torch.flatten(x, 2))
             yield found(step, "rank", what, shape, wanted, source(run, step), change)
         elif shape[-1] != layer.input_size:

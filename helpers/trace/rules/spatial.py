@@ -40,7 +40,7 @@ def kernels(run, step):
 def _wrong_rank(run, step, computed):
     shape, channels = step.shape, getattr(computed, "in_channels", "C")
     wanted = f"(N, {channels}, {SIDES[computed.dims]})"
-    what = misfit(step, "rank", shape=shape, who="it", wanted=wanted)
+    what = misfit(step, "arrives", what=shape, who="it", wanted=wanted)
     maker, changes = run.before(step), []
     if maker is not None and maker.kind in FLATTENING:
         changes.append(without(run, maker))
@@ -59,7 +59,7 @@ def _lacks_channels(run, step, conv):
 
 def _no_channels(run, step, conv):
     wanted = f"(N, {conv.in_channels}, {SIDES[conv.dims]})"
-    what = misfit(step, "rank", shape=step.shape, who="it", wanted=wanted)
+    what = misfit(step, "arrives", what=step.shape, who="it", wanted=wanted)
     what += " The batch would be taken for channels."
     changes = [before(step, "x.unsqueeze(1)", lambda x: x.unsqueeze(1))] if conv.in_channels == 1 else []
     return found(step, "rank", what, step.shape, wanted, source(run, step), *changes)
