@@ -171,8 +171,9 @@ _LEAST |= {"in_channels": 0, "out_channels": 1, "groups": 1, "in_features": 0, "
 
 
 class _Misfit(NamedTuple):
-    problem: str
+    sentence: str  # with places for the rule's numbers, and for `values`
     change: tuple  # the arguments worth changing
+    values: dict
 
 
 def _conv(size, kernel_size, stride, padding, dilation):
@@ -183,23 +184,17 @@ def _conv(size, kernel_size, stride, padding, dilation):
 
 
 def _conv_same(size, kernel_size, stride, dilation):
-    if stride == 1:
-        return size
-    return _Misfit(SENTENCES["same-stride"].format(stride=stride), ("stride",))
+    return size if stride == 1 else _Misfit(SENTENCES["same-stride"], ("stride",), {})
 
 
 def _pool(size, kernel_size, padding, dilation, stride=None, *, ceil_mode):
     stride = kernel_size if stride is None else stride
     # Half the kernel itself, although torch's message may speak of the "effective" (dilated) kernel.
-    if padding > kernel_size // 2:
-        problem = SENTENCES["pool-padding"].format(
-            padding=padding,
-            kernel_size=kernel_size,
-            half=kernel_size // 2,
-            mode="max",
-            undilated=SENTENCES["undilated"] if dilation > 1 else "",
-        )
-        return _Misfit(problem, ("padding", "kernel_size"))
+    half = kernel_size // 2
+    if padding > half:
+        undilated = SENTENCES["undilated"] if dilation > 1 else ""
+        values = {"half": half, "mode": "max", "undilated": undilated}
+        return _Misfit(SENTENCES["pool-padding"], ("padding", "kernel_size"), values)
     extra = stride - 1 if ceil_mode else 0  # rounding up: as if there were this many cells more
     if misfit := _too_large(size, kernel_size, padding, dilation, extra):
         return misfit
@@ -210,40 +205,24 @@ def _pool(size, kernel_size, padding, dilation, stride=None, *, ceil_mode):
 
 def _conv_transpose(size, kernel_size, stride, padding, output_padding, dilation):
     if output_padding >= max(stride, dilation):
-        problem = SENTENCES["output-padding"].format(output_padding=output_padding, stride=stride, dilation=dilation)
-        return _Misfit(problem, ("output_padding", "stride", "dilation"))
+        return _Misfit(SENTENCES["output-padding"], ("output_padding", "stride", "dilation"), {})
     cells = (size - 1) * stride + dilation * (kernel_size - 1) + output_padding + 1
     # No cells left: refused, as by torch's own code. Where oneDNN computes instead (float32 on a CPU, with a
     # kernel above 3 or a batch above 1), torch returns an image of 0 cells, which nothing can be done with.
     if cells > 2 * padding:
         return cells - 2 * padding
-    problem = SENTENCES["cut-off"].format(
-        padding=padding,
-        cut=2 * padding,
-        size=size,
-        stride=stride,
-        dilation=dilation,
-        kernel_size=kernel_size,
-        output_padding=output_padding,
-        cells=cells,
-    )
-    return _Misfit(problem, ("padding", "kernel_size", "size"))
+    return _Misfit(SENTENCES["cut-off"], ("padding", "kernel_size", "size"), {"cut": 2 * padding, "cells": cells})
 
 
 def _too_large(size, kernel_size, padding, dilation, extra=0):
     span, padded = dilation * (kernel_size - 1) + 1, size + 2 * padding
     if span <= padded + extra:
         return None
-    spread = SENTENCES["spread"].format(dilation=dilation, kernel_size=kernel_size, span=span)
-    problem = SENTENCES["kernel-too-big"].format(
-        kernel_size=kernel_size,
-        spread=spread if dilation > 1 else "",
-        size=size,
-        padding=padding,
-        padded=padded,
-        rounded_up=SENTENCES["rounded_up"].format(extra=extra) if extra else "",
-    )
-    return _Misfit(problem, ("padding", "kernel_size", *(["dilation"] if dilation > 1 else []), "size"))
+    spread = SENTENCES["spread"].format(dilation=dilation, kernel_size=kernel_size, span=span) if dilation > 1 else ""
+    rounded_up = SENTENCES["rounded_up"].format(extra=extra) if extra else ""
+    change = ("padding", "kernel_size", *(["dilation"] if dilation > 1 else []), "size")
+    values = {"padded": padded, "spread": spread, "rounded_up": rounded_up}
+    return _Misfit(SENTENCES["kernel-too-big"], change, values)
 
 
 def _channels_per_group(in_channels, out_channels, groups):
@@ -251,7 +230,7 @@ def _channels_per_group(in_channels, out_channels, groups):
     uneven = " and ".join(f"{name} ({value})" for name, value in channels.items() if value % groups)
     if not uneven:
         return in_channels // groups
-    return _Misfit(SENTENCES["groups"].format(channels=uneven, groups=groups), (*channels, "groups"))
+    return _Misfit(SENTENCES["groups"], (*channels, "groups"), {"channels": uneven})
 
 
 def _growth(kernel_size, stride, dilation):
@@ -288,7 +267,7 @@ def _solve(rule, numbers, dimension=None, remark=""):
     fixes = {name: _nearest_that_works(rule, numbers, name) for name in answer.change}
     fixes = {name: value for name, value in fixes.items() if value is not None}
     place = f"{dimension.capitalize()}: " if dimension else ""
-    raise ShapeError(place + answer.problem + remark, fixes, dimension)
+    raise ShapeError(place + answer.sentence.format(**numbers | answer.values) + remark, fixes, dimension)
 
 
 def _nearest_that_works(rule, numbers, name):
@@ -307,5 +286,5 @@ def _attempt(rule, numbers):
     low = [name for name, value in numbers.items() if value < _LEAST[name]]
     if low:
         problems = (f"{wants(name, _LEAST[name])}, but got {numbers[name]}." for name in low)
-        return _Misfit(" ".join(problems), tuple(low))
+        return _Misfit(" ".join(problems), tuple(low), {})
     return rule(**numbers)

@@ -108,6 +108,7 @@ def _explain_shape(model, got):
     """What came, what is wanted, and the nearest thing that works."""
     wanted = model.image_shape
     channels, height, width = wanted
+    size = got[2] if len(got) == 4 and got[2] == got[3] else got[2:]
     if got == wanted:
         fix = "one image is a batch of one as x[None]."
     elif got == (height, width) and channels == 1:
@@ -125,13 +126,11 @@ def _explain_shape(model, got):
     elif got[2:] == (height, width):
         fix = f"SimpleCNN(in_channels={got[1]}) makes a network for images of {got[1]} channels."
     elif got[1] == channels:
-        size = got[2] if got[2] == got[3] else got[2:]
         fix = (
             f"its fc1 has one input for each number that the pool makes of {height}×{width} pixels. "
             f"SimpleCNN(image_size={size}) makes a network for {got[2]}×{got[3]}."
         )
     else:
-        size = got[2] if got[2] == got[3] else got[2:]
         fix = f"SimpleCNN(image_size={size}, in_channels={got[1]}) makes a network for these."
     return f"This SimpleCNN wants images {_batch(model)}, but got {got}: {fix}"
 
