@@ -60,7 +60,7 @@ def class_numbers(name, values, classes):
         fix = f" Try {name}.{'flatten()' if numbers.shape[1] == 1 else 'argmax(1)'}." if numbers.ndim == 2 else ""
         raise ValueError(f"{wanted}, but got {described(values)}.{fix}")
     if numbers.dtype.kind not in "iu":
-        got = described(values) if _is_numeric(numbers) else f"{a(values)} that is not numbers"
+        got = described(values) if _is_numeric(numbers) else f"{kind_of(values)} that is not numbers"
         raise TypeError(f"{wanted}, but got {got}.{f' Try {name}.long().' if hasattr(values, 'long') else ''}")
     wrong = ((numbers < 0) | (numbers >= len(classes))).nonzero()[0]
     if len(wrong):
@@ -68,7 +68,7 @@ def class_numbers(name, values, classes):
         raise ValueError(
             f"{name} wants 0 to {len(classes) - 1}, for the {len(classes)} classes, "
             f"but got {numbers[wrong[0]]} at position {wrong[0]}. "
-            f"Try {f'{name} - 1' if counted_from_1 else 'a name in classes for each'}."
+            f"Try {f'{name} - 1' if counted_from_1 else 'a name in classes for each number'}."
         )
     return numbers.astype("int64")
 
@@ -102,11 +102,11 @@ def described(values):
     """What came: `float32 (4, 3, 32, 32)` for a tensor, an array or a list of numbers; else its class: `a str`."""
     numbers = values if hasattr(values, "dtype") else array(values)
     if not _is_numeric(numbers):
-        return a(values)
+        return kind_of(values)
     return f"{str(numbers.dtype).removeprefix('torch.')} {tuple(numbers.shape)}"
 
 
-def a(value):
+def kind_of(value):
     """`a list`, `an empty list`, `an int`, `None`: what came, by its class."""
     if value is None:
         return "None"

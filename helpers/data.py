@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers.arguments import a, channels_first, class_numbers, described, whole
+from helpers.arguments import channels_first, class_numbers, described, kind_of, whole
 from helpers.cifar10 import CLASSES as CIFAR10
 from helpers.cifar10 import read_cifar10
 from helpers.shapes import CLASSES as SHAPES
@@ -162,7 +162,7 @@ def _check_images(images):
         images = torch.tensor(images.copy())
     wanted = "images wants a uint8 tensor (N, 3, height, width)"
     if not isinstance(images, torch.Tensor):
-        raise TypeError(f"{wanted}, but got {a(images)}. For a list of tensors: torch.stack(list).")
+        raise TypeError(f"{wanted}, but got {kind_of(images)}. For a list of tensors: torch.stack(list).")
     shape = tuple(images.shape)
     got = f"{wanted}, but got {described(images)}"
     if len(shape) != 4 or shape[1] != 3:

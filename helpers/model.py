@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.arguments import a, channels_first, pair, whole
+from helpers.arguments import channels_first, kind_of, pair, whole
 from helpers.arithmetic import ShapeError, conv_output_size, pool_output_size
 
 
@@ -86,7 +86,7 @@ def _check_images(model, args):
     x = args[0]
     if not isinstance(x, torch.Tensor):
         raise TypeError(
-            f"SimpleCNN wants a tensor of images {_batch(model)}, but got {a(x)}: "
+            f"SimpleCNN wants a tensor of images {_batch(model)}, but got {kind_of(x)}: "
             "torch.as_tensor(...) makes one of a NumPy array or a list."
         )
     if x.shape[1:] != model.image_shape:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.arguments import a, array, channels_first, class_numbers, described, pair, positive, whole
+from helpers.arguments import array, channels_first, class_numbers, described, kind_of, pair, positive, whole
 
 THREE = ("cat", "dog", "cow")
 
@@ -110,7 +110,7 @@ def test_class_numbers_come_as_int64(values):
         (3, ValueError, "class numbers (N,), but got int64 ()."),
         (
             [0, 3], ValueError,
-            "0 to 2, for the 3 classes, but got 3 at position 1. Try a name in classes for each.",
+            "0 to 2, for the 3 classes, but got 3 at position 1. Try a name in classes for each number.",
         ),
         (
             [1, 3], ValueError,
@@ -133,7 +133,7 @@ def test_what_came_is_described_by_its_type_and_shape_or_by_its_class():
     assert told == ["bool (2, 3)", "uint8 (2,)", "float64 (1,)", "int64 ()"]
     values = (None, "x", {}, torch.nn.Conv2d(1, 1, 1), [[1], [1, 2]])
     assert [described(value) for value in values] == ["None", "a str", "an empty dict", "a Conv2d", "a list"]
-    assert [a(3), a([]), a((1,))] == ["an int", "an empty list", "a tuple"]
+    assert [kind_of(3), kind_of([]), kind_of((1,))] == ["an int", "an empty list", "a tuple"]
 
 
 def test_an_array_is_made_of_a_tensor_that_numpy_does_not_know():

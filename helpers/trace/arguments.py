@@ -5,7 +5,7 @@ import reprlib
 import torch
 from torch import nn
 
-from helpers.arguments import a, whole
+from helpers.arguments import kind_of, whole
 from helpers.trace.as_found import uncompiled
 
 SHAPE = (4, 3, 32, 32)
@@ -16,7 +16,9 @@ def checked(model):
     if isinstance(model, type) and issubclass(model, nn.Module):
         raise TypeError(f"trace wants a model, but got the class {model.__name__}: {model.__name__}() makes one.")
     if not isinstance(model, nn.Module):
-        raise TypeError(f"trace wants an nn.Module, but got {a(model)}: trace(model, {SHAPE}) follows a batch of 4.")
+        raise TypeError(
+            f"trace wants an nn.Module, but got {kind_of(model)}: trace(model, {SHAPE}) follows a batch of 4."
+        )
     if isinstance(model, torch.jit.ScriptModule):
         raise TypeError("trace wants a model in Python, but got a ScriptModule: trace the one that it was made from.")
     return uncompiled(model)
@@ -34,7 +36,7 @@ def arguments(model, given):
     hint = f"Give it a tensor, a shape such as {SHAPE}, or a list of these."
     if hasattr(given, "__array__"):
         hint = "torch.as_tensor(...) makes a tensor of it."
-    raise TypeError(f"trace wants the model's input, but got {a(given)}. {hint}")
+    raise TypeError(f"trace wants the model's input, but got {kind_of(given)}. {hint}")
 
 
 def _zeros(model, shape):

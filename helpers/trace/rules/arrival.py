@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from helpers.arguments import a
+from helpers.arguments import kind_of
 from helpers.trace.changes import before, given, moved, remade
 from helpers.trace.finding import found, misfit
 from helpers.trace.notes import INPUT, Change, TensorNote, notes_in, place
@@ -113,10 +113,10 @@ def no_tensor(run, step):
         return
     maker = run.by_call(inside[0].maker) if inside else None
     who = "a part of the model" if maker is None else maker.label
-    came, wanted = a(value), "one tensor" if inside else "a tensor"
+    came, wanted = kind_of(value), "one tensor" if inside else "a tensor"
     if isinstance(value, (tuple, list)) and value and isinstance(value[0], TensorNote):
         came += f" of {len(value)}"
-        shapes = ", ".join(str(part.shape) if isinstance(part, TensorNote) else a(part) for part in value)
+        shapes = ", ".join(str(part.shape) if isinstance(part, TensorNote) else kind_of(part) for part in value)
         why = f"{who} returns several things: {shapes}."
         text = f"x{', _' * (len(value) - 1)} = {who}(x)" if maker is not None else "x[0]"
         changes = [Change(text, calls={step.call: _part(0)})]
