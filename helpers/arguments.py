@@ -2,10 +2,13 @@
 
 "kernel_size wants a whole number of at least 1, but got 0."
 "stride wants a whole number from 1 to 4, but got 9. The nearest is 4."
+"size wants a whole number of at least 1 or a (height, width) pair, but got 2.7. Did you mean 3?"
+"labels wants class numbers (N,), but got float32 (4, 10). Try labels.argmax(1)."
 """
 
 import operator
 import reprlib
+from numbers import Real
 
 
 def whole(name, value, least=None, most=None):
@@ -13,18 +16,124 @@ def whole(name, value, least=None, most=None):
 
     Raises TypeError for what is no whole number, and ValueError for one below `least` or above `most`.
     """
-    try:
-        number = operator.index(None if isinstance(value, bool) else value)
-    except TypeError:
-        raise TypeError(f"{_wanted(name, least, most)}, but got {reprlib.repr(value)}.") from None
+    number = _index(value)
+    if number is None:
+        raise TypeError(f"{wants(name, least, most)}, but got {reprlib.repr(value)}.{_meant([value], least, most)}")
     low, high = least is not None and number < least, most is not None and number > most
     if low or high:
         nearest = f" The nearest is {least if low else most:,}." if most is not None else ""
-        raise ValueError(f"{_wanted(name, least, most)}, but got {number}.{nearest}")
+        raise ValueError(f"{wants(name, least, most)}, but got {number}.{nearest}")
     return number
 
 
-def _wanted(name, least, most):
+def pair(name, value, least=None):
+    """(height, width), two ints: from such a pair, or from one whole number for both.
+
+    Raises TypeError for anything else. `least` is only named: a number below it passes, for what follows to refuse.
+    """
+    # torch takes kernel_size=True, and (2,) or (2, 2, 2) in places: slips, not shapes, so we do not.
+    is_sequence = isinstance(value, (tuple, list))
+    parts = value if is_sequence and len(value) == 2 else (value,)
+    numbers = tuple(map(_index, parts))
+    if None in numbers:
+        meant = _meant(value[-2:] if is_sequence else parts, least)  # (N, C, H, W) ends in height and width
+        raise TypeError(f"{wants(name, least)} or a (height, width) pair, but got {reprlib.repr(value)}.{meant}")
+    return numbers if len(numbers) == 2 else numbers * 2
+
+
+def positive(name, value):
+    """`value` as a float. Raises TypeError for what is no number, and ValueError for one that is not above 0."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 < value < float("inf"):
+        error = ValueError if is_number else TypeError
+        raise error(f"{name} wants a number above 0, but got {reprlib.repr(value)}.")
+    return float(value)
+
+
+def class_numbers(name, values, classes):
+    """The number of a class for each of N pictures, from a tensor, an array or a list, as an int64 array (N,).
+
+    Raises TypeError for what is no whole number, and ValueError for another shape or a number that no class has.
+    """
+    numbers, wanted = array(values), f"{name} wants class numbers (N,)"
+    if numbers.ndim != 1 or numbers.size == 0:
+        fix = f" Try {name}.{'flatten()' if numbers.shape[1] == 1 else 'argmax(1)'}." if numbers.ndim == 2 else ""
+        raise ValueError(f"{wanted}, but got {described(values)}.{fix}")
+    if numbers.dtype.kind not in "iu":
+        got = described(values) if _is_numeric(numbers) else f"{kind_of(values)} that is not numbers"
+        raise TypeError(f"{wanted}, but got {got}.{f' Try {name}.long().' if hasattr(values, 'long') else ''}")
+    wrong = ((numbers < 0) | (numbers >= len(classes))).nonzero()[0]
+    if len(wrong):
+        counted_from_1 = numbers.min() == 1 and numbers.max() == len(classes)
+        raise ValueError(
+            f"{name} wants 0 to {len(classes) - 1}, for the {len(classes)} classes, "
+            f"but got {numbers[wrong[0]]} at position {wrong[0]}. "
+            f"Try {f'{name} - 1' if counted_from_1 else 'a name in classes for each number'}."
+        )
+    return numbers.astype("int64")
+
+
+def channels_first(name, rank):
+    """The code that makes a batch (N, C, H, W) of pictures that have their channels last, as files do."""
+    return f"{name}.permute(2, 0, 1)[None]" if rank == 3 else f"{name}.permute(0, 3, 1, 2)"
+
+
+def wants(name, least=None, most=None):
+    """How each refusal of a whole number begins."""
     if most is not None:
         return f"{name} wants a whole number from {least:,} to {most:,}"
     return f"{name} wants a whole number" + ("" if least is None else f" of at least {least}")
+
+
+def array(values):
+    """A NumPy array of a tensor from any device, an array or a list; of anything else, an array of that object."""
+    import numpy as np  # here and not above: the arithmetic needs the standard library only
+
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.float() if values.is_floating_point() else values  # NumPy has no bfloat16
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError):  # rows of unequal length
+        return np.asarray(None)
+
+
+def described(values):
+    """What came: `float32 (4, 3, 32, 32)` for a tensor, an array or a list of numbers; else its class: `a str`."""
+    numbers = values if hasattr(values, "dtype") else array(values)
+    if not _is_numeric(numbers):
+        return kind_of(values)
+    return f"{str(numbers.dtype).removeprefix('torch.')} {tuple(numbers.shape)}"
+
+
+def kind_of(value):
+    """`a list`, `an empty list`, `an int`, `None`: what came, by its class."""
+    if value is None:
+        return "None"
+    if isinstance(value, (tuple, list, dict)) and not value:
+        return f"an empty {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _is_numeric(numbers):
+    return getattr(numbers.dtype, "kind", "f") in "fiubc"  # torch's dtypes have no kind, and are all of numbers
+
+
+def _index(value):
+    """The int that `value` is, or None."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
+def _meant(values, least=None, most=None):
+    """` Did you mean 3?`: the nearest whole numbers that are allowed, or nothing where these are no numbers at all."""
+    try:
+        near = [round(float(value)) for value in values]
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return ""
+    near = [value if least is None else max(value, least) for value in near]
+    near = [value if most is None else min(value, most) for value in near]
+    return f" Did you mean {tuple(near) if len(near) == 2 else near[0]}?" if near else ""

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import NamedTuple
 
+from helpers.arguments import pair, wants, whole
 from helpers.sentences import SENTENCES
 
 
@@ -43,17 +44,13 @@ def conv_output_size(size, kernel_size, stride=1, padding=0, dilation=1):
     (30, 32, (2, 2))
     """
     sizes = {"size": size, "kernel_size": kernel_size, "stride": stride, "dilation": dilation}
-    if not isinstance(padding, str):
-        return _by_dimension(_conv, sizes | {"padding": padding})
-    if padding not in ("same", "valid"):
+    if padding == "same":
+        return _output_size(_conv_same, sizes)
+    if isinstance(padding, str) and padding != "valid":
         guess = get_close_matches(padding.lower(), ("same", "valid"), n=1)
-        raise ShapeError(
-            'padding must be a whole number, a (height, width) pair, "same" or "valid"; '
-            f'got "{padding}".' + (f' Did you mean "{guess[0]}"?' if guess else "")
-        )
-    if padding == "valid":
-        return _by_dimension(_conv, sizes | {"padding": 0})
-    return _by_dimension(_conv_same, sizes)
+        meant = f' Did you mean "{guess[0]}"?' if guess else ""
+        raise ShapeError(SENTENCES["padding-word"].format(padding=padding, meant=meant))
+    return _output_size(_conv, sizes | {"padding": 0 if padding == "valid" else padding})
 
 
 def pool_output_size(size, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
@@ -69,12 +66,11 @@ def pool_output_size(size, kernel_size, stride=None, padding=0, dilation=1, ceil
     (16, 2, 3)
     """
     if not isinstance(ceil_mode, bool):
-        meant = bool(ceil_mode)
-        raise TypeError(f"ceil_mode must be True or False; got {ceil_mode!r}. Did you mean {meant}?")
+        raise TypeError(f"ceil_mode wants True or False, but got {ceil_mode!r}. Did you mean {bool(ceil_mode)}?")
     sizes = {"size": size, "kernel_size": kernel_size, "padding": padding, "dilation": dilation}
     if stride is not None:
         sizes["stride"] = stride
-    return _by_dimension(partial(_pool, ceil_mode=ceil_mode), sizes)
+    return _output_size(partial(_pool, ceil_mode=ceil_mode), sizes)
 
 
 def conv_transpose_output_size(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
@@ -93,7 +89,7 @@ def conv_transpose_output_size(size, kernel_size, stride=1, padding=0, output_pa
     """
     sizes = {"size": size, "kernel_size": kernel_size, "stride": stride, "padding": padding}
     sizes |= {"output_padding": output_padding, "dilation": dilation}
-    return _by_dimension(_conv_transpose, sizes)
+    return _output_size(_conv_transpose, sizes)
 
 
 def conv_parameters(in_channels, out_channels, kernel_size, bias=True, groups=1):
@@ -108,9 +104,9 @@ def conv_parameters(in_channels, out_channels, kernel_size, bias=True, groups=1)
     >>> conv_parameters(3, 18, 3), conv_parameters(18, 18, 3, bias=False, groups=18)
     (504, 162)
     """
-    height, width = _pair(_by_dimension(lambda kernel_size: kernel_size, {"kernel_size": kernel_size}))
+    height, width = _by_dimension(lambda kernel_size: kernel_size, {"kernel_size": kernel_size})
     numbers = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
-    numbers = {name: _whole(name, value, pairs=False) for name, value in numbers.items()}
+    numbers = {name: whole(name, value) for name, value in numbers.items()}
     per_group = _solve(_channels_per_group, numbers)
     return numbers["out_channels"] * (per_group * height * width + (1 if bias else 0))
 
@@ -125,7 +121,7 @@ def linear_parameters(in_features, out_features, bias=True):
     294976
     """
     numbers = {"in_features": in_features, "out_features": out_features}
-    numbers = {name: _whole(name, value, pairs=False) for name, value in numbers.items()}
+    numbers = {name: whole(name, value) for name, value in numbers.items()}
     inputs = _solve(lambda in_features, out_features: in_features, numbers)
     return numbers["out_features"] * (inputs + (1 if bias else 0))
 
@@ -144,27 +140,27 @@ def receptive_field(layers):
     """
     if not hasattr(layers, "__iter__"):
         raise TypeError(
-            f"layers must be a list of (kernel_size, stride, dilation) tuples; got {reprlib.repr(layers)}. "
+            f"layers wants a list of (kernel_size, stride, dilation) tuples, but got {reprlib.repr(layers)}. "
             "For example [(3, 1, 1), (2, 2, 1)]."
         )
     field, step = (1, 1), (1, 1)  # step: how many input cells lie from one number of this layer to the next
-    has_pair = False
+    is_pair = False
     for number, layer in enumerate(layers, start=1):
         if not isinstance(layer, (tuple, list)) or len(layer) != 3:
             given = tuple(layer) if isinstance(layer, (tuple, list)) else (layer,)
             raise TypeError(
-                f"Each layer must be a (kernel_size, stride, dilation) tuple; layer {number} is "
-                f"{reprlib.repr(layer)}. Did you mean {(given + (3, 1, 1)[len(given) :])[:3]}?"
+                f"Layer {number} wants a (kernel_size, stride, dilation) tuple, but got {reprlib.repr(layer)}. "
+                f"Did you mean {(given + (3, 1, 1)[len(given) :])[:3]}?"
             )
         numbers = dict(zip(("kernel_size", "stride", "dilation"), layer, strict=True))
         try:
             growth = _by_dimension(_growth, numbers)
         except ShapeError as error:
             raise ShapeError(f"Layer {number}: {error.problem}", error.fixes, error.dimension) from None
-        has_pair = has_pair or isinstance(growth, tuple)
-        field = tuple(f + s * g for f, s, g in zip(field, step, _pair(growth), strict=True))
-        step = tuple(map(operator.mul, step, _pair(_whole("stride", numbers["stride"]))))
-    return field if has_pair else field[0]
+        is_pair = is_pair or _has_pair(layer)
+        field = tuple(f + s * g for f, s, g in zip(field, step, growth, strict=True))
+        step = tuple(map(operator.mul, step, pair("stride", numbers["stride"])))
+    return field if is_pair else field[0]
 
 
 # The rules, each for one dimension and for numbers in their ranges. A rule returns the answer, or a _Misfit.
@@ -175,8 +171,9 @@ _LEAST |= {"in_channels": 0, "out_channels": 1, "groups": 1, "in_features": 0, "
 
 
 class _Misfit(NamedTuple):
-    problem: str
+    sentence: str  # with places for the rule's numbers, and for `values`
     change: tuple  # the arguments worth changing
+    values: dict
 
 
 def _conv(size, kernel_size, stride, padding, dilation):
@@ -187,25 +184,18 @@ def _conv(size, kernel_size, stride, padding, dilation):
 
 
 def _conv_same(size, kernel_size, stride, dilation):
-    if stride == 1:
-        return size
-    problem = f'padding="same" needs stride 1; got {stride}. With a stride, give the padding as a number.'
-    return _Misfit(problem, ("stride",))
+    return size if stride == 1 else _Misfit(SENTENCES["same-stride"], ("stride",), {})
 
 
 def _pool(size, kernel_size, padding, dilation, stride=None, *, ceil_mode):
     stride = kernel_size if stride is None else stride
     # Half the kernel itself, although torch's message may speak of the "effective" (dilated) kernel.
-    if padding > kernel_size // 2:
-        problem = SENTENCES["pool-padding"].format(
-            padding=padding,
-            kernel_size=kernel_size,
-            half=kernel_size // 2,
-            mode="max",
-            undilated=SENTENCES["undilated"] if dilation > 1 else "",
-        )
-        return _Misfit(problem, ("padding", "kernel_size"))
-    extra = stride - 1 if ceil_mode else 0  # rounding up: as if there were so many cells more
+    half = kernel_size // 2
+    if padding > half:
+        undilated = SENTENCES["undilated"] if dilation > 1 else ""
+        values = {"half": half, "mode": "max", "undilated": undilated}
+        return _Misfit(SENTENCES["pool-padding"], ("padding", "kernel_size"), values)
+    extra = stride - 1 if ceil_mode else 0  # rounding up: as if there were this many cells more
     if misfit := _too_large(size, kernel_size, padding, dilation, extra):
         return misfit
     output = (size + 2 * padding + extra - dilation * (kernel_size - 1) - 1) // stride + 1
@@ -215,36 +205,24 @@ def _pool(size, kernel_size, padding, dilation, stride=None, *, ceil_mode):
 
 def _conv_transpose(size, kernel_size, stride, padding, output_padding, dilation):
     if output_padding >= max(stride, dilation):
-        than = f"stride ({stride}) or dilation ({dilation})"
-        return _Misfit(
-            f"output_padding ({output_padding}) must be smaller than {than}.", ("output_padding", "stride", "dilation")
-        )
-    whole = (size - 1) * stride + dilation * (kernel_size - 1) + output_padding + 1
+        return _Misfit(SENTENCES["output-padding"], ("output_padding", "stride", "dilation"), {})
+    cells = (size - 1) * stride + dilation * (kernel_size - 1) + output_padding + 1
     # No cells left: refused, as by torch's own code. Where oneDNN computes instead (float32 on a CPU, with a
     # kernel above 3 or a batch above 1), torch returns an image of 0 cells, which nothing can be done with.
-    if whole > 2 * padding:
-        return whole - 2 * padding
-    cells = f"({size} − 1)·{stride} + {dilation}·({kernel_size} − 1) + {output_padding} + 1 = {whole}"
-    return _Misfit(
-        f"The padding ({padding}) cuts off 2·{padding} = {2 * padding} cells of {cells}: nothing is left.",
-        ("padding", "kernel_size", "size"),
-    )
+    if cells > 2 * padding:
+        return cells - 2 * padding
+    return _Misfit(SENTENCES["cut-off"], ("padding", "kernel_size", "size"), {"cut": 2 * padding, "cells": cells})
 
 
 def _too_large(size, kernel_size, padding, dilation, extra=0):
     span, padded = dilation * (kernel_size - 1) + 1, size + 2 * padding
     if span <= padded + extra:
         return None
-    spread = SENTENCES["spread"].format(dilation=dilation, kernel_size=kernel_size, span=span)
-    problem = SENTENCES["kernel-too-big"].format(
-        kernel_size=kernel_size,
-        spread=spread if dilation > 1 else "",
-        size=size,
-        padding=padding,
-        padded=padded,
-        rounded_up=SENTENCES["rounded_up"].format(extra=extra) if extra else "",
-    )
-    return _Misfit(problem, ("padding", "kernel_size", *(["dilation"] if dilation > 1 else []), "size"))
+    spread = SENTENCES["spread"].format(dilation=dilation, kernel_size=kernel_size, span=span) if dilation > 1 else ""
+    rounded_up = SENTENCES["rounded_up"].format(extra=extra) if extra else ""
+    change = ("padding", "kernel_size", *(["dilation"] if dilation > 1 else []), "size")
+    values = {"padded": padded, "spread": spread, "rounded_up": rounded_up}
+    return _Misfit(SENTENCES["kernel-too-big"], change, values)
 
 
 def _channels_per_group(in_channels, out_channels, groups):
@@ -252,7 +230,7 @@ def _channels_per_group(in_channels, out_channels, groups):
     uneven = " and ".join(f"{name} ({value})" for name, value in channels.items() if value % groups)
     if not uneven:
         return in_channels // groups
-    return _Misfit(f"{uneven} must be divisible by groups ({groups}).", (*channels, "groups"))
+    return _Misfit(SENTENCES["groups"], (*channels, "groups"), {"channels": uneven})
 
 
 def _growth(kernel_size, stride, dilation):
@@ -262,12 +240,22 @@ def _growth(kernel_size, stride, dilation):
 # From what was given to numbers, and from a misfit to an error.
 
 
+def _output_size(rule, given):
+    """What a rule answers: a pair if any was given, else a number."""
+    answer = _by_dimension(rule, given)
+    return answer if _has_pair(given.values()) else answer[0]
+
+
+def _has_pair(values):
+    return any(isinstance(value, (tuple, list)) for value in values)
+
+
 def _by_dimension(rule, given):
-    given = {name: _whole(name, value) for name, value in given.items()}
-    height, width = ({name: _pair(value)[i] for name, value in given.items()} for i in (0, 1))
+    """What a rule answers for the height, and for the width."""
+    given = {name: pair(name, value, _LEAST[name]) for name, value in given.items()}
+    height, width = ({name: sizes[i] for name, sizes in given.items()} for i in (0, 1))
     if height == width:
-        answer = _solve(rule, height)
-        return (answer, answer) if any(isinstance(value, tuple) for value in given.values()) else answer
+        return (_solve(rule, height),) * 2
     remark = " The width does not work either." if isinstance(_attempt(rule, width), _Misfit) else ""
     return _solve(rule, height, "height", remark), _solve(rule, width, "width")
 
@@ -279,7 +267,7 @@ def _solve(rule, numbers, dimension=None, remark=""):
     fixes = {name: _nearest_that_works(rule, numbers, name) for name in answer.change}
     fixes = {name: value for name, value in fixes.items() if value is not None}
     place = f"{dimension.capitalize()}: " if dimension else ""
-    raise ShapeError(place + answer.problem + remark, fixes, dimension)
+    raise ShapeError(place + answer.sentence.format(**numbers | answer.values) + remark, fixes, dimension)
 
 
 def _nearest_that_works(rule, numbers, name):
@@ -297,31 +285,6 @@ def _nearest_that_works(rule, numbers, name):
 def _attempt(rule, numbers):
     low = [name for name, value in numbers.items() if value < _LEAST[name]]
     if low:
-        problems = (f"{name} must be at least {_LEAST[name]}; got {numbers[name]}." for name in low)
-        return _Misfit(" ".join(problems), tuple(low))
+        problems = (f"{wants(name, _LEAST[name])}, but got {numbers[name]}." for name in low)
+        return _Misfit(" ".join(problems), tuple(low), {})
     return rule(**numbers)
-
-
-def _whole(name, value, pairs=True):
-    """What was given, as an int or a pair of ints. Anything with __index__ counts (numpy's integers)."""
-    # torch lets kernel_size=True pass, and (2,) or (2, 2, 2) in places: slips, not shapes, so we do not.
-    is_sequence = isinstance(value, (tuple, list))
-    parts = tuple(value) if pairs and is_sequence and len(value) == 2 else (value,)
-    try:
-        if any(isinstance(part, bool) for part in parts):
-            raise TypeError
-        numbers = tuple(operator.index(part) for part in parts)
-    except TypeError:
-        accepted = "a whole number or a (height, width) pair" if pairs else "a whole number"
-        near = value[-2:] if is_sequence and pairs else (value,)  # (N, C, H, W) ends in height and width
-        try:
-            near = tuple(max(_LEAST[name], round(float(part))) for part in near)
-            hint = f"Did you mean {near if len(near) == 2 else near[-1]}?"
-        except (TypeError, ValueError, OverflowError, IndexError):
-            hint = f"The smallest that works is {_LEAST[name]}."
-        raise TypeError(f"{name} must be {accepted}; got {reprlib.repr(value)}. {hint}") from None
-    return numbers if len(numbers) == 2 else numbers[0]
-
-
-def _pair(value):
-    return value if isinstance(value, tuple) else (value, value)

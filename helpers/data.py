@@ -8,12 +8,12 @@ for images, labels in train_set.batches(128, shuffle=True): ...    # (128, 3, 32
 import math
 import operator
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from helpers.arguments import channels_first, class_numbers, described, kind_of, whole
 from helpers.cifar10 import CLASSES as CIFAR10
 from helpers.cifar10 import read_cifar10
 from helpers.shapes import CLASSES as SHAPES
@@ -52,10 +52,10 @@ class ImageSet:
         try:
             i = operator.index(i)
         except TypeError:
-            raise TypeError(f"[i] takes a whole number or a slice, such as [0] or [:8]; got [{i!r}].") from None
+            raise TypeError(f"[i] wants a whole number or a slice, such as [0] or [:8], but got [{i!r}].") from None
         n = len(self)
         if not -n <= i < n:
-            raise IndexError(f"[i] takes 0 to {n - 1}, or -{n} to -1 to count from the end; got [{i}].")
+            raise IndexError(f"[i] wants 0 to {n - 1}, or -{n} to -1 to count from the end, but got [{i}].")
         return self._normalise(self.images[i]), int(self.labels[i])
 
     def __repr__(self):
@@ -67,7 +67,7 @@ class ImageSet:
         try:
             device = torch.device(device)
         except (RuntimeError, TypeError):
-            raise ValueError(f"to() takes a device, such as 'cpu' or 'cuda'; got {device!r}.") from None
+            raise ValueError(f"to() wants a device, such as 'cpu' or 'cuda', but got {device!r}.") from None
         if device.type == "cuda" and not torch.cuda.is_available():
             raise ValueError("to('cuda') needs a CUDA GPU, and torch finds none here. Stay with to('cpu').")
         return ImageSet(self.images.to(device), self.labels.to(device), self.classes, self.mean, self.std)
@@ -78,10 +78,10 @@ class ImageSet:
         The last batch holds what is left. With shuffle the order is drawn anew each time, from `generator` (a
         torch.Generator on any device) if there is one.
         """
-        batch_size = _check_whole("batch_size", batch_size, 1, None, example=128)
+        batch_size = whole("batch_size", batch_size, least=1)
         if generator is not None and not isinstance(generator, torch.Generator):
             raise TypeError(
-                f"generator takes a torch.Generator; got {generator!r}. "
+                f"generator wants a torch.Generator, but got {generator!r}. "
                 "For a fixed order: generator=torch.Generator().manual_seed(0)"
             )
         return self._batches(batch_size, shuffle, generator)
@@ -106,9 +106,9 @@ def load_shapes(train=10_000, test=2_000, seed=0):
     train, test: how many pictures, 1 to 500,000. The first ones do not depend on how many are asked for, and
     every ten in a row hold each class once. Another seed draws others. Raises TypeError or ValueError.
     """
-    train = _check_whole("train", train, 1, 500_000, example=10_000)
-    test = _check_whole("test", test, 1, 500_000, example=2_000)
-    seed = _check_whole("seed", seed, 0, 2**32 - 1, example=0)
+    train = whole("train", train, 1, 500_000)
+    test = whole("test", test, 1, 500_000)
+    seed = whole("seed", seed, 0, 2**32 - 1)
     train_images, train_labels = map(torch.from_numpy, draw_shapes(train, seed, stream=0))
     test_images, test_labels = map(torch.from_numpy, draw_shapes(test, seed, stream=1))
     train_set = ImageSet(train_images, train_labels, SHAPES)
@@ -120,19 +120,19 @@ def load_cifar10(root=None, subset=None):
 
     root: the folder that keeps the archive; without it, this user's cache folder. An archive that is already
         there is used if its checksum is right, and no network is needed. Other bytes are never read.
-    subset: for a quick class, so many training pictures (1 to 50,000) and a fifth as many for testing,
+    subset: for a quick class, how many training pictures (1 to 50,000), with a fifth as many for testing,
         rounded up. The same ones each time, the classes as equal as can be; mean and std stay those of all.
 
     Raises ConnectionError if no host delivers (load_shapes() works offline), OSError if root cannot be used.
     """
     if subset is not None:
-        subset = _check_whole("subset", subset, 1, 50_000, example=1_000)
+        subset = whole("subset", subset, 1, 50_000)
     if root is None:
         import pooch  # here and not above: in a notebook, pooch imports ipywidgets
 
         root = pooch.os_cache("cnn-shapes")
     elif not isinstance(root, (str, os.PathLike)):
-        raise TypeError(f"root takes the name of a folder, such as 'cifar10'; got {root!r}.")
+        raise TypeError(f"root wants the name of a folder, such as 'cifar10', but got {root!r}.")
     (images, labels), (test_images, test_labels) = read_cifar10(Path(root).expanduser().absolute())
     images, labels, test_images, test_labels = map(torch.from_numpy, (images, labels, test_images, test_labels))
     mean, std = _mean_and_std(images)
@@ -148,7 +148,7 @@ def _balanced(labels, count):
     """Which `count` pictures to keep: drawn at random, always the same, the classes as equal as can be."""
     order = np.random.RandomState(0).permutation(len(labels))  # RandomState: its streams never change
     shuffled = labels.numpy()[order]
-    turn = np.empty_like(shuffled)  # the how-manieth of its class each one is
+    turn = np.empty_like(shuffled)  # 0 for the first of its class, 1 for the second, …
     for label in np.unique(shuffled):
         turn[shuffled == label] = np.arange((shuffled == label).sum())
     return torch.from_numpy(np.sort(order[turn.argsort(kind="stable")[:count]]))
@@ -157,37 +157,17 @@ def _balanced(labels, count):
 # ---- what is handed in: each check says what was given, what is accepted, and the nearest that works ----
 
 
-def _check_whole(name, value, low, high, example):
-    """`value` as an int from `low` to `high` (None: no limit)."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool):
-        try:
-            nearest = min(max(low, int(float(value))), high or sys.maxsize)
-        except (TypeError, ValueError, OverflowError):
-            nearest = example
-        kind = type(value).__name__
-        raise TypeError(f"{name} takes a whole number; got {value!r} ({kind}). Try {name}={nearest}.")
-    if number < low or (high is not None and number > high):
-        accepted = f"of {low} or more" if high is None else f"from {low} to {high:,}"
-        nearest = low if number < low else high
-        raise ValueError(f"{name} takes a whole number {accepted}; got {number}. The nearest is {nearest}.")
-    return number
-
-
 def _check_images(images):
     if isinstance(images, np.ndarray):
         images = torch.tensor(images.copy())
-    takes = "images takes a uint8 tensor (N, 3, height, width)"
+    wanted = "images wants a uint8 tensor (N, 3, height, width)"
     if not isinstance(images, torch.Tensor):
-        raise TypeError(f"{takes}; got a {type(images).__name__}. For a list of tensors: torch.stack(list).")
+        raise TypeError(f"{wanted}, but got {kind_of(images)}. For a list of tensors: torch.stack(list).")
     shape = tuple(images.shape)
-    got = f"{takes}; got {_dtype(images)} {shape}"
+    got = f"{wanted}, but got {described(images)}"
     if len(shape) != 4 or shape[1] != 3:
         if len(shape) == 4 and shape[3] == 3:
-            hint = "Channels come second: images.permute(0, 3, 1, 2)."
+            hint = f"Channels come second: {channels_first('images', 4)}."
         elif len(shape) == 4 and shape[1] == 1:
             hint = "For three equal channels: images.expand(-1, 3, -1, -1)."
         elif len(shape) == 3 and shape[0] == 3:
@@ -207,54 +187,34 @@ def _check_images(images):
 
 def _check_classes(classes):
     if not isinstance(classes, (list, tuple)) or not classes or not all(isinstance(c, str) for c in classes):
-        raise TypeError(f"classes takes names, such as ('cat', 'dog'); got {classes!r}.")
+        raise TypeError(f"classes wants names, such as ('cat', 'dog'), but got {classes!r}.")
     return tuple(classes)
 
 
 def _check_labels(labels, images, classes):
-    n = len(images)
-    takes = f"labels takes one whole number for each of the {n:,} pictures"
-    try:
-        labels = torch.as_tensor(labels, device=images.device)
-    except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"{takes}; got a {type(labels).__name__} that is not numbers.") from None
-    got = f"{takes}; got {_dtype(labels)} {tuple(labels.shape)}"
-    if labels.ndim == 2 and len(labels) == n:
-        raise ValueError(f"{got}. Try labels.{'flatten()' if labels.shape[1] == 1 else 'argmax(1)'}.")
-    if labels.shape != (n,):
-        raise ValueError(f"{got}. Pictures and labels are cut alike: images[:k], labels[:k].")
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise TypeError(f"{got}. Try labels.long().")
-    labels = labels.long()
-    wrong = ((labels < 0) | (labels >= len(classes))).nonzero().flatten().tolist()
-    if wrong:
-        counted_from_1 = int(labels.min()) == 1 and int(labels.max()) == len(classes)
+    labels = class_numbers("labels", labels, classes)
+    if len(labels) != len(images):
         raise ValueError(
-            f"labels takes 0 to {len(classes) - 1}, for the {len(classes)} classes; "
-            f"got {int(labels[wrong[0]])} at position {wrong[0]}. "
-            f"Try {'labels - 1' if counted_from_1 else 'a name in classes for each label'}."
+            f"labels wants one class number for each of the {len(images):,} pictures, but got {len(labels):,}. "
+            "Pictures and labels are cut alike: images[:k], labels[:k]."
         )
-    return labels
+    return torch.from_numpy(labels).to(images.device)
 
 
 def _check_three(name, values):
     """mean or std as a tuple of three floats."""
-    takes = f"{name} takes three numbers, one for each channel, of pixel values in 0–1"
+    wanted = f"{name} wants three numbers, one for each channel, of pixel values in 0–1"
     try:
         three = tuple(float(value) for value in values)
     except (TypeError, ValueError):
         three = ()
     if len(three) != 3:
-        raise TypeError(f"{takes}; got {values!r}. Try {name}=(0.5, 0.5, 0.5).")
+        raise TypeError(f"{wanted}, but got {values!r}. Try {name}=(0.5, 0.5, 0.5).")
     if not all(0 <= value <= 1 for value in three) or (name == "std" and 0 in three):
         bytes_given = all(1 < value <= 255 for value in three)
         hint = "Divide by 255" if bytes_given else f"Leave {name} out to have it computed"
-        raise ValueError(f"{takes}{', and none of them 0' * (name == 'std')}; got {values!r}. {hint}.")
+        raise ValueError(f"{wanted}{', and none of them 0' * (name == 'std')}, but got {values!r}. {hint}.")
     return three
-
-
-def _dtype(tensor):
-    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _mean_and_std(images):

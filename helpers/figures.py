@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from helpers.arguments import array, channels_first, described, whole
+
 # One colour for each thing in the whole course (Okabe & Ito: told apart by colour-blind readers too).
 COLOURS = {
     "input": "#0072B2",
@@ -75,9 +77,7 @@ def tiles(pictures, titles, columns, *, size=0.96, note="", bar="", cmap="gray",
 
     `note` stands below them; `bar` is the label of a colour bar beside them.
     """
-    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
-        raise ValueError(f"columns wants a whole number of at least 1, but got {columns!r}.")
-    count, columns = len(pictures), min(columns, len(pictures))
+    count, columns = len(pictures), min(whole("columns", columns, least=1), len(pictures))
     rows = -(-count // columns)
     titles = [str(title) for title in titles or ()]
     lines = max((title.count("\n") + 1 for title in titles), default=0)
@@ -122,38 +122,29 @@ def signed(name):
 # -- reading: what came, what is wanted ----------------------------------------------------------------
 
 
-def array(values):
-    """A NumPy array of a tensor from any device, an array or a list."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        values = values.float() if values.is_floating_point() else values  # NumPy has no bfloat16
-    return np.asarray(values)
-
-
 def numbers(name, values, ndim, wanted):
-    values = array(values)
-    if values.ndim != ndim or values.size == 0 or values.dtype.kind not in "fiub":
-        what = f"shape {values.shape}" if values.dtype.kind in "fiub" else f"a {values.dtype} array"
-        raise ValueError(f"{name} wants {wanted}, but got {what}.")
-    if not np.isfinite(values).all():
+    found = array(values)
+    if found.ndim != ndim or found.size == 0 or found.dtype.kind not in "fiub":
+        raise ValueError(f"{name} wants {wanted}, but got {described(values)}.")
+    if not np.isfinite(found).all():
         raise ValueError(f"{name} holds NaN or infinite numbers, which have no colour.")
-    return values.astype(np.float32)
+    return found.astype(np.float32)
 
 
 def pictures(images):
     """(floats 0 to 1 as matplotlib wants them: (N, H, W, 3) or (N, H, W); what was done to them, or "")."""
-    images = array(images)
+    given, images = images, array(images)
     if images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
         raise ValueError(
             f"images wants the channels first, (N, 3, H, W), but got {images.shape}: "
-            "images.permute(0, 3, 1, 2) puts them there."
+            f"{channels_first('images', 4)} puts them there."
         )
     if images.ndim in (2, 3):
         three = "image[None]" if images.shape[0] in (1, 3) else "images[:, None]"
         fix = "image[None, None]" if images.ndim == 2 else three
         raise ValueError(f"images wants a batch (N, 3, H, W), but got {images.shape}: try {fix}.")
     is_bytes = images.dtype.kind in "iu"
-    images = numbers("images", images, 4, "(N, 3, H, W) or (N, 1, H, W)")
+    images = numbers("images", given, 4, "(N, 3, H, W) or (N, 1, H, W)")
     if images.shape[1] not in (1, 3):
         raise ValueError(
             f"An image has 1 or 3 channels, but these {images.shape} have {images.shape[1]}: "
@@ -176,16 +167,3 @@ def pictures(images):
 def check_count(count, things, name):
     if count > MOST:
         raise ValueError(f"{count} {things} are too many for one figure: {name}[:{MOST}] shows the first {MOST}.")
-
-
-def class_numbers(name, values, classes):
-    values = array(values)
-    if values.ndim == 2:
-        raise ValueError(f"{name} wants class numbers (N,), but got {values.shape}: try {name}.argmax(1).")
-    if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iu":
-        raise ValueError(f"{name} wants class numbers (N,), but got {values.dtype} {values.shape}.")
-    if values.min() < 0 or values.max() >= len(classes):
-        raise ValueError(
-            f"{name} go from {values.min()} to {values.max()}, but there are {len(classes)} classes, from 0."
-        )
-    return values.astype(int)

@@ -1,11 +1,10 @@
 """SimpleCNN, the course's network: one convolution, one max pooling, two linear layers. FastCNN: the same, faster."""
 
-import operator
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from helpers.arguments import channels_first, kind_of, pair, whole
 from helpers.arithmetic import ShapeError, conv_output_size, pool_output_size
 
 
@@ -38,7 +37,7 @@ class SimpleCNN(nn.Module):
         classes=10,
     ):
         super().__init__()
-        height, width = _pair("image_size", image_size)
+        height, width = (_count("image_size", side) for side in pair("SimpleCNN: image_size", image_size, least=1))
         in_channels = _count("in_channels", in_channels)
         conv_channels = _count("conv_channels", conv_channels)
         hidden_features = _count("hidden_features", hidden_features)
@@ -87,7 +86,7 @@ def _check_images(model, args):
     x = args[0]
     if not isinstance(x, torch.Tensor):
         raise TypeError(
-            f"SimpleCNN wants a tensor of images {_batch(model)}, but got a {type(x).__name__}: "
+            f"SimpleCNN wants a tensor of images {_batch(model)}, but got {kind_of(x)}: "
             "torch.as_tensor(...) makes one of a NumPy array or a list."
         )
     if x.shape[1:] != model.image_shape:
@@ -109,6 +108,7 @@ def _explain_shape(model, got):
     """What came, what is wanted, and the nearest thing that works."""
     wanted = model.image_shape
     channels, height, width = wanted
+    size = got[2] if len(got) == 4 and got[2] == got[3] else got[2:]
     if got == wanted:
         fix = "one image is a batch of one as x[None]."
     elif got == (height, width) and channels == 1:
@@ -118,21 +118,19 @@ def _explain_shape(model, got):
     elif got[1:] == (channels * height * width,):
         fix = f"x.unflatten(1, {wanted}) makes images of these rows."
     elif got == (height, width, channels):
-        fix = "x.permute(2, 0, 1)[None] puts the channels first and makes it a batch of one."
+        fix = f"{channels_first('x', 3)} puts the channels first and makes it a batch of one."
     elif len(got) != 4:
         fix = "the four numbers are images, channels, height, width."
     elif got[1:] == (height, width, channels):
-        fix = "x.permute(0, 3, 1, 2) puts the channels before height and width."
+        fix = f"{channels_first('x', 4)} puts the channels before height and width."
     elif got[2:] == (height, width):
         fix = f"SimpleCNN(in_channels={got[1]}) makes a network for images of {got[1]} channels."
     elif got[1] == channels:
-        size = got[2] if got[2] == got[3] else got[2:]
         fix = (
             f"its fc1 has one input for each number that the pool makes of {height}×{width} pixels. "
             f"SimpleCNN(image_size={size}) makes a network for {got[2]}×{got[3]}."
         )
     else:
-        size = got[2] if got[2] == got[3] else got[2:]
         fix = f"SimpleCNN(image_size={size}, in_channels={got[1]}) makes a network for these."
     return f"This SimpleCNN wants images {_batch(model)}, but got {got}: {fix}"
 
@@ -157,22 +155,4 @@ def _fit(layer, rule, *settings):
 
 
 def _count(name, value):
-    """`value` as an int of at least 1."""
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None:
-        raise TypeError(f"SimpleCNN: {name} wants a whole number of at least 1, but got {value!r}.")
-    if number < 1:
-        raise ValueError(f"SimpleCNN: {name} wants a whole number of at least 1, but got {number}.")
-    return number
-
-
-def _pair(name, value):
-    """(height, width), from a number or a pair."""
-    if isinstance(value, (tuple, list, torch.Size)):
-        if len(value) != 2:
-            raise ValueError(f"SimpleCNN: {name} wants one number or (height, width), but got {value!r}.")
-        return _count(name, value[0]), _count(name, value[1])
-    return (_count(name, value),) * 2
+    return whole(f"SimpleCNN: {name}", value, least=1)

@@ -10,6 +10,7 @@ import textwrap
 import numpy as np
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from helpers.arguments import array, class_numbers, positive, whole
 from helpers.figures import (
     COLOURS,
     DPI,
@@ -17,9 +18,7 @@ from helpers.figures import (
     MOST,
     PAPER,
     Picture,
-    array,
     check_count,
-    class_numbers,
     numbers,
     pictures,
     shades,
@@ -194,8 +193,7 @@ def show_most_wrong(images, labels, scores, classes, n=8):
             f"but got {len(images)} images, {len(labels)} labels, scores {scores.shape} and "
             f"{len(classes)} classes."
         )
-    if not 1 <= n <= MOST:
-        raise ValueError(f"n wants a number of pictures, 1 to {MOST}, but got {n!r}.")
+    n = whole("n", n, 1, MOST)
     if scores.min() < 0 or not np.allclose(scores.sum(axis=1), 1, atol=1e-3):
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))  # softmax, safe from overflow
         scores /= scores.sum(axis=1, keepdims=True)
@@ -225,11 +223,11 @@ def roofline(works, bandwidth, rate, seconds=None):
     `seconds`, {name: seconds of a step}, adds a point for what a layer was measured to reach. Layers without
     multiply-adds only move bytes, and stand below the picture.
     """
-    bandwidth, rate = _speed("bandwidth", bandwidth), _speed("rate", rate)
+    bandwidth, rate = positive("bandwidth", bandwidth), positive("rate", rate)
     computing = sorted((one for one in works if one.macs), key=lambda one: one.macs / one.bytes)
     if not computing:
         raise ValueError("roofline wants the work of layers, but none of these has multiply-adds.")
-    seconds = {name: _speed(f"seconds of {name}", value) for name, value in (seconds or {}).items()}
+    seconds = {name: positive(f"seconds of {name}", value) for name, value in (seconds or {}).items()}
     if unknown := seconds.keys() - {one.name for one in works}:
         raise ValueError(f"seconds names {_some(sorted(unknown))}, but works has {_some([w.name for w in works])}.")
 
@@ -311,12 +309,6 @@ def _many(count, thing):
 def _some(words, between=", "):
     words = [word.replace("\n", " ") for word in words]
     return between.join(words[:8] + ["…"] * (len(words) > 8))
-
-
-def _speed(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < float("inf"):
-        raise ValueError(f"{name} wants a number above 0, but got {value!r}.")
-    return float(value)
 
 
 def _bytes(count):

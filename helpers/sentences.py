@@ -1,5 +1,6 @@
-"""Why shapes do not fit, in words. Each sentence is written here alone, for the errors and for the explorers' pictures.
+"""Why shapes do not fit, in words: all that the arithmetic says, and all that is said in more places than one.
 
+Each sentence is written here alone, for the errors, for trace and for the explorers' pictures.
 `{name}` is the place of a value. Python fills it with str.format; in the browser `fill` of explorers/shared.js does
 the same. Both refuse to write a sentence that lacks a value.
 """
@@ -16,7 +17,24 @@ SENTENCES = {
         "The padding ({padding}) is more than half the kernel ({kernel_size} // 2 = {half}), "
         "the most that {mode} pooling takes{undilated}."
     ),
-    "linear-width": ("{layer}: {arrived} numbers arrive {each}, and {layer} is written for {wanted}."),
+    "padding-word": (
+        "padding wants a whole number of at least 0, a (height, width) pair, "
+        '"same" or "valid", but got "{padding}".{meant}'
+    ),
+    "same-stride": ('padding="same" wants stride 1, but got {stride}. With a stride, give the padding as a number.'),
+    "output-padding": (
+        "output_padding wants a number below stride ({stride}) or dilation ({dilation}), but got {output_padding}."
+    ),
+    "cut-off": (
+        "The padding ({padding}) cuts off 2·{padding} = {cut} cells of "
+        "({size} − 1)·{stride} + {dilation}·({kernel_size} − 1) + {output_padding} + 1 = {cells}: nothing is left."
+    ),
+    "groups": "{channels} cannot be shared out among {groups} groups.",
+    "channels": "{layer}: {channels}, and it is written for {wanted}.",
+    "arrives": "{layer}: {what} arrives, and {who} wants {wanted}.",
+    "not-flattened": "{layer}: {shape} arrives, not flattened, and {layer} {does}.",
+    "linear-width": "{layer}: {arrived} numbers arrive {each}, and {layer} is written for {wanted}.",
+    "no-batch": "{what} given: {shape}. The model wants {wanted}.",
     # What stands at the place of the same name above, where there is something to say; else nothing does.
     "spread": ", spread over {dilation}·({kernel_size} − 1) + 1 = {span} by dilation {dilation}",
     "rounded_up": ", even with the stride − 1 = {extra} that ceil_mode adds",

@@ -5,7 +5,6 @@ works = work(SimpleCNN(), (128, 3, 32, 32))          # what each layer must comp
 floor(works, copy_bandwidth(), matmul_rate(), parameters=296_130)                        # seconds, at least
 """
 
-import numbers
 import statistics
 import time
 from math import prod
@@ -14,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from helpers.arguments import whole
+from helpers.arguments import positive, whole
 from helpers.trace import trace
 from helpers.trace.operations import FLATTENING
 from helpers.training.devices import check_device
@@ -174,11 +173,7 @@ def floor(works, bandwidth, rate, parameters=0):
     No step whose layers run each by itself and find nothing in a cache is faster than this; one that keeps
     numbers in a cache may be. Raises TypeError or ValueError for what is not a number, or not above 0.
     """
-    for name, value in {"bandwidth": bandwidth, "rate": rate}.items():
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise TypeError(f"{name} wants a number, but got {value!r}.")
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{name} wants a number above 0, but got {value!r}.")
+    bandwidth, rate = positive("bandwidth", bandwidth), positive("rate", rate)
     moved = sum(one.bytes for one in works) + whole("parameters", parameters, least=0) * 7 * FLOAT
     return max(moved / bandwidth, sum(one.macs for one in works) / rate)
 

@@ -93,7 +93,8 @@ def hold(seen, explorer, exact=True):
         hold_remedy(seen, explorer)
         return
     output = expected.detach()[0].numpy().astype(np.float64)
-    tolerance = 0 if exact else 1e-3  # float32 against whole ten-thousandths
+    # float32, a few of whose last digits the sum loses, against whole ten-thousandths
+    tolerance = 0 if exact else 1e-3 + 1e-6 * np.abs(output).max()
     assert seen["problem"] is None
     faded = never_read(layer, padded.shape)
     assert (drawn[..., 3] == np.where(faded, 115, 255)).all()

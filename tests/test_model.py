@@ -101,8 +101,8 @@ def test_a_pool_without_a_stride_moves_by_its_kernel():
         ({"image_size": 2, "padding": 0, "kernel_size": 2}, ["pool: ", "pool_kernel_size 1"]),
         ({"padding": "same", "stride": 2}, ["conv1: ", "stride 1"]),
         ({"padding": "some"}, ["conv1: ", "same"]),
-        ({"stride": 0}, ["conv1: stride must be at least 1"]),
-        ({"pool_stride": 0}, ["pool: stride must be at least 1", "pool_stride 1"]),
+        ({"stride": 0}, ["conv1: stride wants a whole number of at least 1, but got 0"]),
+        ({"pool_stride": 0}, ["pool: stride wants a whole number of at least 1, but got 0", "pool_stride 1"]),
     ],
 )
 def test_an_impossible_setting_names_the_layer_and_the_change(settings, words):
@@ -123,12 +123,14 @@ def test_a_fraction_is_no_layer_setting(name):
     ("value", "error"), [(0, ValueError), (-3, ValueError), (2.0, TypeError), ("3", TypeError), (True, TypeError)]
 )
 def test_counts_are_whole_numbers_of_at_least_one(name, value, error):
-    with pytest.raises(error, match=f"SimpleCNN: {name} wants a whole number of at least 1, but got {value!r}"):
+    pair = r" or a \(height, width\) pair" if (name, error) == ("image_size", TypeError) else ""
+    with pytest.raises(error, match=f"SimpleCNN: {name} wants a whole number of at least 1{pair}, but got {value!r}"):
         SimpleCNN(**{name: value})
 
 
 def test_an_image_size_is_one_number_or_two():
-    with pytest.raises(ValueError, match=r"image_size wants one number or \(height, width\)"):
+    wanted = r"image_size wants a whole number of at least 1 or a \(height, width\) pair, but got \(3, 32, 32\)"
+    with pytest.raises(TypeError, match=rf"{wanted}. Did you mean \(32, 32\)\?"):
         SimpleCNN(image_size=(3, 32, 32))
 
 

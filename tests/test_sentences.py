@@ -1,11 +1,13 @@
 """helpers.sentences: the browser has the same ones, fills them in as Python does, and leaves no gap in any; trace, the
 arithmetic and the explorers say the same of the same numbers."""
 
+from pathlib import Path
 from string import Formatter
 
 import pytest
 from torch import nn
 
+from helpers import sentences
 from helpers.arithmetic import ShapeError, conv_output_size, conv_transpose_output_size, pool_output_size
 from helpers.explorers import NetworkExplorer
 from helpers.explorers.modules import browser_code
@@ -30,6 +32,19 @@ def filled(chromium):
     page = chromium.new_page()
     yield lambda key, values: page.evaluate(FILL, [browser_code("page/refusals.js"), key, values])
     page.close()
+
+
+def test_each_sentence_is_written_once_and_used():
+    own = Path(sentences.__file__)
+    code = "".join(
+        path.read_text("utf-8") for kind in ("*.py", "*.js") for path in own.parent.rglob(kind) if path != own
+    )
+    for key, sentence in SENTENCES.items():
+        assert f'"{key}"' in code or f"'{key}'" in code or f"SENTENCES.{key}" in code
+        parts = [
+            text for text, _, _, _ in Formatter().parse(sentence) if len(text) > 16
+        ]  # shorter ones are plain words
+        assert [part for part in parts if part in code] == [], key
 
 
 @pytest.mark.parametrize("key", SENTENCES)

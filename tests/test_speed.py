@@ -295,7 +295,7 @@ def test_the_floor_counts_what_adam_reads_and_writes():
     ("given", "words"),
     [
         ({"bandwidth": 0}, "bandwidth wants a number above 0, but got 0"),
-        ({"rate": "fast"}, "rate wants a number, but got 'fast'"),
+        ({"rate": "fast"}, "rate wants a number above 0, but got 'fast'"),
         ({"rate": float("nan")}, "rate wants a number above 0, but got nan"),
         ({"parameters": -1}, "parameters wants a whole number of at least 0, but got -1"),
     ],

@@ -1,10 +1,11 @@
 """What `trace` is given: refused in one sentence, or made ready to run."""
 
-import operator
+import reprlib
 
 import torch
 from torch import nn
 
+from helpers.arguments import kind_of, whole
 from helpers.trace.as_found import uncompiled
 
 SHAPE = (4, 3, 32, 32)
@@ -15,7 +16,9 @@ def checked(model):
     if isinstance(model, type) and issubclass(model, nn.Module):
         raise TypeError(f"trace wants a model, but got the class {model.__name__}: {model.__name__}() makes one.")
     if not isinstance(model, nn.Module):
-        raise TypeError(f"trace wants an nn.Module, but got {_a(model)}: trace(model, {SHAPE}) follows a batch of 4.")
+        raise TypeError(
+            f"trace wants an nn.Module, but got {kind_of(model)}: trace(model, {SHAPE}) follows a batch of 4."
+        )
     if isinstance(model, torch.jit.ScriptModule):
         raise TypeError("trace wants a model in Python, but got a ScriptModule: trace the one that it was made from.")
     return uncompiled(model)
@@ -33,39 +36,18 @@ def arguments(model, given):
     hint = f"Give it a tensor, a shape such as {SHAPE}, or a list of these."
     if hasattr(given, "__array__"):
         hint = "torch.as_tensor(...) makes a tensor of it."
-    raise TypeError(f"trace wants the model's input, but got {_a(given)}. {hint}")
+    raise TypeError(f"trace wants the model's input, but got {kind_of(given)}. {hint}")
 
 
 def _zeros(model, shape):
     """Zeros as the model takes them: of the type of its parameters, on their device."""
-    shape = tuple(_whole(size, shape) for size in shape)
-    if not shape or min(shape) < 1:
-        raise ValueError(f"trace wants a shape of numbers of at least 1, such as {SHAPE}, but got {_short(shape)}.")
+    if not shape:
+        raise ValueError(f"trace wants a shape such as {SHAPE}, but got {shape}.")
+    text = reprlib.repr(shape)
+    shape = tuple(whole(f"trace: shape[{place}] of {text}", size, least=1) for place, size in enumerate(shape))
     parameter = next((parameter for parameter in model.parameters() if parameter.is_floating_point()), None)
     like = {} if parameter is None else {"device": parameter.device, "dtype": parameter.dtype}
     first = next(layer for layer in model.modules() if not layer._modules)
     if isinstance(first, (nn.Embedding, nn.EmbeddingBag)):  # it looks up whole numbers
         like["dtype"] = torch.int64
     return torch.zeros(shape, **like)
-
-
-def _whole(size, shape):
-    try:
-        if not isinstance(size, bool):
-            return operator.index(size)
-    except TypeError:
-        pass
-    raise TypeError(f"trace wants a shape of whole numbers such as {SHAPE}, but got {size!r} in {_short(shape)}.")
-
-
-def _short(shape):
-    return repr(shape) if len(repr(shape)) < 60 else f"{repr(shape)[:56]} ..."
-
-
-def _a(value):
-    if value is None:
-        return "None"
-    if isinstance(value, (tuple, list, dict)) and not value:
-        return f"an empty {type(value).__name__}"
-    name = type(value).__name__
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

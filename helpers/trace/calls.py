@@ -7,7 +7,7 @@ import re
 import torch
 import torch.nn.functional as F
 
-from helpers.trace.seen import Seen
+from helpers.trace.notes import TensorNote
 
 OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "pow": "**", "matmul": "@"}
 OPERATORS |= {"remainder": "%", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
@@ -74,7 +74,7 @@ def _module(function, kind):
 
 
 def _text(value, names):
-    if isinstance(value, Seen):  # the same tensor has the same letter
+    if isinstance(value, TensorNote):  # the same tensor has the same letter
         return value.parameter or names.setdefault(id(value), "xyzuvw"[len(names)] if len(names) < 6 else "t")
     if isinstance(value, (tuple, list)):
         parts = [_text(part, names) for part in value[:SHOWN]] + ["..."] * (len(value) > SHOWN)

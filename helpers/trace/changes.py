@@ -5,7 +5,7 @@ import inspect
 import torch
 from torch import nn
 
-from helpers.trace.steps import Change, seen_in
+from helpers.trace.notes import Change, notes_in
 
 # Written without their names, as everybody does; all other arguments with them.
 FIRST = {"in_features", "out_features", "in_channels", "out_channels", "num_features", "input_size", "hidden_size"}
@@ -47,7 +47,7 @@ def moved(step, device):
 
 def weight(step, shape):
     """A function's weight in another shape: `w = nn.Parameter(torch.empty(5, 3072))`."""
-    name = seen_in(step.args)[1].parameter or "weight"
+    name = notes_in(step.args)[1].parameter or "weight"
     text = f"{name} = nn.Parameter(torch.empty({', '.join(map(str, shape))}))"
 
     def run(function, args, kwargs, last):

@@ -117,4 +117,5 @@ def _is_past(run, call):
 def _problem(run, finding, changes):
     message = "" if run.error is None else f"{type(run.error).__name__}: {run.error}"
     texts = dict.fromkeys(change.text for change in changes)  # the same change may mend two places
-    return Problem(*finding[:2], *finding[3:7], ", and ".join(texts), message)
+    told = {name: value for name, value in finding._asdict().items() if name not in ("call", "alternatives")}
+    return Problem(**told, fix=", and ".join(texts), torch_message=message)

@@ -36,9 +36,15 @@ def count(number, noun):
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def too_wide(step, arrived, wanted, each):
-    """The sentence for a layer that is written for another number of features."""
-    return SENTENCES["linear-width"].format(layer=step.label, arrived=arrived, wanted=wanted, each=each)
+def misfit(step, key, **values):
+    """A sentence of helpers.sentences about what arrives at a step."""
+    return SENTENCES[key].format(layer=step.label, **values)
+
+
+def other_channels(step, arrived, wanted):
+    """The sentence for a layer that is written for another number of channels."""
+    channels = f"{count(arrived, 'channel')} {'arrives' if arrived == 1 else 'arrive'}"
+    return misfit(step, "channels", channels=channels, wanted=wanted)
 
 
 def source(run, step):

@@ -4,8 +4,8 @@ from math import prod
 
 from torch import nn
 
+from helpers.trace.notes import notes_in
 from helpers.trace.operations import MATRIX, Conv, operation
-from helpers.trace.seen import seen_in
 
 
 def macs(step):
@@ -42,7 +42,7 @@ def _of_function(step, outputs):
         query, key, value = _given(step, "query", "key", "value")
         return outputs // value[-1] * key[-2] * (query[-1] + value[-1])
     if step.kind in MATRIX:
-        first, second = (seen.shape for seen in seen_in((step.args, step.kwargs))[-2:])  # addmm has a sum before them
+        first, second = (note.shape for note in step.notes[-2:])  # addmm has a sum before them
         return 0 if len(second) == 1 else outputs * first[-1]
     if step.kind == "einsum":
         return _einsum(step, outputs)
@@ -66,7 +66,7 @@ def _attention_layer(layer, query, key, value):
 
 def _einsum(step, outputs):
     """Two tensors: for each number of the output, a sum over the letters that both have and the output lacks."""
-    equation, tensors = step.args[0], seen_in(step.args[1:])
+    equation, tensors = step.args[0], notes_in(step.args[1:])
     if not isinstance(equation, str) or len(tensors) != 2:
         return 0
     terms, arrow, output = equation.replace(" ", "").partition("->")

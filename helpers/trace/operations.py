@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from helpers.arithmetic import conv_output_size, conv_transpose_output_size, pool_output_size
-from helpers.trace.seen import Seen, seen_in
+from helpers.trace.notes import TensorNote
 
 MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 AVG_POOLS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
@@ -43,17 +43,13 @@ class Conv(NamedTuple):
 
     def output_size(self, size, dim):
         """The output's size along one dimension. Raises ShapeError where torch raises."""
-        sizes = [size, self.kernel_size[dim], self.stride[dim], self.padding_of(dim)]
+        kernel, stride, padding, dilation = along(self, dim)
         if self.output_padding is None:
-            return conv_output_size(*sizes, self.dilation[dim])
-        return conv_transpose_output_size(*sizes, self.output_padding[dim], self.dilation[dim])
-
-    def padding_of(self, dim):
-        return self.padding if isinstance(self.padding, str) else self.padding[dim]
+            return conv_output_size(size, kernel, stride, padding, dilation)
+        return conv_transpose_output_size(size, kernel, stride, padding, self.output_padding[dim], dilation)
 
     def formula(self, size, dim):
-        kernel, stride, dilation = (part[dim] for part in (self.kernel_size, self.stride, self.dilation))
-        padding = self.padding_of(dim)
+        kernel, stride, padding, dilation = along(self, dim)
         if self.output_padding is not None:
             spread = f"{dilation}·({kernel} − 1) + {self.output_padding[dim]} + 1"
             return f"({size} − 1)·{stride} − 2·{padding} + {spread}"
@@ -76,11 +72,10 @@ class Pool(NamedTuple):
 
     def output_size(self, size, dim):
         """The output's size along one dimension. Raises ShapeError where torch raises."""
-        sizes = [part[dim] for part in (self.kernel_size, self.stride, self.padding, self.dilation)]
-        return pool_output_size(size, *sizes, self.ceil_mode)
+        return pool_output_size(size, *along(self, dim), self.ceil_mode)
 
     def formula(self, size, dim):
-        kernel, stride, padding, dilation = (part[dim] for part in self[2:6])
+        kernel, stride, padding, dilation = along(self, dim)
         room = f"{size}{f' + 2·{padding}' if padding else ''} − {_spread(kernel, dilation)}"
         if not self.ceil_mode:
             return f"⌊({room}) / {stride}⌋ + 1"
@@ -88,6 +83,12 @@ class Pool(NamedTuple):
         # The last window must start inside the input or its left padding.
         is_late = last >= size + padding
         return f"⌈({room}) / {stride}⌉ + 1" + (" − 1 (a window would start in the padding)" if is_late else "")
+
+
+def along(computed, dim):
+    """The kernel, stride, padding and dilation of a Conv or Pool along one dimension; a word stays a word."""
+    sizes = (computed.kernel_size, computed.stride, computed.padding, computed.dilation)
+    return tuple(size if isinstance(size, str) else size[dim] for size in sizes)
 
 
 def _spread(kernel, dilation):
@@ -137,7 +138,7 @@ def _called(step, name, dims):
         sizes = [_each(size, dims) for size in sizes]
         return None if kernel is None else Pool(dims, name[:3], *sizes, bool(given.get("ceil_mode", False)))
     weight = given.get("weight")
-    if not isinstance(weight, Seen) or len(weight.shape) != dims + 2:
+    if not isinstance(weight, TensorNote) or len(weight.shape) != dims + 2:
         return None
     groups, extra = given.get("groups", 1), None
     channels = [weight.shape[1] * groups, weight.shape[0]]
@@ -172,7 +173,7 @@ def formula(step):
             return f"{product(before[1:])} = {after[1]}"
         return f"{product(before)} = {product(after)}"
     if step.kind in CATTING:
-        shapes = [seen.shape for seen in seen_in((step.args, step.kwargs))]
+        shapes = [note.shape for note in step.notes]
         dim = next((i for i, size in enumerate(shapes[-1]) if size != after[i]), None)
         return "" if dim is None else f"{' + '.join(str(shape[dim]) for shape in shapes)} = {after[dim]}"
     return ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 
 WIDE = 116  # characters in a line: JupyterLab on 1100 pixels breaks longer ones
-MANY = 3  # so many of the shapes that are put together are written out
+MANY = 3  # how many of the shapes that are put together are written out
 FAILS, BELOW = "✗ fails here", "! see below"
 
 

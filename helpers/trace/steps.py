@@ -17,10 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from helpers.trace.as_found import as_found, copied, forgive_checks, spared, uncompiled
 from helpers.trace.calls import call_kind, call_text
-from helpers.trace.run import INPUT, UNKNOWN, Change, Run, Step
-from helpers.trace.seen import Seen, noted, seen_in, seen_tensors
-
-__all__ = ["INPUT", "UNKNOWN", "Change", "Run", "Seen", "Step", "follow", "is_layer", "seen_in", "seen_tensors"]
+from helpers.trace.notes import INPUT, UNKNOWN, Run, Step, TensorNote, noted, tensors_in
 
 # Modules of torch.nn that only call others. All other modules of torch.nn are layers: their inside is not shown.
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
@@ -36,7 +33,7 @@ def follow(model, args, kwargs=None, changes=()):
     An exception that ends the run is in `.error`; `KeyboardInterrupt` and its like go through.
     """
     kwargs, copies = kwargs or {}, {}
-    with as_found(model, seen_tensors((args, kwargs))):
+    with as_found(model, tensors_in((args, kwargs))):
         args = [_own(arg, copies) for arg in args]  # a model may write into them
         kwargs = {name: _own(arg, copies) for name, arg in kwargs.items()}
         model = _sized(model)
@@ -50,10 +47,10 @@ def follow(model, args, kwargs=None, changes=()):
         try:
             for change in changes:
                 args, kwargs = change.inputs(args, kwargs) if change.inputs else (args, kwargs)
-            run.inputs = [follower.note_input(tensor) for tensor in seen_tensors((args, kwargs))]
+            run.inputs = [follower.note_input(tensor) for tensor in tensors_in((args, kwargs))]
             with follower.in_front_of_layers(), follower:
                 result = model(*args, **kwargs)
-            run.result = noted(result, follower.seen)
+            run.result = noted(result, follower.tensor_note)
         except Exception as error:
             run.error = error
         if run.failed and run.failed.error is not run.error:
@@ -117,28 +114,29 @@ class _Follower(TorchFunctionMode):
         call, do = self.run.calls, self.instead.get(self.run.calls)
         self.is_inside = True  # also while noting: it asks tensors for their shapes
         try:
-            met = {}  # id(tensor): its Seen, one for a tensor that is given twice
-            before = noted((args, kwargs), lambda tensor: met.setdefault(id(tensor), self.seen(tensor)))
+            met = {}  # id(tensor): its TensorNote, one for a tensor that is given twice
+            before = noted((args, kwargs), lambda tensor: met.setdefault(id(tensor), self.tensor_note(tensor)))
             if layer is None:
                 args, kwargs = spared(function, args, kwargs, self.copies)
             try:
                 result = do(function, args, kwargs, self.last) if do else function(*args, **kwargs)
             except Exception as error:
-                self.run.failed = self.note(call, function, layer, before, error=error)
+                self.run.failed = self.step_note(call, function, layer, before, error=error)
                 self.run.arguments = args, kwargs
                 raise
             is_written = layer is None and call_kind(function) == "__setitem__"  # x[0] = y returns nothing
-            tensors = seen_tensors(args[0] if is_written else result)
+            tensors = tensors_in(args[0] if is_written else result)
             if layer is not None or tensors:  # and not a question such as x.shape
                 if _makes_data(function if layer is None else None, list(met.values())):
                     self.makers |= {id(tensor): (weakref.ref(tensor), call) for tensor in tensors}
                 self.last = result
-                self.run.steps.append(self.note(call, function, layer, before, list(map(self.seen, tensors))))
+                outputs = list(map(self.tensor_note, tensors))
+                self.run.steps.append(self.step_note(call, function, layer, before, outputs))
         finally:
             self.is_inside = False
         return result
 
-    def note(self, call, function, layer, before, outputs=(), error=None):
+    def step_note(self, call, function, layer, before, outputs=(), error=None):
         if layer is not None:
             # After the call: only then does a lazy layer have its class.
             kind = type_before_parametrizations(layer).__name__
@@ -147,16 +145,16 @@ class _Follower(TorchFunctionMode):
             kind, name = call_kind(function), call_text(function, *before)
         return Step(call, name, kind, self.blocks[-1] if self.blocks else "", layer, *before, outputs, error)
 
-    def seen(self, tensor):
+    def tensor_note(self, tensor):
         reference, maker = self.makers.get(id(tensor), (None, None))
         if reference is None or reference() is not tensor:
             maker = None
         name = self.parameters.get(id(tensor), "")
-        return Seen(tuple(tensor.shape), tensor.dtype, tensor.device, maker, name)
+        return TensorNote(tuple(tensor.shape), tensor.dtype, tensor.device, maker, name)
 
     def note_input(self, tensor):
         self.makers[id(tensor)] = weakref.ref(tensor), INPUT
-        return self.seen(tensor)
+        return self.tensor_note(tensor)
 
 
 def _makes_data(function, given):
@@ -167,7 +165,7 @@ def _makes_data(function, given):
         if is_mask or kind.endswith("_like") or kind.startswith("new_"):
             return False
         given = given[:1] if kind.endswith("_as") else given
-    return any(seen.is_data for seen in given)
+    return any(note.is_data for note in given)
 
 
 def _own(value, copies):

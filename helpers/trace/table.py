@@ -10,7 +10,7 @@ from helpers.trace.arguments import arguments, checked
 from helpers.trace.diagnosis import diagnose
 from helpers.trace.macs import macs
 from helpers.trace.operations import FLATTENING, MERGING, formula
-from helpers.trace.steps import follow, is_layer, seen_in
+from helpers.trace.steps import follow, is_layer
 
 # Functions that may leave a shape as it was, and yet move its dimensions.
 MOVING = (*FLATTENING, "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "T", "mT")
@@ -117,7 +117,7 @@ class _Learned:
         self.sizes = {name: 0 if is_lazy(p) else p.numel() for name, p in model.named_parameters()}
 
     def by(self, step):
-        names = {seen.parameter for seen in seen_in((step.args, step.kwargs))}
+        names = {note.parameter for note in step.notes}
         if step.layer is not None:
             names |= {self.names.get(id(parameter)) for parameter in step.layer.parameters()}
         return names & self.sizes.keys()
@@ -135,16 +135,16 @@ def _is_shown(step, names, new):
     """
     if step.layer is not None or step.error is not None or new:
         return True
-    data = [seen for seen in step.tensors if seen.is_data]
-    if not data or not any(seen.is_data for seen in step.outputs):
+    data = [note for note in step.tensors if note.is_data]
+    if not data or not any(note.is_data for note in step.outputs):
         return False
     is_known = step.kind in MOVING or callable(getattr(F, step.kind.rstrip("_"), None))
-    return bool(names) or len(data) > 1 or is_known or any(seen.shape != data[0].shape for seen in step.outputs)
+    return bool(names) or len(data) > 1 or is_known or any(note.shape != data[0].shape for note in step.outputs)
 
 
 def _input_shape(step):
-    data = [seen for seen in step.tensors if seen.is_data] or step.tensors
-    shapes = [seen.shape for seen in data]
+    data = [note for note in step.tensors if note.is_data] or step.tensors
+    shapes = [note.shape for note in data]
     if step.layer is None and step.kind in MERGING and len(set(shapes)) > 1:
         return tuple(shapes)
     return shapes[0] if shapes else ()

@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
+from helpers.arguments import kind_of
 from helpers.trace.changes import before, given, moved, remade
-from helpers.trace.finding import found
+from helpers.trace.finding import found, misfit
+from helpers.trace.notes import INPUT, Change, TensorNote, notes_in, place
 from helpers.trace.operations import MATRIX, MERGING
-from helpers.trace.run import place
-from helpers.trace.steps import INPUT, Change, Seen, seen_in
 
 
 def not_registered(run, step):
@@ -30,7 +30,7 @@ def not_registered(run, step):
 
 
 def device(run, step):
-    data, weights = [seen.device for seen in step.tensors], [tensor.device for tensor in _weights(step)]
+    data, weights = [note.device for note in step.tensors], [tensor.device for tensor in _weights(step)]
     if len({*data, *weights}) < 2 or not data:
         return
     why = "PyTorch computes only where all tensors of a step are on one device."
@@ -44,7 +44,7 @@ def device(run, step):
     changes = [given(f'x.to("{weights[0]}")', lambda x: x.to(weights[0]))]
     if step.layer is not None:
         changes.append(moved(step, data[0]))
-    if not any(seen.maker == INPUT for seen in step.tensors):
+    if not any(note.maker == INPUT for note in step.tensors):
         changes.reverse()  # the layers before have taken the input where it is: this layer stands apart
     yield found(step, "device", what, data[0], weights[0], why, *changes)
 
@@ -67,7 +67,7 @@ def dtype(run, step):
             yield found(step, "dtype", what, arrived, torch.int64, why, *_cast(run, step, torch.int64))
         return
     weights = [tensor.dtype for tensor in _weights(step) if tensor.dtype.is_floating_point]
-    others = weights or [seen.dtype for seen in step.tensors[1:] if step.kind in MATRIX]
+    others = weights or [note.dtype for note in step.tensors[1:] if step.kind in MATRIX]
     if not others or others[0] == arrived:
         return
     if torch.is_autocast_enabled(step.tensors[0].device.type) and arrived.is_floating_point:
@@ -101,42 +101,39 @@ def _weights(step):
     """The weights of a step: those of a layer as tensors, those given to a function as noted."""
     if step.layer is not None:
         return [*step.layer.parameters(), *(tensor for tensor in step.layer.buffers() if tensor.is_floating_point())]
-    return [seen for seen in seen_in((step.args, step.kwargs)) if seen.parameter]
+    return [note for note in step.notes if note.parameter]
 
 
 def no_tensor(run, step):
     """A tuple, a dict or None where a tensor is wanted."""
-    if not step.args or isinstance(step.args[0], Seen) or (step.layer is None and step.kind in MERGING):
+    if not step.args or isinstance(step.args[0], TensorNote) or (step.layer is None and step.kind in MERGING):
         return
-    value, inside = step.args[0], seen_in(step.args[:1])
+    value, inside = step.args[0], notes_in(step.args[:1])
     if step.layer is None and not isinstance(step.error, TypeError):
         return
     maker = run.by_call(inside[0].maker) if inside else None
     who = "a part of the model" if maker is None else maker.label
-    kind = type(value).__name__
-    if isinstance(value, (tuple, list)) and value and isinstance(value[0], Seen):
-        what = f"{step.label}: a {kind} of {len(value)} arrives, and it wants one tensor."
-        shapes = ", ".join(str(part.shape) if isinstance(part, Seen) else f"a {type(part).__name__}" for part in value)
+    came, wanted = kind_of(value), "one tensor" if inside else "a tensor"
+    if isinstance(value, (tuple, list)) and value and isinstance(value[0], TensorNote):
+        came += f" of {len(value)}"
+        shapes = ", ".join(str(part.shape) if isinstance(part, TensorNote) else kind_of(part) for part in value)
         why = f"{who} returns several things: {shapes}."
         text = f"x{', _' * (len(value) - 1)} = {who}(x)" if maker is not None else "x[0]"
         changes = [Change(text, calls={step.call: _part(0)})]
     elif isinstance(value, dict) and inside:
-        key = next(key for key, part in value.items() if isinstance(part, Seen))
-        what = f"{step.label}: a dict arrives, and it wants one tensor."
+        key = next(key for key, part in value.items() if isinstance(part, TensorNote))
         why = f"Its keys are {', '.join(map(repr, value))}."
         changes = [before(step, f"x[{key!r}]".replace("'", '"'), lambda x: x[key])]
     elif value is None:
         block = run.steps[-1].block if run.steps else ""
-        what = f"{step.label}: None arrives, and it wants a tensor."
         why = "A function that ends without return returns None."
-        changes = (
-            [Change(f"return x at the end of the forward of {place(block)}", calls={step.call: _last})] if block else []
-        )
+        text = f"return x at the end of the forward of {place(block)}"
+        changes = [Change(text, calls={step.call: _last})] if block else []
     else:
-        what = f"{step.label}: {'an' if kind[0] in 'aeiou' else 'a'} {kind} arrives, and it wants a tensor."
         why = "torch.as_tensor(...) makes a tensor of an array or a list of numbers."
         changes = [before(step, "torch.as_tensor(x)", torch.as_tensor)]
-    yield found(step, "wiring", what, kind, "a tensor", why, *changes)
+    what = misfit(step, "arrives", what=came, who="it", wanted=wanted)
+    yield found(step, "wiring", what, type(value).__name__, "a tensor", why, *changes)
 
 
 def _part(key):

@@ -5,10 +5,12 @@ from math import isqrt, prod
 import torch
 from torch import nn
 
+from helpers.arguments import channels_first
+from helpers.sentences import SENTENCES
 from helpers.trace.changes import given, instead, replaced
 from helpers.trace.finding import count, first_conv, first_spatial, found
+from helpers.trace.notes import notes_in
 from helpers.trace.operations import FLATTENING, Conv, product
-from helpers.trace.steps import seen_in
 
 SIDES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
@@ -22,26 +24,23 @@ def no_batch(run, step):
     channels = conv.in_channels if conv is not None else shape[0] if shape else 0
     wanted = f"(N, {channels}, {SIDES[dims]})"
     if len(shape) == dims + 1 and shape[0] == channels:
-        what, change = f"One picture without a batch is given: {shape}.", given("x[None]", lambda x: x[None])
+        what, change = "One picture without a batch is", given("x[None]", lambda x: x[None])
     elif len(shape) == dims + 1 and channels == 1:
-        what, change = (
-            f"Pictures without channels are given: {shape}.",
-            given("x.unsqueeze(1)", lambda x: x.unsqueeze(1)),
-        )
+        what, change = "Pictures without channels are", given("x.unsqueeze(1)", lambda x: x.unsqueeze(1))
     elif len(shape) == dims and channels == 1:
-        what = f"One picture without a batch and without channels is given: {shape}."
+        what = "One picture without a batch and without channels is"
         change = given("x[None, None]", lambda x: x[None, None])
     elif len(shape) == dims + 3 and shape[2] == channels:
-        what, change = (f"A batch of batches is given: {shape}.", given("x.flatten(0, 1)", lambda x: x.flatten(0, 1)))
+        what, change = "A batch of batches is", given("x.flatten(0, 1)", lambda x: x.flatten(0, 1))
     elif len(shape) == dims == 2 and channels and channels * isqrt(shape[1] // channels) ** 2 == shape[1]:
         sizes = (channels, *[isqrt(shape[1] // channels)] * 2)
-        what = f"Rows of numbers are given: {shape}."
-        change = given(f"x.unflatten(1, {sizes})", lambda x: x.unflatten(1, sizes))
+        what, change = "Rows of numbers are", given(f"x.unflatten(1, {sizes})", lambda x: x.unflatten(1, sizes))
     else:
         return
     alone = ", or one picture (C, H, W)" if dims == 2 else ""
     why = f"{spatial.label} takes (N, C, {SIDES[dims]}){alone}: N is the batch.{_taken_for_a_batch(run)}"
-    yield found(step, "rank", f"{what} The model wants {wanted}.", shape, wanted, why, change)
+    what = SENTENCES["no-batch"].format(what=what, shape=shape, wanted=wanted)
+    yield found(step, "rank", what, shape, wanted, why, change)
 
 
 def _taken_for_a_batch(run):
@@ -86,9 +85,8 @@ def channels_last_unnoticed(run):
 
 
 def _channels_first(shape):
-    if len(shape) == 3:
-        return given("x.permute(2, 0, 1)[None]", lambda x: x.permute(2, 0, 1)[None])
-    return given("x.permute(0, 3, 1, 2)", lambda x: x.permute(0, 3, 1, 2))
+    batch = (-1, *shape[-3:])
+    return given(channels_first("x", len(shape)), lambda x: x.reshape(batch).permute(0, 3, 1, 2))
 
 
 def _channels_last(spatial, shape, why, *alternatives):
@@ -107,7 +105,7 @@ def batch_changed(run, step):
 
 def batch_lost(run):
     """The same where nothing later minds: the model returns another number of rows than it was given images."""
-    ends = seen_in(run.result)
+    ends = notes_in(run.result)
     # A single number, a loss or a norm, may well be made from all of the batch.
     if ends and run.batch is not None and ends[0].shape and ends[0].shape[:1] != (run.batch,):
         yield from (_lost(step, step) for step in run.steps if _loses_batch(run, step))

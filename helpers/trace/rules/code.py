@@ -4,11 +4,11 @@ import re
 
 from torch import nn
 
+from helpers.sentences import SENTENCES
 from helpers.trace.changes import given
 from helpers.trace.finding import Finding, count
+from helpers.trace.notes import Change, place
 from helpers.trace.rules import arrival, batch
-from helpers.trace.run import place
-from helpers.trace.steps import Change
 
 
 def not_registered(run):
@@ -37,9 +37,9 @@ def between_steps(run):
         match := re.search(r"^(\w+)\(\): argument .* must be Tensor, not (\w+)", said)
     ):
         name, kind = match.groups()
-        outputs = ", ".join(str(seen.shape) for seen in last.outputs) if last is not None else ""
+        outputs = ", ".join(str(note.shape) for note in last.outputs) if last is not None else ""
         why = f"{last.label} returns {outputs}." if outputs else ""
-        what = f"{name}: a {kind} arrives, and it wants a tensor."
+        what = SENTENCES["arrives"].format(layer=name, what=f"a {kind}", who="it", wanted="a tensor")
         yield Finding("wiring", name, run.calls, what, kind, "a tensor", why, [])
     elif isinstance(error, TypeError) and "forward() " in said and "positional argument" in said:
         what = f"{count(len(run.inputs), 'input')} given, and the model's forward wants another number."
@@ -54,7 +54,7 @@ def _unpacked(run):
     shape = run.inputs[0].shape if run.inputs else ()
     if len(shape) == 3:
         wanted = f"(N, {', '.join(map(str, shape))})"
-        what = f"One picture without a batch is given: {shape}. The model wants {wanted}."
+        what = SENTENCES["no-batch"].format(what="One picture without a batch is", shape=shape, wanted=wanted)
         why = "Its forward takes the shape apart into more numbers than there are."
         change = given("x[None]", lambda x: x[None])
         yield Finding("rank", "forward", run.calls, what, str(shape), wanted, why, [[change]])

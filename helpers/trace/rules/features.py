@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from helpers.trace.changes import before, given, other_class, replaced, weight
-from helpers.trace.finding import as_maps, flattened, found, source, too_wide
+from helpers.trace.finding import as_maps, flattened, found, misfit, other_channels, source
+from helpers.trace.notes import notes_in
 from helpers.trace.operations import FLATTENING, NORMS, Conv, Pool, operation
-from helpers.trace.steps import seen_in
 
 # Steps that leave every number in its place: behind them, maps are still maps.
 IN_PLACE = ("relu", "relu_", "ReLU", "leaky_relu", "LeakyReLU", "gelu", "GELU", "silu", "SiLU", "dropout", "Dropout")
@@ -19,8 +19,8 @@ def linear(run, step):
     """nn.Linear and F.linear: the last number of a shape must be in_features."""
     if isinstance(step.layer, nn.Linear):
         wanted, wider = step.layer.in_features, lambda features: replaced(step, in_features=features)
-    elif step.kind == "linear" and len(seen_in(step.args)) > 1:
-        matrix = seen_in(step.args)[1].shape
+    elif step.kind == "linear" and len(notes_in(step.args)) > 1:
+        matrix = notes_in(step.args)[1].shape
         wanted, wider = matrix[-1], lambda features: weight(step, (*matrix[:-1], features))
     else:
         return
@@ -29,7 +29,7 @@ def linear(run, step):
         return
     numbers = prod(shape[1:])
     if len(shape) > 2 and (numbers == wanted or len(shape) == 4):
-        what = f"{step.label}: {shape} arrives, not flattened, and {step.label} wants rows of {wanted} numbers."
+        what = misfit(step, "not-flattened", shape=shape, does=f"wants rows of {wanted} numbers")
         why = f"A linear layer works on the last number of a shape, {shape[-1]}, and takes all others for rows."
         why += f" {source(run, step)}"
         flatten = _flatten(step)
@@ -37,7 +37,8 @@ def linear(run, step):
         yield found(step, "not-flattened", what, shape, (shape[0], wanted), why, changes)
         return
     are_images = run.inputs and len(run.inputs[0].shape) == 4 and len(shape) == 2
-    what = too_wide(step, shape[-1], wanted, "for each image" if are_images else "in each row")
+    each = "for each image" if are_images else "in each row"
+    what = misfit(step, "linear-width", arrived=shape[-1], wanted=wanted, each=each)
     maker = run.before(step)
     of_maps = maker is not None and maker.kind in FLATTENING and len(maker.shape) == 4
     why = flattened(run, step) + (as_maps(wanted, maker.shape[1]) if of_maps else "")
@@ -58,7 +59,7 @@ def columns_of_maps(run):
             maker = run.before(maker)
         if maker is not None and isinstance(operation(maker), (Conv, Pool)):
             numbers = prod(step.shape[1:])
-            what = f"{step.label}: {step.shape} arrives, not flattened, and {step.label} works on each row of each map."
+            what = misfit(step, "not-flattened", shape=step.shape, does="works on each row of each map")
             why = f"{maker.label} returns maps, and their width, {step.shape[-1]}, is its in_features: so it runs."
             changes = [_flatten(step), replaced(step, in_features=numbers)]
             yield found(step, "not-flattened", what, step.shape, (step.shape[0], numbers), why, changes)
@@ -89,7 +90,7 @@ def norm(run, step):
         fitting = {2: "1", 3: "1", 4: "2", 5: "3"}.get(len(shape))
         right = f"{kind[:-2]}{fitting}d"
         changes = [other_class(step, getattr(nn, right)(shape[1]), f"nn.{right}({shape[1]})")] if fitting else []
-        what = f"{step.label}: {shape} arrives, and {kind} wants {wanted}."
+        what = misfit(step, "arrives", what=shape, who=kind, wanted=wanted)
         yield found(step, "batchnorm", what, shape, wanted, source(run, step), *changes)
         return
     name = "num_channels" if isinstance(layer, nn.GroupNorm) else "num_features"
@@ -98,7 +99,7 @@ def norm(run, step):
         arguments = {name: shape[1]}
         if name == "num_channels":
             arguments["num_groups"] = gcd(layer.num_groups, shape[1])
-        what = f"{step.label}: {shape[1]} channels arrive, and it is written for {wanted}."
+        what = other_channels(step, shape[1], wanted)
         yield found(step, "batchnorm", what, shape, f"(N, {wanted}, …)", source(run, step), replaced(step, **arguments))
     elif layer.training and prod(shape) == shape[1]:
         what = f"{step.label}: {shape} arrives, one number for each channel. In training {kind} needs more."
@@ -116,18 +117,18 @@ def sequence(run, step):
     if isinstance(layer, nn.RNNBase) and shape:
         if len(shape) not in (2, 3):
             wanted = f"({'N, L' if layer.batch_first else 'L, N'}, {layer.input_size})"
-            what = f"{step.label}: {shape} arrives, and {type(layer).__name__} wants {wanted}."
+            what = misfit(step, "arrives", what=shape, who=type(layer).__name__, wanted=wanted)
             change = before(step, "torch.flatten(x, 2)", lambda x: torch.flatten(x, 2))
             yield found(step, "rank", what, shape, wanted, source(run, step), change)
         elif shape[-1] != layer.input_size:
-            what = too_wide(step, shape[-1], layer.input_size, "at each place")
+            what = misfit(step, "linear-width", arrived=shape[-1], wanted=layer.input_size, each="at each place")
             wanted = (*shape[:-1], layer.input_size)
             change = replaced(step, input_size=shape[-1])
             if len(shape) == 3 and shape[1] == layer.input_size:
                 change = before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2))
             yield found(step, "linear-width", what, shape, wanted, source(run, step), change)
     elif isinstance(layer, nn.MultiheadAttention) and shape and shape[-1] != layer.embed_dim:
-        what = too_wide(step, shape[-1], layer.embed_dim, "at each place")
+        what = misfit(step, "linear-width", arrived=shape[-1], wanted=layer.embed_dim, each="at each place")
         sizes = {"embed_dim": shape[-1], "kdim": shape[-1], "vdim": shape[-1]}
         change = replaced(step, num_heads=gcd(layer.num_heads, shape[-1]), **sizes)
         wanted = (*shape[:-1], layer.embed_dim)

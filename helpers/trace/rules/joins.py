@@ -8,8 +8,8 @@ from torch import nn
 
 from helpers.trace.changes import before, instead, on_branch, replaced, setting, without
 from helpers.trace.finding import found, source
+from helpers.trace.notes import notes_in
 from helpers.trace.operations import CATTING, MATRIX, MERGING, Conv, operation, product
-from helpers.trace.steps import seen_in
 
 TORCHS_OWN = (RuntimeError, ValueError, IndexError, AssertionError)
 OF_SHAPES = r"size|shape|dimension|channel|match|divisible|even|\b\dd\b"  # words of its messages; 1D, 4D
@@ -67,7 +67,7 @@ def _longer_rows(run, step, sizes):
 
 def branches(run, step):
     """+, ·, cat, stack: two tensors that do not fit together."""
-    given = seen_in(step.args)
+    given = notes_in(step.args)
     if step.kind not in MERGING or len(given) < 2:
         return
     is_cat, dim = step.kind in CATTING, None
@@ -82,7 +82,7 @@ def branches(run, step):
 
     one, other = (given[0], next((o for o in given[1:] if len(o.shape) != len(given[0].shape) or misfits(o)), given[1]))
     first, second = one.shape, other.shape
-    names = [_maker(run, seen) for seen in (one, other)]
+    names = [_maker(run, note) for note in (one, other)]
     what = f"{step.label}: {first} from {names[0]} and {second} from {names[1]} do not fit together."
     differ, where = [], f"They have {len(first)} and {len(second)} numbers."
     if len(first) == len(second):
@@ -101,15 +101,15 @@ def branches(run, step):
     yield found(step, "merge", what, f"{first} and {second}", wanted, f"{rule} {where}", *changes)
 
 
-def _maker(run, seen):
-    maker = run.by_call(seen.maker) if seen.maker else None
+def _maker(run, note):
+    maker = run.by_call(note.maker) if note.maker else None
     if maker is not None:
         return maker.label
-    return "the model's input" if seen.is_data else seen.parameter or "forward"
+    return "the model's input" if note.is_data else note.parameter or "forward"
 
 
 def _changes(run, step, pair, differ, is_cat):
-    first, second = (seen.shape for seen in pair)
+    first, second = (note.shape for note in pair)
     if is_cat and len(differ) == 1:
         dim = differ[0][0]
         end = max(step.name.find("]"), step.name.find("))")) + 1
@@ -119,13 +119,13 @@ def _changes(run, step, pair, differ, is_cat):
         return
     if first[2:] != second[2:]:
         yield from _sizes_kept(run, pair)
-    if not is_cat and len(first) == 4 and not any(seen.parameter for seen in pair):
+    if not is_cat and len(first) == 4 and not any(note.parameter for note in pair):
         yield from _shortcuts(run, step)
 
 
 def _sizes_kept(run, pair):
     """In a layer of one branch: the padding that leaves sizes as they are, or the row that a stride dropped."""
-    paths = [[] if not seen.maker else _path(run, run.by_call(seen.maker)) for seen in pair]
+    paths = [[] if not note.maker else _path(run, run.by_call(note.maker)) for note in pair]
     shared = {one.call for one in paths[0]} & {other.call for other in paths[1]}
     for one in (one for path in paths for one in path if one.call not in shared and one.layer is not None):
         computed = operation(one)
@@ -145,18 +145,18 @@ def _path(run, step):
 def _shortcuts(run, step):
     """A 1 × 1 convolution that gives one branch the other's channels and size."""
     for number in (1, 0):
-        seen, other = step.tensors[number], step.tensors[1 - number]
-        strides = {-(-old // new) for old, new in zip(seen.shape[2:], other.shape[2:], strict=True)}
-        if len(strides) == 1 and seen.shape[0] == other.shape[0]:
-            layer = nn.Conv2d(seen.shape[1], other.shape[1], 1, stride=min(strides))
-            yield on_branch(step, number, _maker(run, seen), layer.to(seen.device, seen.dtype))
+        note, other = step.tensors[number], step.tensors[1 - number]
+        strides = {-(-old // new) for old, new in zip(note.shape[2:], other.shape[2:], strict=True)}
+        if len(strides) == 1 and note.shape[0] == other.shape[0]:
+            layer = nn.Conv2d(note.shape[1], other.shape[1], 1, stride=min(strides))
+            yield on_branch(step, number, _maker(run, note), layer.to(note.device, note.dtype))
 
 
 def product_of_matrices(run, step):
-    given = seen_in(step.args)
+    given = notes_in(step.args)
     if step.kind not in MATRIX or len(given) < 2 or not (given[-2].shape and given[-1].shape):
         return
-    first, second = (seen.shape for seen in given[-2:])
+    first, second = (note.shape for note in given[-2:])
     rows = second[-2] if len(second) > 1 else second[-1]
     what = f"{step.label}: {first} and {second} cannot be multiplied: {first[-1]} columns meet {rows} rows."
     why = "Each row of the first is multiplied with each column of the second: they must be equally long."
@@ -180,7 +180,7 @@ def missing_dimension(run, step):
 def anything(run, step):
     """The last resort, asked when no other rule has found a thing: is torch's message about types or shapes?"""
     said = str(step.error).lower()
-    shapes = " and ".join(str(seen.shape) for seen in step.tensors)
+    shapes = " and ".join(str(note.shape) for note in step.tensors)
     if ("not implemented for" in said or "dtype" in said) and shapes and not step.tensors[0].dtype.is_floating_point:
         arrived = step.tensors[0].dtype
         what = f"{step.label}: it does not take numbers of {arrived}."

@@ -6,8 +6,8 @@ from torch import nn
 
 from helpers.trace.changes import instead, on_argument, replaced, without
 from helpers.trace.finding import count, found
+from helpers.trace.notes import tensors_in
 from helpers.trace.operations import CLASS_LOSSES
-from helpers.trace.steps import seen_tensors
 
 SOFTMAX = ("softmax", "Softmax", "log_softmax", "LogSoftmax")
 
@@ -75,7 +75,7 @@ def _classes(run, step, scores, labels):
 
 
 def _too_few_classes(run, step, classes):
-    labels = seen_tensors(run.arguments)[1]
+    labels = tensors_in(run.arguments)[1]
     ignored = step.kwargs.get("ignore_index", getattr(step.layer, "ignore_index", -100))
     labels = labels[labels != ignored]
     if not len(labels):

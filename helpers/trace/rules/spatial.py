@@ -9,8 +9,8 @@ from torch import nn
 from helpers.arithmetic import ShapeError
 from helpers.sentences import SENTENCES
 from helpers.trace.changes import before, instead, other_class, replaced, setting, weight, without
-from helpers.trace.finding import count, found, source
-from helpers.trace.operations import FLATTENING, Conv, Pool, dimension_names, operation
+from helpers.trace.finding import count, found, misfit, other_channels, source
+from helpers.trace.operations import FLATTENING, Conv, Pool, along, dimension_names, operation
 from helpers.trace.rules.batch import SIDES
 
 
@@ -40,7 +40,7 @@ def kernels(run, step):
 def _wrong_rank(run, step, computed):
     shape, channels = step.shape, getattr(computed, "in_channels", "C")
     wanted = f"(N, {channels}, {SIDES[computed.dims]})"
-    what = f"{step.label}: {shape} arrives, and it wants {wanted}."
+    what = misfit(step, "arrives", what=shape, who="it", wanted=wanted)
     maker, changes = run.before(step), []
     if maker is not None and maker.kind in FLATTENING:
         changes.append(without(run, maker))
@@ -59,15 +59,15 @@ def _lacks_channels(run, step, conv):
 
 def _no_channels(run, step, conv):
     wanted = f"(N, {conv.in_channels}, {SIDES[conv.dims]})"
-    what = f"{step.label}: {step.shape} arrives, and it wants {wanted}: the batch would be taken for channels."
+    what = misfit(step, "arrives", what=step.shape, who="it", wanted=wanted)
+    what += " The batch would be taken for channels."
     changes = [before(step, "x.unsqueeze(1)", lambda x: x.unsqueeze(1))] if conv.in_channels == 1 else []
     return found(step, "rank", what, step.shape, wanted, source(run, step), *changes)
 
 
 def _wrong_channels(run, step, conv):
     arrived, groups, shape = step.shape[-conv.dims - 1], conv.groups, step.shape
-    verb = "arrives" if arrived == 1 else "arrive"
-    what = f"{step.label}: {count(arrived, 'channel')} {verb}, and it is written for {conv.in_channels}."
+    what = other_channels(step, arrived, conv.in_channels)
     wanted = f"(N, {conv.in_channels}, {SIDES[conv.dims]})"
     if conv.dims == 1 and shape[-1] == conv.in_channels:
         turned = before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2))
@@ -83,7 +83,7 @@ def _wrong_channels(run, step, conv):
     common = gcd(arrived, conv.out_channels)
     fewer = max(number for number in range(1, groups + 1) if common % number == 0)
     changes = [replaced(step, in_channels=arrived, groups=fewer)] if step.layer is not None else []
-    what += f" {arrived} cannot be shared out to {count(groups, 'group')}."
+    what += " " + SENTENCES["groups"].format(channels=arrived, groups=groups)
     why = f"{source(run, step)} Each group takes as many channels as the others."
     return found(step, "groups", what, shape, wanted, why, *changes)
 
@@ -96,13 +96,13 @@ def groups(run, step):
     if isinstance(computed, Conv) and computed.out_channels % computed.groups:
         each, out = computed.groups, computed.out_channels
         more = -(-out // each) * each
-        what = f"{step.label}: {count(out, 'kernel')} cannot be shared out to {count(each, 'group')}."
+        what = f"{step.label}: {SENTENCES['groups'].format(channels=count(out, 'kernel'), groups=each)}"
         change = weight(step, (more, computed.in_channels // each, *computed.kernel_size))
         yield found(step, "groups", what, f"{out} kernels", f"a multiple of {each}", why, change)
     elif step.kind == "group_norm" and step.shape[1] % step.args[1]:
         channels, each = step.shape[1], step.args[1]
         fewer = gcd(channels, each)
-        what = f"{step.label}: {count(channels, 'channel')} cannot be shared out to {count(each, 'group')}."
+        what = f"{step.label}: {SENTENCES['groups'].format(channels=count(channels, 'channel'), groups=each)}"
         change = instead(step, f"F.group_norm(x, {fewer})", lambda x, *args, **kwargs: F.group_norm(x, fewer))
         yield found(step, "groups", what, f"{channels} channels", f"a multiple of {each}", why, change)
 
@@ -162,9 +162,7 @@ def _changes(run, step, computed, dim, kind, fixes):
 def _kind_of(computed, dim):
     if isinstance(computed.padding, str):
         return "padding-argument"
-    kernel, stride, padding, dilation = (
-        sizes[dim] for sizes in (computed.kernel_size, computed.stride, computed.padding, computed.dilation)
-    )
+    kernel, stride, padding, dilation = along(computed, dim)
     if stride < 1:
         return "stride"
     if kernel < 1 or dilation < 1:

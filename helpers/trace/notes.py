@@ -1,4 +1,7 @@
-"""A run of a model as notes: its steps, and the error that ended it. And what could be done differently."""
+"""Notes of a run: its steps, the tensors they met, the error that ended it. And what could be done differently.
+
+Notes stand in the place of the tensors, so that the memory of a run is free again as soon as it has ended.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,13 +9,58 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+import torch
 from torch import nn
-
-from helpers.trace.seen import seen_in
 
 INPUT = 0  # the "maker" of the model's own inputs; the calls are counted from 1
 UNKNOWN = " (not registered)"  # behind the name of a layer that is no attribute of the model
 NOTHING = MappingProxyType({})
+
+
+class TensorNote(NamedTuple):
+    """A tensor as a step met it. `maker`: the call that made it, 0 for the model's input, or None; `parameter`: its
+    name, if it is one of the model's parameters or buffers, else "".
+    """
+
+    shape: tuple
+    dtype: torch.dtype
+    device: torch.device
+    maker: int | None
+    parameter: str
+
+    @property
+    def is_data(self):
+        """Does it come from the model's input?"""
+        return self.maker is not None
+
+
+def noted(value, note):
+    """`value` with `note(tensor)` in place of each tensor in it."""
+    if isinstance(value, torch.Tensor):
+        return note(value)
+    if isinstance(value, dict):
+        return {key: noted(part, note) for key, part in value.items()}
+    if isinstance(value, list):
+        return [noted(part, note) for part in value]
+    if isinstance(value, tuple) and not isinstance(value, torch.Size):
+        return tuple(noted(part, note) for part in value)
+    return value
+
+
+def notes_in(value, kind=TensorNote):
+    """Every TensorNote in a noted value, from left to right."""
+    if isinstance(value, kind):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (tuple, list)):
+        return []
+    return [note for part in value for note in notes_in(part, kind)]
+
+
+def tensors_in(value):
+    """Every tensor in a value, from left to right."""
+    return notes_in(value, torch.Tensor)
 
 
 def place(name):
@@ -29,9 +77,9 @@ class Step:
     kind: str  # "Conv2d"; "flatten"
     block: str  # the module in whose forward it was called
     layer: nn.Module | None
-    args: tuple  # as given, each tensor as its Seen
+    args: tuple  # as given, each tensor as its TensorNote
     kwargs: dict
-    outputs: list = ()  # a Seen for each tensor it returned
+    outputs: list = ()  # a TensorNote for each tensor it returned
     error: Exception | None = None
 
     @property
@@ -40,9 +88,14 @@ class Step:
         return self.name if self.layer is None else place(self.name)
 
     @property
+    def notes(self):
+        """A TensorNote for each tensor given."""
+        return notes_in((self.args, self.kwargs))
+
+    @property
     def tensors(self):
-        """What arrived: a Seen for each tensor given that is not a parameter."""
-        return [seen for seen in seen_in((self.args, self.kwargs)) if not seen.parameter]
+        """What arrived: of these notes, those that are not of a parameter."""
+        return [note for note in self.notes if not note.parameter]
 
     @property
     def is_unknown(self):
@@ -71,8 +124,8 @@ class Run:
 
     model: nn.Module
     steps: list
-    inputs: list  # a Seen for each tensor given
-    result: object = None  # with each tensor as its Seen
+    inputs: list  # a TensorNote for each tensor given
+    result: object = None  # with each tensor as its TensorNote
     error: Exception | None = None
     failed: Step | None = None
     arguments: tuple = ((), {})  # those of the failed step themselves
@@ -89,7 +142,7 @@ class Run:
 
     def before(self, step):
         """The step that made the first tensor of `step` that is data, or None: it is the model's input."""
-        maker = next((seen.maker for seen in step.tensors if seen.is_data), None)
+        maker = next((note.maker for note in step.tensors if note.is_data), None)
         return self.by_call(maker) if maker else None
 
     def chain(self, step):
