@@ -12,12 +12,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 LAB = $(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .NOTPARALLEL:
 .PHONY: lab test notebooks site lint format publish bench
 
 lab: .venv/lab-ready
-	$(LAB) $(ARGS)
+	$(if $(AS_ROOT),@echo "You are root (usual in a container): JupyterLab refuses root by default and so gets $(AS_ROOT).")
+	$(LAB) $(AS_ROOT) $(ARGS)
 
 # Three processes, as the browser's tests mostly wait; one thread for each: torch is several times slower where
 # processes compete for cores with more.

@@ -1,11 +1,14 @@
 """What the course needs is written once for pip, once for conda, and meant by the imports: all three must agree."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from helpers.colab import NEEDED
@@ -85,3 +88,21 @@ def test_every_file_of_the_package_is_installed_with_it():
         for path in (ROOT / package.replace(".", "/")).glob(pattern)
     }
     assert {path for path in files if path.suffix != ".py"} == data
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("user", ["0", "1000"])
+def test_make_lab_starts_jupyterlab_on_this_machine_alone_and_as_root_says_what_that_takes(tmp_path, user):
+    (tmp_path / "id").write_text(f"#!/bin/sh\necho {user}\n")
+    (tmp_path / "id").chmod(0o755)
+    path = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = ["make", "-n", "--no-print-directory", "-o", ".venv/lab-ready", "lab", "ARGS=--no-browser"]
+    printed = subprocess.run(
+        command, cwd=ROOT, env=os.environ | path, capture_output=True, text=True, check=True
+    ).stdout
+    *said, start = printed.splitlines()
+    assert "jupyterlab --ip=127.0.0.1 " in start
+    assert start.endswith(" --no-browser")
+    assert "token" not in start.lower()  # it stays switched on
+    assert ("--allow-root" in start, len(said)) == ((True, 1) if user == "0" else (False, 0))
+    assert all("You are root" in line and "--allow-root" in line for line in said)

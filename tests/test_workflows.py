@@ -152,8 +152,33 @@ def test_what_contributing_names_is_there():
     targets = re.findall(r"\bmake (test|[a-z]+(?= ARGS)|[a-z]+(?=`))", text)
     assert {"test", "notebooks", "format", "lint"} <= set(targets)
     assert [target for target in targets if not re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)] == []
-    files = {name for name in re.findall(r"(?:notebooks|helpers|tests)/[\w/]+\.\w+", text)}
+    files = set(re.findall(r"(?:notebooks|helpers|tests)/[\w/]+\.\w+", text))
     there = {name for name in files if "name" not in name and "_07" not in name}
     assert {"notebooks/02_max_pooling.ipynb", "helpers/exercises/lesson_01.py"} <= there
     assert [name for name in there if not (ROOT / name).exists()] == []
-    assert len(text.splitlines()) < 60  # one screen
+    assert len(text.splitlines()) < 120  # two screens
+
+
+def map_of_the_house():
+    """Every file and every folder that CONTRIBUTING's map names, in its order."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    return re.findall(r"\w+\.(?:py|txt|yml)|\w+/", re.search(r"^```\n(notebooks/.*?)```", text, re.M | re.S)[1])
+
+
+def test_the_map_in_contributing_names_every_module_and_nothing_that_is_not_there():
+    def names(paths):
+        return {f"{path.name}/" if path.is_dir() else path.name for path in paths if not path.name.startswith("__py")}
+
+    folders = [ROOT / name for name in ("helpers", "tests", "tools")]
+    named = set(map_of_the_house())
+    assert named - names(ROOT.iterdir()) - names(path for folder in folders for path in folder.rglob("*")) == set()
+    assert names([*(ROOT / "helpers").iterdir(), *(ROOT / "tools").iterdir()]) - {"__init__.py"} <= named
+
+
+def test_a_module_of_helpers_imports_only_what_stands_above_it_in_the_map():
+    floors = [name.removesuffix(".py").rstrip("/") for name in map_of_the_house()]
+    for path in (ROOT / "helpers").rglob("*.py"):
+        own = path.relative_to(ROOT / "helpers").parts[0].removesuffix(".py")
+        imported = r"^\s*(?:from helpers import |(?:from|import) helpers\.)(\w+)"
+        for module in re.findall(imported, path.read_text("utf-8"), re.MULTILINE):
+            assert module == own or floors.index(module) < floors.index(own), f"{path.name} imports {module}"
