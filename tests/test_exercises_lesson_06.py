@@ -393,7 +393,7 @@ def counts_backwards(step, steps, synchronize, clock):
 
 
 def prints_it(step, steps, synchronize, clock):
-    print(lesson.HONEST(step, steps, synchronize, clock))
+    print(lesson.seconds_per_step(step, steps, synchronize, clock))
 
 
 def warms_up_three_times(step, steps, synchronize, clock):

@@ -1,36 +1,36 @@
 """Questions whose answer is a number or a shape, given before the lesson shows it."""
 
 import random
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from helpers.arithmetic import ShapeError
 from helpers.exercises import record
 from helpers.exercises.answers import NotUnderstoodError, is_same, read, shown
 from helpers.exercises.feedback import Feedback
-from helpers.exercises.question import Question
+from helpers.exercises.question import Question, known, name_of
 
 TRIES = 10_000  # to draw numbers that make a good question; most questions need fewer than ten
 
 
-class Mistake(NamedTuple):
-    """A known way to be wrong: its name, the answer it leads to, and which step went wrong.
-
-    Of a prediction the answer is a number, a shape or "error"; of something to write it is a function.
-    """
-
-    name: str
-    answer: object
-    why: str
-
-
-class Asked(NamedTuple):
+@dataclass
+class Asked:
     """A prediction with its numbers filled in. `working`: how to come to the answer, up to the step before it."""
 
     text: str
     answer: object
     working: str
     hints: tuple
-    mistakes: tuple
+    mistakes: dict  # as written in a lesson, {name: (answer, why)}; from then on a tuple of Mistakes
+
+    def __post_init__(self):
+        self.mistakes = known(self.mistakes)
+
+
+def prediction(title, reread, **numbers):
+    """Make a Prediction of the function below: it gets the numbers by name, each given as (first, its range)."""
+    first = {name: value for name, (value, _) in numbers.items()}
+    ranges = {name: values for name, (_, values) in numbers.items()}
+    return lambda ask: Prediction(name_of(ask), title, reread, ask, first, ranges)
 
 
 class Prediction(Question):

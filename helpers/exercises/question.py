@@ -4,6 +4,7 @@ import operator
 import os
 import re
 import reprlib
+from typing import NamedTuple
 
 from helpers.exercises import record
 from helpers.exercises.feedback import Feedback
@@ -11,6 +12,33 @@ from helpers.exercises.feedback import Feedback
 SWITCH = "CNN_SHAPES_WITHOUT"  # an environment variable: "solutions", "hints", or both
 LARGEST = 10**9  # seed
 QUESTIONS = {}  # every question of the lessons that are imported, by name, in the lessons' order
+
+
+class Mistake(NamedTuple):
+    """A known way to be wrong: its name, the answer it leads to, and which step went wrong.
+
+    Of a prediction the answer is a number, a shape or "error"; of something to write it is a function; of lines to put
+    in order it is their wrong order.
+    """
+
+    name: str
+    answer: object
+    why: str
+
+
+def known(mistakes):
+    """The Mistakes of {name: (answer, why)}."""
+    return tuple(Mistake(name, answer, why) for name, (answer, why) in mistakes.items())
+
+
+def name_of(function):
+    """The name of the question that this function asks: "01.q5" of q5 in lesson_01.py."""
+    return f"{function.__module__.rpartition('_')[2]}.{function.__name__}"
+
+
+def text_of(function):
+    """A question's text, from the docstring of the function that asks it."""
+    return " ".join(function.__doc__.split())
 
 
 class Question:
