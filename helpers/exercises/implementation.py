@@ -86,9 +86,6 @@ class Implementation(Question):
         warning = self._keep_answer(problem, False, mistakes)
         return self._says("wrong", "Not yet.", *paragraphs, self._what_next(), *warning)
 
-    def _text(self):
-        return (self.text,)
-
     def _hints(self):
         return self.hints
 

@@ -59,6 +59,10 @@ class Prediction(Question):
                 return asked
         raise ValueError(f"{self.name}: the ranges hold no numbers that tell all mistakes from the answer.")
 
+    @property
+    def text(self):
+        return self.asked().text
+
     def predict(self, answer, *more):
         """Say what you expect, before the lesson shows it. The answer is kept; a wrong one is looked at closely.
 
@@ -104,9 +108,6 @@ class Prediction(Question):
         mistakes = [mistake for mistake in asked.mistakes if mistake.name in latest["mistakes"]]
         headline = f"You predicted {latest['given']}; it is {shown(result)}."
         return Feedback(self.label, "wrong", headline, (*_named(mistakes), _complete(asked)))
-
-    def _text(self):
-        return (self.asked().text,)
 
     def _hints(self):
         asked = self.asked()

@@ -44,8 +44,8 @@ def text_of(function):
 class Question:
     """One question. `name` is "01.q5"; `reread` the heading in the lesson that answers it.
 
-    What differs between the kinds is in three methods: _text() is the question itself, _hints() from the first to
-    the last, which is nearly the answer, and _solution() the paragraphs of the solution.
+    What differs between the kinds: `text` is the question itself, _hints() from the first to the last, which is nearly
+    the answer, and _solution() the paragraphs of the solution.
     """
 
     def __init__(self, name, title, reread):
@@ -94,6 +94,9 @@ class Question:
 
     def _repr_html_(self):
         return self._says("note", self.title, *self._text())._repr_html_()
+
+    def _text(self):
+        return (self.text,)
 
     def _says(self, state, headline, *paragraphs):
         name = f"{self.label}, seed {self.seed}" if self.seed else self.label
