@@ -79,8 +79,7 @@ class Implementation(Question):
 
     def _agrees(self, known, cases, yours):
         """Does this wrong function do what the learner's does, in every case that was tried?"""
-        theirs = [self._call(known, case) for case in cases[: len(yours)]]
-        return all(map(_is_alike, yours, theirs))
+        return all(_is_alike(mine, self._call(known, case)) for mine, case in zip(yours, cases, strict=False))
 
     def _wrong(self, problem, paragraphs, mistakes=()):
         warning = self._keep_answer(problem, False, mistakes)
