@@ -41,7 +41,7 @@ lint: .venv/test-ready
 format: .venv/test-ready
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
-	$(BIN)/python tools/questions.py
+	$(BIN)/python tools/ask.py
 	$(BIN)/python tools/stamp.py
 
 # REPO=owner/name on GitHub, and perhaps HUB=https://hub.example.edu

@@ -9,7 +9,6 @@ from torch import nn
 from helpers.exercises import record
 from helpers.exercises.calling import called
 from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Mistake
 from helpers.trace import explained
 
 
@@ -28,17 +27,20 @@ def cases(generator):
     ]
 
 
+def scaled(row, times):
+    return row * times
+
+
 def question(**changes):
     settings = {
-        "reference": lambda row, times: row * times,
         "cases": cases,
-        "solution": "def scaled(row, times):\n    return row * times",
+        "solution": scaled,
         "hints": ("Each number.", "`row * times`"),
-        "mistakes": (
-            Mistake("added", lambda row, times: row + times - 1, "times means multiplied."),
-            Mistake("squared", lambda row, times: row**times, "times means multiplied, not raised to a power."),
-            Mistake("negative numbers lost", lambda row, times: row.clamp(0) * times, "they count too."),
-        ),
+        "mistakes": {
+            "added": (lambda row, times: row + times - 1, "times means multiplied."),
+            "squared": (lambda row, times: row**times, "times means multiplied, not raised to a power."),
+            "negative numbers lost": (lambda row, times: row.clamp(0) * times, "they count too."),
+        },
     }
     return Implementation("09.q1", "scaled", "1 · Rows", "Write `scaled(row, times)`.", **settings | changes)
 
@@ -131,7 +133,7 @@ def test_what_cannot_be_compared_is_said(make):
         def __len__(self):
             raise RuntimeError("no length")
 
-    q1 = make(reference=lambda row, times: (1, 2), mistakes=())
+    q1 = make(reference=lambda row, times: (1, 2), mistakes={})
     assert "What it returns cannot be compared: RuntimeError: no length" in repr(q1.check(lambda row, times: Broken()))
 
 
@@ -182,7 +184,7 @@ def test_a_broken_function_is_not_mended_until_it_is(make):
     def broken(row, times):
         return row * times - 1
 
-    q1 = make(broken=broken, mistakes=())
+    q1 = make(broken=broken, mistakes={})
     feedback = q1.check(lambda row, times: row * times - 1)
     assert feedback.headline == "Not mended yet. This is what it does:"
     assert feedback.state == "open"
@@ -195,7 +197,7 @@ def test_a_broken_function_that_raises_is_recognised_as_unchanged(make):
     def broken(row, times):
         raise ValueError("no")
 
-    feedback = make(broken=broken, mistakes=()).check(broken)
+    feedback = make(broken=broken, mistakes={}).check(broken)
     assert feedback.state == "open"
     assert "ValueError: no" in repr(feedback)
 
@@ -210,11 +212,7 @@ def test_what_a_model_lacks_is_explained_under_torchs_error(make):
         return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(inputs, 10))
 
     q1 = make(
-        reference=lambda: build(144),
-        cases=lambda generator: [{"images": 1}, {"images": 4}],
-        observe=scores,
-        takes=(),
-        mistakes=(),
+        solution=lambda: build(144), cases=lambda generator: [{"images": 1}, {"images": 4}], observe=scores, mistakes={}
     )
     text = repr(q1.check(lambda: build(256)))
     assert "mat1 and mat2 shapes cannot be multiplied (1x144 and 256x10)" in text

@@ -5,27 +5,11 @@ from itertools import product
 import pytest
 import torch
 import torch.nn.functional as F
+from exercising import answers, checked, each
 from torch import nn
 
-from helpers.arithmetic import ShapeError, conv_output_size
+from helpers.arithmetic import conv_output_size
 from helpers.exercises import lesson_01 as lesson
-
-
-def all_numbers(question):
-    """Every choice of numbers that the question can ask about."""
-    yield question._first
-    for values in product(*question._ranges.values()):
-        yield dict(zip(question._ranges, values, strict=True))
-
-
-def answers(ask, question):
-    for numbers in all_numbers(question):
-        try:
-            asked = ask(**numbers)
-        except ShapeError:
-            continue
-        if asked:
-            yield numbers, asked.answer
 
 
 def conv_size(size, kernel_size, stride=1, padding=0, dilation=1):
@@ -36,27 +20,26 @@ def conv_size(size, kernel_size, stride=1, padding=0, dilation=1):
 
 @pytest.mark.parametrize("question", [lesson.q1, lesson.q2, lesson.q3, lesson.q4, lesson.q5], ids=lambda q: q.name)
 def test_output_sizes_are_torchs_for_all_numbers_that_can_be_drawn(question):
-    tried = [(numbers, answer) for numbers, answer in answers(question._ask, question)]
+    tried = answers(question)
     assert len(tried) > 20
     for numbers, answer in tried:
         assert answer == conv_size(**numbers), numbers
 
 
 def test_the_rectangles_are_torchs():
-    tried = list(answers(lesson.q6._ask, lesson.q6))[::17]
-    for numbers, answer in tried:
+    for numbers, answer in answers(lesson.q6)[::17]:
         kernel = (numbers["kernel_height"], numbers["kernel_width"])
         layer = nn.Conv2d(1, 1, kernel, numbers["stride"])
         assert answer == tuple(layer(torch.zeros(1, numbers["height"], numbers["width"])).shape[1:]), numbers
 
 
 def test_the_parameters_are_those_that_torch_counts():
-    for numbers, answer in answers(lesson.q8._ask, lesson.q8):
+    for numbers, answer in answers(lesson.q8):
         assert answer == sum(p.numel() for p in nn.Conv2d(**numbers).parameters()), numbers
 
 
 def test_what_two_layers_see_is_where_torch_has_a_gradient():
-    for numbers, answer in answers(lesson.q9._ask, lesson.q9):
+    for numbers, answer in answers(lesson.q9):
         row = torch.ones(1, 1, 40, requires_grad=True)
         first, second = (torch.ones(1, 1, numbers[name]) for name in ("first", "second"))
         F.conv1d(F.conv1d(row, first), second)[0, 0, 0].backward()
@@ -120,9 +103,8 @@ def unfolded(image, weight, stride=1):
     return (windows * weight).sum(dim=(2, 3))
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+WRONG = {
+    lesson.q7: [
         adds_the_window_alone,
         matrix_product,
         rounds_up,
@@ -132,12 +114,13 @@ def unfolded(image, weight, stride=1):
         whole_numbers,
         without_negative_numbers,
         a_list_of_lists,
-    ],
-)
-def test_a_wrong_conv2d_is_rejected(wrong):
-    for seed in range(3):
-        lesson.q7.again(seed)
-        assert lesson.q7.check(wrong).state == "wrong"
+    ]
+}
+
+
+@each(WRONG)
+def test_a_wrong_conv2d_is_rejected(question, function):
+    assert {feedback.state for feedback in checked(question, function, seeds=3)} == {"wrong"}
 
 
 def test_a_conv2d_written_otherwise_is_accepted():

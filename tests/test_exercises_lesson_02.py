@@ -1,18 +1,14 @@
 """Lesson 02's answers are torch's; functions written as a learner might write them are judged rightly."""
 
-import random
-
 import pytest
 import torch
 import torch.nn.functional as F
+from exercising import answers, checked, each, named, questions
 from torch import nn
 
 from helpers.arithmetic import pool_output_size
 from helpers.exercises import lesson_02 as lesson
 from helpers.exercises.prediction import Prediction
-from helpers.exercises.question import Question
-
-QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
 
 
 def by_default(size, kernel_size):
@@ -54,30 +50,26 @@ def relus(channels, size, kernel_size):
 
 
 BY_TORCH = {
-    "q2": by_default,
-    "q4": rounded_up,
-    "q5": top_left,
-    "q7": maps,
-    "q8": learned,
-    "q9": gradients,
-    "q10": relus,
+    lesson.q2: by_default,
+    lesson.q4: rounded_up,
+    lesson.q5: top_left,
+    lesson.q7: maps,
+    lesson.q8: learned,
+    lesson.q9: gradients,
+    lesson.q10: relus,
 }
 
 
 def test_every_prediction_is_held_against_torch():
-    assert list(BY_TORCH) == [question.label for question in QUESTIONS if isinstance(question, Prediction)]
+    assert list(BY_TORCH) == questions(lesson, Prediction)
 
 
-@pytest.mark.parametrize("label", BY_TORCH)
-def test_the_answer_is_torchs_for_the_lessons_numbers_and_for_300_others(label):
-    question, by_torch = getattr(lesson, label), BY_TORCH[label]
-    generator, tried = random.Random(2), 0
-    draws = [{name: generator.choice(values) for name, values in question._ranges.items()} for _ in range(300)]
-    for numbers in [question._first, *draws]:
-        if asked := question._ask(**numbers):
-            assert asked.answer == by_torch(**numbers), numbers
-            tried += 1
-    assert tried > 250
+@pytest.mark.parametrize("question", BY_TORCH, ids=lambda question: question.name)
+def test_the_answer_is_torchs_for_the_lessons_numbers_and_for_up_to_300_others(question):
+    tried = answers(question, at_most=300)
+    assert len(tried) > 200
+    for numbers, answer in tried:
+        assert answer == BY_TORCH[question](**numbers), numbers
 
 
 def test_sizes_without_the_exception_of_ceil_mode_are_not_asked_for():
@@ -218,7 +210,7 @@ def only_the_cells_inside(plane, kernel_size, stride, padding):
 
 
 WRONG = {
-    "q1": [
+    lesson.q1: [
         the_top_left_of_each_block,
         the_smallest_of_four,
         cuts_memory_in_order,
@@ -227,14 +219,14 @@ WRONG = {
         the_largest_absolute_value,
         prints_it,
     ],
-    "q3": [
+    lesson.q3: [
         size_by_half,
         size_by_whole_windows,
         size_of_one_too_many,
         size_with_stride_2_by_default,
         size_rounded_to_the_nearest,
     ],
-    "q6": [
+    lesson.q6: [
         pads_with_minus_one,
         the_smallest_of_each_window,
         starts_from_zeros,
@@ -245,33 +237,23 @@ WRONG = {
     ],
 }
 RIGHT = {
-    "q1": [cell_by_cell, all_corners_in_a_stack],
-    "q3": [size_by_counting, size_as_torch_counts],
-    "q6": [unfolded, only_the_cells_inside],
+    lesson.q1: [cell_by_cell, all_corners_in_a_stack],
+    lesson.q3: [size_by_counting, size_as_torch_counts],
+    lesson.q6: [unfolded, only_the_cells_inside],
 }
 
 
-def each(functions):
-    pairs = [(label, function) for label, some in functions.items() for function in some]
-    return pytest.mark.parametrize(("label", "function"), pairs, ids=lambda value: getattr(value, "__name__", value))
-
-
 @each(WRONG)
-def test_a_wrong_function_is_rejected_whatever_the_seed_and_called_no_known_mistake(label, function):
-    question = getattr(lesson, label)
-    for seed in range(5):
-        question.again(seed)
-        feedback = question.check(function)
-        assert feedback.state == "wrong", seed
-        assert not [m.name for m in question.mistakes if (m.name, m.why) in feedback.paragraphs]
+def test_a_wrong_function_is_rejected_whatever_the_seed_and_called_no_known_mistake(question, function):
+    for feedback in checked(question, function, seeds=5):
+        assert feedback.state == "wrong"
+        assert named(question, feedback) == []
 
 
 @each(RIGHT)
-def test_a_function_written_otherwise_is_accepted(label, function):
-    question = getattr(lesson, label)
-    for seed in range(5):
-        question.again(seed)
-        assert question.check(function).state == "right", repr(question.check(function))
+def test_a_function_written_otherwise_is_accepted(question, function):
+    for feedback in checked(question, function, seeds=5):
+        assert feedback.state == "right", feedback
 
 
 def test_zeros_in_the_padding_are_found_out_on_negative_numbers():
@@ -283,7 +265,7 @@ def test_zeros_in_the_padding_are_found_out_on_negative_numbers():
 def test_the_lessons_known_mistakes_are_all_among_the_questions():
     names = {
         mistake.name
-        for question in QUESTIONS
+        for question in questions(lesson)
         for mistake in (question.asked() if isinstance(question, Prediction) else question).mistakes
     }
     assert names >= {

@@ -1,37 +1,22 @@
 """Lesson 03's answers are torch's; functions written as a learner might write them are judged rightly."""
 
-from itertools import product
-from random import Random
-
 import pytest
 import torch
 import torch.nn.functional as F
+from exercising import answers, checked, each
 
-from helpers.arithmetic import ShapeError
 from helpers.exercises import lesson_03 as lesson
 from helpers.model import SimpleCNN
 
 
-def answers(question, at_most=400):
-    """(numbers, answer) of the lesson's own numbers and of many that can be drawn."""
-    drawn = [dict(zip(question._ranges, values, strict=True)) for values in product(*question._ranges.values())]
-    for numbers in [question._first, *Random(0).sample(drawn, min(at_most, len(drawn)))]:
-        try:
-            asked = question._ask(**numbers)
-        except ShapeError:
-            continue
-        if asked:
-            yield numbers, asked.answer
-
-
 def test_the_place_and_the_way_back_are_torchs():
-    tried = list(answers(lesson.q1))
+    tried = answers(lesson.q1, 400)
     assert len(tried) > 30
     for numbers, answer in tried:
         x = torch.arange(numbers["channels"] * numbers["height"] * numbers["width"])
         x = x.reshape(numbers["channels"], numbers["height"], numbers["width"])
         assert answer == x[numbers["c"], numbers["h"], numbers["w"]]
-    tried = list(answers(lesson.q2))
+    tried = answers(lesson.q2, 400)
     assert len(tried) > 30
     for numbers, answer in tried:
         sizes = (numbers["channels"], numbers["height"], numbers["width"])
@@ -39,16 +24,16 @@ def test_the_place_and_the_way_back_are_torchs():
 
 
 def test_strides_and_flattened_shapes_are_torchs():
-    for numbers, answer in answers(lesson.q4):
+    for numbers, answer in answers(lesson.q4, 400):
         x = torch.zeros(numbers["channels"], numbers["height"], numbers["width"])
         assert answer == x.permute(numbers["order"]).stride()
-    for numbers, answer in answers(lesson.q5):
+    for numbers, answer in answers(lesson.q5, 400):
         assert answer == torch.flatten(torch.zeros(tuple(numbers.values()), device="meta"), 1).shape
 
 
 def test_the_rows_are_those_of_the_network_with_the_view():
     model = SimpleCNN().to("meta")
-    tried = list(answers(lesson.q6))
+    tried = answers(lesson.q6, 400)
     assert len(tried) > 20
     for numbers, answer in tried:
         images = torch.zeros(numbers["pictures"], 3, numbers["image_size"], numbers["image_size"], device="meta")
@@ -56,7 +41,7 @@ def test_the_rows_are_those_of_the_network_with_the_view():
 
 
 def test_the_inputs_of_fc1_are_those_that_torch_flattens():
-    tried = list(answers(lesson.q8))
+    tried = answers(lesson.q8, 400)
     assert len(tried) > 30
     for numbers, answer in tried:
         conv1 = torch.nn.Conv2d(3, numbers["conv_channels"], numbers["kernel_size"], padding=numbers["padding"])
@@ -95,13 +80,12 @@ def by_modulo(place, height, width):
     return [place // width // height, place // width % height, place % width]
 
 
-@pytest.mark.parametrize(
-    "wrong", [rows_of_all_channels, height_and_width_swapped, as_floats, one_less, without_the_column]
-)
-def test_a_wrong_way_back_is_rejected(wrong):
-    for seed in range(3):
-        lesson.q3.again(seed)
-        assert lesson.q3.check(wrong).state == "wrong"
+WRONG = {lesson.q3: [rows_of_all_channels, height_and_width_swapped, as_floats, one_less, without_the_column]}
+
+
+@each(WRONG)
+def test_a_wrong_way_back_is_rejected(question, function):
+    assert {feedback.state for feedback in checked(question, function, seeds=3)} == {"wrong"}
 
 
 def test_a_way_back_written_otherwise_is_accepted():

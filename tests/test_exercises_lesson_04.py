@@ -1,29 +1,15 @@
 """Lesson 04's answers are torch's; functions written as a learner might write them are judged rightly."""
 
-import random
 import re
 
 import pytest
 import torch
 import torch.nn.functional as F
+from exercising import asked, checked, each, questions
 from torch import nn
 
 from helpers.exercises import lesson_04 as lesson
 from helpers.exercises.prediction import Prediction
-from helpers.exercises.question import Question
-
-QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
-
-
-def some_numbers(question, count=60):
-    """The numbers of the lesson's text, and others that the question can draw: each with what is asked."""
-    generator = random.Random(question.name)
-    found = [question._first]
-    while len(found) < count:
-        numbers = {name: generator.choice(values) for name, values in question._ranges.items()}
-        if question._ask(**numbers):
-            found.append(numbers)
-    return [(numbers, question._ask(**numbers)) for numbers in found]
 
 
 def convolved(batch, channels, image_size, conv_channels, kernel_size, padding):
@@ -34,9 +20,9 @@ def convolved(batch, channels, image_size, conv_channels, kernel_size, padding):
 
 
 def test_the_size_with_the_bracket_in_its_place_is_torchs():
-    for numbers, asked in some_numbers(lesson.q1):
+    for numbers, found in asked(lesson.q1, at_most=80):
         layer = nn.Conv1d(1, 1, numbers["kernel_size"], numbers["stride"], numbers["padding"])
-        assert asked.answer == layer(torch.zeros(1, 1, numbers["size"])).shape[-1], numbers
+        assert found.answer == layer(torch.zeros(1, 1, numbers["size"])).shape[-1], numbers
 
 
 def test_a_bracket_closed_too_late_gives_what_the_lessons_cell_prints():
@@ -46,48 +32,46 @@ def test_a_bracket_closed_too_late_gives_what_the_lessons_cell_prints():
 
 
 def test_the_shape_after_the_pool_is_torchs():
-    for numbers, asked in some_numbers(lesson.q2):
-        assert asked.answer == tuple(convolved(**numbers).shape), numbers
+    for numbers, found in asked(lesson.q2, at_most=80):
+        assert found.answer == tuple(convolved(**numbers).shape), numbers
 
 
 def test_what_flatten_makes_of_one_picture_without_a_batch_is_torchs():
-    for numbers, asked in some_numbers(lesson.q3):
+    for numbers, found in asked(lesson.q3, at_most=80):
         maps = convolved(None, **numbers, kernel_size=3, padding=1)
-        assert asked.answer == tuple(torch.flatten(maps, 1).shape), numbers
-        assert tuple(torch.flatten(maps).shape) in [mistake.answer for mistake in asked.mistakes]
+        assert found.answer == tuple(torch.flatten(maps, 1).shape), numbers
+        assert tuple(torch.flatten(maps).shape) in [mistake.answer for mistake in found.mistakes]
 
 
 def test_what_fc1_needs_after_another_padding_is_what_the_flatten_makes():
-    for numbers, asked in some_numbers(lesson.q4):
+    for numbers, found in asked(lesson.q4, at_most=80):
         before = numbers["before"]
         now = {name: value for name, value in numbers.items() if name != "before"}
-        assert asked.answer == convolved(**now, channels=3).flatten(1).shape[1], numbers
+        assert found.answer == convolved(**now, channels=3).flatten(1).shape[1], numbers
         unchanged = convolved(**now | {"padding": before}, channels=3).flatten(1).shape[1]
-        assert asked.mistakes[0].answer == unchanged, numbers
+        assert found.mistakes[0].answer == unchanged, numbers
 
 
 def test_the_message_is_torchs_own_and_with_the_answer_the_layer_runs():
-    for numbers, asked in some_numbers(lesson.q5):
+    for numbers, found in asked(lesson.q5, at_most=80):
         batch, outputs = numbers["batch"], numbers["outputs"]
         arrives = torch.zeros(batch, numbers["conv_channels"] * numbers["arriving"] ** 2)
         written = numbers["conv_channels"] * numbers["written"] ** 2
         with pytest.raises(RuntimeError) as error:
             nn.Linear(written, outputs)(arrives)
-        assert f"`{error.value}`" in asked.text
-        assert nn.Linear(asked.answer, outputs)(arrives).shape == (batch, outputs)
+        assert f"`{error.value}`" in found.text
+        assert nn.Linear(found.answer, outputs)(arrives).shape == (batch, outputs)
 
 
 def test_what_a_pooled_number_sees_is_where_torch_has_a_gradient():
-    for numbers, asked in some_numbers(lesson.q9):
+    for numbers, found in asked(lesson.q9, at_most=80):
         row = torch.ones(1, 1, 60, requires_grad=True)
         kernel = torch.ones(1, 1, numbers["kernel_size"])
         F.avg_pool1d(F.conv1d(row, kernel), numbers["pool"])[0, 0, 1].backward()
-        assert asked.answer == (row.grad != 0).sum(), numbers
+        assert found.answer == (row.grad != 0).sum(), numbers
 
 
-@pytest.mark.parametrize(
-    "question", [q for q in QUESTIONS if isinstance(q, Prediction)], ids=lambda question: question.name
-)
+@pytest.mark.parametrize("question", questions(lesson, Prediction), ids=lambda question: question.name)
 def test_no_word_about_a_mistake_ends_with_the_right_answer(question):
     for seed in range(50):
         question.again(seed)
@@ -258,23 +242,15 @@ RIGHT = {
 }
 
 
-def each(functions):
-    pairs = [(question, function) for question, listed in functions.items() for function in listed]
-    return pytest.mark.parametrize(("question", "function"), pairs, ids=[f"{q.name}-{f.__name__}" for q, f in pairs])
-
-
 @each(WRONG)
 def test_a_wrong_function_is_rejected(question, function):
-    for seed in range(4):
-        question.again(seed)
-        assert question.check(function).state == "wrong"
+    assert {feedback.state for feedback in checked(question, function, seeds=4)} == {"wrong"}
 
 
 @each(RIGHT)
 def test_a_right_one_written_otherwise_is_accepted(question, function):
-    for seed in range(4):
-        question.again(seed)
-        assert question.check(function).state == "right", question.check(function)
+    for feedback in checked(question, function, seeds=4):
+        assert feedback.state == "right", feedback
 
 
 def broken_network(image_size, padding):

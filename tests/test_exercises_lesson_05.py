@@ -5,50 +5,39 @@ import random
 from collections import Counter
 from copy import deepcopy
 from functools import cache
-from itertools import permutations, product
+from itertools import permutations
 from pathlib import Path
 
 import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
+from exercising import answers, checked, each, questions
 from torch import nn
 
 from helpers.exercises import lesson_05 as lesson
 from helpers.exercises.implementation import Implementation
-from helpers.exercises.question import Question
 from helpers.model import SimpleCNN
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "05_training_on_gpu.ipynb"
-QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
-
-
-def all_numbers(question):
-    """Every choice of numbers that the question can ask about, with the answer."""
-    for numbers in [question._first, *every_choice(question._ranges)]:
-        yield numbers, question._ask(**numbers).answer
-
-
-def every_choice(ranges):
-    return [dict(zip(ranges, values, strict=True)) for values in product(*ranges.values())]
 
 
 # -- numbers -------------------------------------------------------------------------------------------
 
 
 def test_the_batches_are_those_that_torch_splits_into():
-    for numbers, answer in all_numbers(lesson.q1):
+    for numbers, answer in answers(lesson.q1):
         assert answer == len(torch.zeros(numbers["pictures"]).split(numbers["batch_size"])), numbers
 
 
 def test_the_loss_before_training_is_that_of_equal_scores():
-    for numbers, answer in all_numbers(lesson.q2):
+    for numbers, answer in answers(lesson.q2):
         loss = F.cross_entropy(torch.zeros(7, numbers["classes"]), torch.zeros(7, dtype=torch.int64))
         assert answer == pytest.approx(loss.item(), rel=1e-5), numbers
 
 
 def test_the_gradient_is_what_backward_adds_up():
-    for numbers, answer in all_numbers(lesson.q4):
+    for numbers, answer in answers(lesson.q4):
         weight = torch.zeros((), requires_grad=True)
         for slope in numbers.values():
             (slope * weight).backward()
@@ -56,14 +45,14 @@ def test_the_gradient_is_what_backward_adds_up():
 
 
 def test_the_mean_over_all_pictures_is_torchs():
-    for numbers, answer in all_numbers(lesson.q8):
+    for numbers, answer in answers(lesson.q8):
         size, last_size, loss, last_loss = numbers.values()
         losses = torch.tensor([float(loss)] * (2 * size) + [float(last_loss)] * last_size)
         assert answer == pytest.approx(losses.mean().item(), rel=1e-5), numbers
 
 
 def test_the_time_is_that_of_a_gpu_which_works_piece_after_piece():
-    for numbers, answer in all_numbers(lesson.q11):
+    for numbers, answer in answers(lesson.q11):
         handed_over = [numbers["hand_over"] * (piece + 1) for piece in range(numbers["pieces"])]
         done = 0
         for moment in handed_over:
@@ -416,24 +405,18 @@ RIGHT_TOO = {
 }
 
 
-def pairs(table):
-    return [pytest.param(question, f, id=f.__name__) for question, found in table.items() for f in found]
-
-
-@pytest.mark.parametrize(("question", "wrong"), pairs(WRONG))
-def test_a_wrong_function_is_rejected(question, wrong):
+@each(WRONG)
+def test_a_wrong_function_is_rejected(question, function):
     # What is as wrong as the lesson's own function, and no more, is not mended yet.
     like_the_lessons = {first_layer_in_eval_mode, stays_in_train_mode}
-    for seed in range(3):
-        question.again(seed)
-        assert question.check(wrong).state == ("open" if wrong in like_the_lessons else "wrong")
+    expected = "open" if function in like_the_lessons else "wrong"
+    assert {feedback.state for feedback in checked(question, function, seeds=3)} == {expected}
 
 
-@pytest.mark.parametrize(("question", "right"), pairs(RIGHT_TOO))
-def test_a_function_written_otherwise_is_accepted(question, right):
-    for seed in range(3):
-        question.again(seed)
-        assert question.check(right).state == "right", question.check(right)
+@each(RIGHT_TOO)
+def test_a_function_written_otherwise_is_accepted(question, function):
+    for feedback in checked(question, function, seeds=3):
+        assert feedback.state == "right", feedback
 
 
 def test_a_step_that_returns_nothing_or_no_number_is_told_so():
@@ -455,8 +438,8 @@ def test_dropout_and_batch_norm_both_make_the_untouched_accuracy_too_low_in_ever
 
 def test_the_functions_to_mend_stand_in_the_lesson_as_the_module_knows_them():
     cells = [cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
-    for question in QUESTIONS:
-        if isinstance(question, Implementation) and question.broken:
+    for question in questions(lesson, Implementation):
+        if question.broken:
             (source,) = (cell for cell in cells if f"{question.label}.check(" in cell)
             *definition, _ = ast.parse(source).body
             names = {"torch": torch, "F": F}

@@ -3,34 +3,23 @@
 import random
 import time
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import pairwise
 from math import floor
 from operator import mod as remainder
 
 import pytest
 import torch
 import torch.nn.functional as F
+from exercising import asked, checked, each, named, questions
 from torch import nn
 
 from helpers.exercises import lesson_06 as lesson
 from helpers.exercises.answers import is_same
 from helpers.exercises.implementation import Implementation
 from helpers.exercises.prediction import Prediction
-from helpers.exercises.question import Question
 from helpers.model import SimpleCNN
 
-QUESTIONS = [value for value in vars(lesson).values() if isinstance(value, Question)]
-PREDICTIONS = [question for question in QUESTIONS if isinstance(question, Prediction)]
-
-
-def asked(question, limit=None):
-    """(numbers, Asked) of the lesson's numbers and of every choice that makes a good question, or of some of them."""
-    choices = [dict(zip(question._ranges, values, strict=True)) for values in product(*question._ranges.values())]
-    if limit:
-        choices = random.Random(0).sample(choices, min(limit, len(choices)))
-    for numbers in [question._first, *choices]:
-        if found := question._ask(**numbers):
-            yield numbers, found
+PREDICTIONS = questions(lesson, Prediction)
 
 
 def wrong(found, name):
@@ -91,7 +80,7 @@ def milliseconds(steps, cores, hand_over, network, own_cores=0):
 
 def test_the_cores_that_workers_and_network_share_take_so_long_and_cannot_be_faster():
     steps = 200
-    for numbers, found in asked(lesson.q3, limit=120):
+    for numbers, found in asked(lesson.q3, at_most=120):
         cores, hand_over, network = numbers.values()
         start = 4 * hand_over  # for the first batch nobody computes, and three are waiting in the end
         assert abs(milliseconds(steps, *numbers.values()) - steps * found.answer) <= start + network
@@ -108,7 +97,7 @@ def test_the_cores_that_workers_and_network_share_take_so_long_and_cannot_be_fas
 
 
 def test_the_bytes_of_the_relu_are_those_of_the_maps_it_gets():
-    for numbers, found in asked(lesson.q4, limit=100):
+    for numbers, found in asked(lesson.q4, at_most=100):
         channels, size, side = numbers.values()
         model = SimpleCNN(size, conv_channels=channels, pool_kernel_size=side, pool_stride=side)
         maps = torch.empty(1, channels, size, size, device="meta")  # what conv1 gives
@@ -140,7 +129,7 @@ def finished(work, rates):
 
 
 def test_a_layer_is_done_when_its_multiply_adds_and_its_bytes_are():
-    for numbers, found in asked(lesson.q6, limit=500):
+    for numbers, found in asked(lesson.q6, at_most=500):
         compute, move, rate, bandwidth = numbers.values()
         work = {"multiply-adds": compute * rate * 10**6, "bytes": move * bandwidth * 10**6}
         a_ms = {"multiply-adds": rate * 10**9 // 1000, "bytes": bandwidth * 10**9 // 1000}
@@ -393,7 +382,7 @@ def counts_backwards(step, steps, synchronize, clock):
 
 
 def prints_it(step, steps, synchronize, clock):
-    print(lesson.HONEST(step, steps, synchronize, clock))
+    print(lesson.seconds_per_step(step, steps, synchronize, clock))
 
 
 def warms_up_three_times(step, steps, synchronize, clock):
@@ -525,43 +514,30 @@ RIGHT_TOO = {
 }
 
 
-def pairs(table):
-    return [pytest.param(question, f, id=f.__name__) for question, found in table.items() for f in found]
-
-
-def names_in(question, feedback):
-    return [mistake.name for mistake in question.mistakes if (mistake.name, mistake.why) in feedback.paragraphs]
-
-
-@pytest.mark.parametrize(("question", "wrong"), pairs(NAMED))
-def test_a_learners_mistake_is_called_by_its_name(question, wrong):
-    for seed in range(5):
-        question.again(seed)
-        feedback = question.check(wrong)
+@each(NAMED)
+def test_a_learners_mistake_is_called_by_its_name(question, function):
+    for feedback in checked(question, function, seeds=5):
         assert feedback.state == "wrong"
-        assert names_in(question, feedback) == [NAMED[question][wrong]], feedback
+        assert named(question, feedback) == [NAMED[question][function]], feedback
 
 
 def test_each_known_mistake_is_made_by_a_learner_above():
     for question, found in NAMED.items():
         assert set(found.values()) == {mistake.name for mistake in question.mistakes}
-    assert set(NAMED) == {question for question in QUESTIONS if isinstance(question, Implementation)}
+    assert list(NAMED) == questions(lesson, Implementation)
 
 
-@pytest.mark.parametrize(("question", "wrong"), pairs(OTHERS_WRONG))
-def test_a_function_that_is_wrong_in_another_way_is_rejected_and_not_called_by_a_wrong_name(question, wrong):
-    for seed in range(5):
-        question.again(seed)
-        feedback = question.check(wrong)
+@each(OTHERS_WRONG)
+def test_a_function_that_is_wrong_in_another_way_is_rejected_and_not_called_by_a_wrong_name(question, function):
+    for feedback in checked(question, function, seeds=5):
         assert feedback.state == "wrong"
-        assert names_in(question, feedback) == []
+        assert named(question, feedback) == []
 
 
-@pytest.mark.parametrize(("question", "right"), pairs(RIGHT_TOO))
-def test_a_function_written_otherwise_is_accepted(question, right):
-    for seed in range(5):
-        question.again(seed)
-        assert question.check(right).state == "right", question.check(right)
+@each(RIGHT_TOO)
+def test_a_function_written_otherwise_is_accepted(question, function):
+    for feedback in checked(question, function, seeds=5):
+        assert feedback.state == "right", feedback
 
 
 def test_a_clock_that_was_not_read_and_a_missing_return_are_told():

@@ -4,7 +4,7 @@ import pytest
 
 from helpers.exercises import record
 from helpers.exercises.ordering import Ordering
-from helpers.exercises.prediction import Mistake
+from helpers.exercises.question import Mistake
 
 SHOES_FIRST = Mistake("shoes before socks", None, "you put socks over your shoes.")
 OTHER = Mistake("door too early", None, "you leave without shoes.")

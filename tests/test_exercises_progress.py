@@ -1,9 +1,11 @@
 """Looking back: what was right at first, what after hints, which mistake came back, what to read again."""
 
+from dataclasses import replace
+
 import pytest
 
 from helpers.exercises import progress, record
-from helpers.exercises.prediction import Asked, Mistake, Prediction
+from helpers.exercises.prediction import Asked, Prediction
 
 
 def half(number):
@@ -12,22 +14,22 @@ def half(number):
         number // 2,
         f"⌊{number} / 2⌋",
         ("Whole numbers only.",),
-        (
-            Mistake("the floor forgotten", number / 2, "it is rounded down."),
-            Mistake("rounded up", -(-number // 2), "it is rounded down."),
-            Mistake("doubled", 2 * number, "half, not twice."),
-        ),
+        {
+            "the floor forgotten": (number / 2, "it is rounded down."),
+            "rounded up": (-(-number // 2), "it is rounded down."),
+            "doubled": (2 * number, "half, not twice."),
+        },
     )
 
 
-MISTAKES = (Mistake("this", 9, "no."), Mistake("that", 9, "no."), Mistake("other", 8, "no."))
+MISTAKES = {"this": (9, "no."), "that": (9, "no."), "other": (8, "no.")}
 
 
 @pytest.fixture
 def lesson(no_lesson):
     """Three questions of a lesson of their own."""
     return [
-        Prediction(f"09.q{n}", f"half of {number}", f"{n} · Half", half, {"number": (number, range(3, 99))})
+        Prediction(f"09.q{n}", f"half of {number}", f"{n} · Half", half, {"number": number}, {"number": range(3, 99)})
         for n, number in ((1, 7), (2, 9), (3, 11))
     ]
 
@@ -118,7 +120,7 @@ def test_new_numbers_answered_after_their_solution_do_not_count(lesson):
 
 
 def test_a_mistake_that_nobody_can_know_is_called_this_or_that(lesson):
-    twice = Prediction("09.q4", "two", "4 · Half", lambda: half(7)._replace(mistakes=MISTAKES), {})
+    twice = Prediction("09.q4", "two", "4 · Half", lambda: replace(half(7), mistakes=MISTAKES), {}, {})
     twice.predict(9)
     assert twice.predict(9).headline.endswith("More than one mistake gives this:")
     assert progress()._feedback().rows[-1][3] == "this or that"

@@ -3,10 +3,11 @@
 import importlib
 import re
 from collections import Counter
-from pathlib import Path
 
 import nbformat
 import pytest
+from address import LESSONS, ROOT
+from exercising import named, questions
 
 from helpers.exercises import record
 from helpers.exercises.answers import is_same, shown
@@ -15,18 +16,13 @@ from helpers.exercises.ordering import Ordering
 from helpers.exercises.prediction import Prediction
 from helpers.exercises.question import Question
 
-ROOT = Path(__file__).parent.parent
-MODULES = [
-    importlib.import_module(f"helpers.exercises.{path.stem}")
-    for path in sorted((ROOT / "helpers" / "exercises").glob("lesson_*.py"))
-]
-LESSONS = {module.__name__[-2:]: module for module in MODULES}
-QUESTIONS = [value for module in MODULES for value in vars(module).values() if isinstance(value, Question)]
+NOTEBOOKS = {path.name[:2]: path for path in LESSONS if path.name[:2] != "00"}
+MODULES = {name: importlib.import_module(f"helpers.exercises.lesson_{name}") for name in NOTEBOOKS}
 SEEDS = range(201)  # 0 has the numbers of the lesson's text, the others are drawn
 
 
 def every(kind):
-    found = [question for question in QUESTIONS if isinstance(question, kind)]
+    found = [question for module in MODULES.values() for question in questions(module, kind)]
     return pytest.mark.parametrize("question", found, ids=[question.name for question in found])
 
 
@@ -36,24 +32,20 @@ def fresh(question, seed):
     return question
 
 
-def solved(question, module=None):
+def solved(question):
     """What the solution's text makes, with the names of the lesson's module at hand."""
-    module = module or LESSONS[question.name[:2]]
-    names = dict(vars(module))
-    before = set(names)
+    names = dict(vars(MODULES[question.name[:2]]))
     exec(question.code, names)
-    made = [value for name, value in names.items() if name not in before and callable(value)]
-    made += [names[name] for name in re.findall(r"^def (\w+)", question.code, flags=re.MULTILINE)]
-    return made[-1]
+    return names[re.findall(r"^def (\w+)", question.code, flags=re.MULTILINE)[-1]]
 
 
-def test_every_lesson_from_01_on_has_at_least_six_questions():
-    assert sorted(LESSONS) == sorted(path.name[:2] for path in (ROOT / "notebooks").glob("*.ipynb"))[1:]
-    for module in MODULES:
-        assert sum(isinstance(value, Question) for value in vars(module).values()) >= 6
+def test_each_module_has_its_lesson_and_asks_at_least_six_questions():
+    paths = sorted((ROOT / "helpers" / "exercises").glob("lesson_*.py"))
+    assert [path.stem for path in paths] == [f"lesson_{name}" for name in NOTEBOOKS]
+    assert {name: len(questions(module)) for name, module in MODULES.items() if len(questions(module)) < 6} == {}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=LESSONS)
+@pytest.mark.parametrize("module", MODULES.values(), ids=MODULES)
 def test_a_question_is_called_as_its_variable_is(module):
     found = {name: value.name for name, value in vars(module).items() if isinstance(value, Question)}
     assert found == {name: f"{module.__name__[-2:]}.{name}" for name in found}
@@ -62,8 +54,8 @@ def test_a_question_is_called_as_its_variable_is(module):
 
 @every(Question)
 def test_what_to_read_again_is_a_heading_of_the_lesson(question):
-    path = next((ROOT / "notebooks").glob(f"{question.name[:2]}_*.ipynb"))
-    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    notebook = nbformat.read(NOTEBOOKS[question.name[:2]], as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     assert re.search(rf"^##+ {re.escape(question.reread)}$", "\n".join(cells), flags=re.MULTILINE)
 
 
@@ -162,9 +154,7 @@ def test_each_known_mistake_is_rejected_and_called_by_its_name(question):
         for mistake in question.mistakes:
             feedback = question.check(mistake.answer)
             assert feedback.state == "wrong", mistake.name
-            assert (mistake.name, mistake.why) in feedback.paragraphs, (mistake.name, repr(feedback))
-            others = [m.name for m in question.mistakes if (m.name, m.why) in feedback.paragraphs]
-            assert others == [mistake.name]
+            assert named(question, feedback) == [mistake.name]
 
 
 @every(Implementation)

@@ -1,5 +1,6 @@
 """Questions whose answer is a function: one to write, or a broken one to mend. torch is the judge."""
 
+import inspect
 import random
 from copy import deepcopy
 
@@ -8,38 +9,36 @@ import torch
 from helpers.exercises.calling import SHOWN, called, takes_others
 from helpers.exercises.comparing import described, difference
 from helpers.exercises.feedback import Beside
-from helpers.exercises.question import Question
+from helpers.exercises.question import Question, known, name_of, text_of
+
+
+def implementation(title, reread, **parts):
+    """Make an Implementation of the function below: its docstring is the text, and it returns (hints, mistakes)."""
+
+    def made(function):
+        hints, mistakes = function()
+        text = text_of(function)
+        return Implementation(name_of(function), title, reread, text, hints=hints, mistakes=mistakes, **parts)
+
+    return made
 
 
 class Implementation(Question):
     """A function to write, or one to mend: then `broken` is the function as the lesson gives it.
 
-    `reference` is torch's own way to do it, and takes what the learner's function takes. `cases(generator)` returns a
-    list of {argument: value}, the smallest first. `mistakes`: functions that are wrong in a known way, each of them in
-    at least one case. What is compared is the value returned, or, with `observe`, that of observe(function, *values).
+    `solution` is shown as it is written; its arguments' names are those of the learner's function. `reference` is
+    torch's own way to do it, where that is another. `cases(generator)` returns a list of {argument: value}, the
+    smallest first. `mistakes`, {name: (function, why)}, are wrong in a known way, each of them in at least one case.
+    What is compared is the value returned, or, with `observe`, that of observe(function, *values).
     """
 
     def __init__(
-        self,
-        name,
-        title,
-        reread,
-        text,
-        *,
-        reference,
-        cases,
-        solution,
-        hints,
-        mistakes,
-        broken=None,
-        observe=None,
-        takes=None,
+        self, name, title, reread, text, *, solution, cases, hints, mistakes, reference=None, broken=None, observe=None
     ):
         super().__init__(name, title, reread)
-        self.text, self.reference, self.cases, self.code = text, reference, cases, solution.strip()
-        self.hints, self.mistakes, self.broken = tuple(hints), tuple(mistakes), broken
-        self._observe = observe
-        self._takes = takes  # its arguments' names, if not those of the cases
+        self.text, self.cases, self.hints, self.mistakes = text, cases, hints, known(mistakes)
+        self.code, self.reference, self.broken = inspect.getsource(solution).strip(), reference or solution, broken
+        self._takes, self._observe = list(inspect.signature(solution).parameters), observe
 
     def check(self, function):
         """Try the function on fixed and random cases, and show the smallest one that fails."""
@@ -53,8 +52,7 @@ class Implementation(Question):
 
     def _checked(self, function):
         cases = self.cases(random.Random(f"{self.name} {self.seed}"))
-        takes = list(cases[0]) if self._takes is None else self._takes
-        if others := takes_others(function, takes):
+        if others := takes_others(function, self._takes):
             return self._wrong(others, (others,))
         expected = [self._call(self.reference, case) for case in cases]
         yours = []
@@ -81,15 +79,11 @@ class Implementation(Question):
 
     def _agrees(self, known, cases, yours):
         """Does this wrong function do what the learner's does, in every case that was tried?"""
-        theirs = [self._call(known, case) for case in cases[: len(yours)]]
-        return all(map(_is_alike, yours, theirs))
+        return all(_is_alike(mine, self._call(known, case)) for mine, case in zip(yours, cases, strict=False))
 
     def _wrong(self, problem, paragraphs, mistakes=()):
         warning = self._keep_answer(problem, False, mistakes)
         return self._says("wrong", "Not yet.", *paragraphs, self._what_next(), *warning)
-
-    def _text(self):
-        return (self.text,)
 
     def _hints(self):
         return self.hints

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from helpers.arithmetic import conv_output_size, conv_parameters, receptive_field
-from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, prediction
+from helpers.exercises.implementation import implementation
+from helpers.exercises.prediction import Asked, prediction
 
 
 @prediction("places in a row", "2 · How many places?", size=(7, range(6, 21)), kernel_size=(3, range(2, 6)))
@@ -22,23 +22,20 @@ def q1(size, kernel_size):
             f"The last place of the left edge is {size} − {kernel_size} = {size - kernel_size}. "
             "The first one is 0, and it counts too.",
         ),
-        mistakes=(
-            Mistake(
-                "the + 1 forgotten",
+        mistakes={
+            "the + 1 forgotten": (
                 size - kernel_size,
                 f"the kernel can move on by {size} − {kernel_size} cells, and the place it started from counts too.",
             ),
-            Mistake(
-                "side by side",
+            "side by side": (
                 size // kernel_size,
                 "so many kernels fit side by side. But the places are one cell apart, and they overlap.",
             ),
-            Mistake(
-                "one place for each cell",
+            "one place for each cell": (
                 size,
                 f"the left edge cannot stand in the last {kernel_size - 1} cells: the right edge would be outside.",
             ),
-        ),
+        },
     )
 
 
@@ -52,28 +49,24 @@ def q2(size, kernel_size, padding):
             "First: how wide is the input once the zeros lie around it?",
             f"Zeros are put on both sides: {padding} on the left and {padding} on the right.",
         ),
-        mistakes=(
-            Mistake(
-                "padding counted once",
+        mistakes={
+            "padding counted once": (
                 size + padding - kernel_size + 1,
                 f"it is added on both sides: {size} + 2·{padding} − {kernel_size} + 1.",
             ),
-            Mistake(
-                "the + 1 forgotten",
+            "the + 1 forgotten": (
                 size + 2 * padding - kernel_size,
                 f"the place the kernel started from counts too: {size + 2 * padding} − {kernel_size} + 1.",
             ),
-            Mistake(
-                "padding left out",
+            "padding left out": (
                 size - kernel_size + 1,
                 f"the kernel may stand on the padding as well: {size} + 2·{padding} − {kernel_size} + 1.",
             ),
-            Mistake(
-                "the padded input",
+            "the padded input": (
                 size + 2 * padding,
                 "so wide is the input with its zeros. In how many places can the kernel stand on it?",
             ),
-        ),
+        },
     )
 
 
@@ -96,33 +89,28 @@ def q3(size, kernel_size, stride):
             f"The kernel can move on by {size} − {kernel_size} = {room} cells. How many steps of {stride} are that?",
             "Half a step does not count.",
         ),
-        mistakes=(
-            Mistake(
-                "rounded up",
+        mistakes={
+            "rounded up": (
                 -(-room // stride) + 1,
                 f"⌊{room} / {stride}⌋ rounds down: what is left over makes no whole step, and is dropped.",
             ),
-            Mistake(
-                "the floor forgotten",
+            "the floor forgotten": (
                 room / stride + 1,
                 f"part of a step does not count: {room} / {stride} is rounded down.",
             ),
-            Mistake(
-                "the + 1 forgotten",
+            "the + 1 forgotten": (
                 room // stride,
                 f"so many steps fit. The place before the first step counts too: ⌊{room} / {stride}⌋ + 1.",
             ),
-            Mistake(
-                "the stride left out",
+            "the stride left out": (
                 room + 1,
                 f"so many places there are with stride 1. Here the kernel goes {stride} cells at a time.",
             ),
-            Mistake(
-                "an error expected",
+            "an error expected": (
                 "error",
                 f"{room} cells are no multiple of {stride}, but PyTorch does not mind: it drops what is left over.",
             ),
-        ),
+        },
     )
 
 
@@ -139,29 +127,25 @@ def q4(size, kernel_size, dilation):
             "How many cells are there from the first to the last?",
             f"The kernel spans {spanned} cells.",
         ),
-        mistakes=(
-            Mistake(
-                "dilation left out",
+        mistakes={
+            "dilation left out": (
                 size - kernel_size + 1,
                 f"the kernel has {kernel_size} weights, but it spans {spanned} cells.",
             ),
-            Mistake(
-                "dilation times kernel",
+            "dilation times kernel": (
                 size - dilation * kernel_size + 1,
                 f"there are gaps only between the weights, and none after the last: {spanned}.",
             ),
-            Mistake(
-                "dilation taken for the gap",
+            "dilation taken for the gap": (
                 size - (dilation + 1) * (kernel_size - 1),
                 f"dilation {dilation} puts each weight {dilation} cells after the one before: {spanned}.",
             ),
-            Mistake(
-                "kernel − 1 without the + 1",
+            "kernel − 1 without the + 1": (
                 size - dilation * (kernel_size - 1) + 1,
                 f"{dilation}·({kernel_size} − 1) = {span - 1} are the steps from the first weight to the last; "
                 f"the first cell counts too: {spanned}.",
             ),
-        ),
+        },
     )
 
 
@@ -184,29 +168,25 @@ def q5(size, kernel_size, stride, padding):
             "Pad first, then see how far the kernel can move, then count whole steps.",
             f"The padded input has {size} + 2·{padding} = {size + 2 * padding} cells.",
         ),
-        mistakes=(
-            Mistake(
-                "the floor forgotten",
+        mistakes={
+            "the floor forgotten": (
                 room / stride + 1,
                 f"{room} / {stride} is no whole number of steps, and part of a step does not count: {formula}.",
             ),
-            Mistake(
-                "rounded up",
+            "rounded up": (
                 -(-room // stride) + 1,
                 f"⌊{room} / {stride}⌋ rounds down: what is left over makes no whole step.",
             ),
-            Mistake(
-                "padding counted once",
+            "padding counted once": (
                 (size + padding - kernel_size) // stride + 1,
                 f"it is added on both sides: {formula}.",
             ),
-            Mistake(
-                "padding left out",
+            "padding left out": (
                 (size - kernel_size) // stride + 1 if size >= kernel_size else 0,
                 f"the kernel may stand on the padding as well: {formula}.",
             ),
-            Mistake("the + 1 forgotten", room // stride, f"the place the kernel started from counts too: {formula}."),
-        ),
+            "the + 1 forgotten": (room // stride, f"the place the kernel started from counts too: {formula}."),
+        },
     )
 
 
@@ -234,28 +214,24 @@ def q6(height, width, kernel_height, kernel_width, stride):
             "Height and width are counted separately, each with its own kernel. Height comes first.",
             f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cells.",
         ),
-        mistakes=(
-            Mistake(
-                "height and width mixed up",
+        mistakes={
+            "height and width mixed up": (
                 conv_output_size((width, height), kernel_size, stride),
                 "the first number of each pair is the height: in the input, in the kernel and in the output.",
             ),
-            Mistake(
-                "width before height",
+            "width before height": (
                 conv_output_size(size, kernel_size, stride)[::-1],
                 "both numbers are there, but the height comes first.",
             ),
-            Mistake(
-                "the stride left out",
+            "the stride left out": (
                 tuple(room + 1 for room in rooms),
                 f"so many places there are with stride 1. Here the kernel goes {stride} cells at a time.",
             ),
-            Mistake(
-                "the + 1 forgotten",
+            "the + 1 forgotten": (
                 tuple(room // stride for room in rooms),
                 f"the place the kernel started from counts too: {floors}.",
             ),
-        ),
+        },
     )
 
 
@@ -302,15 +278,6 @@ def _windows(generator):
     return cases
 
 
-q7 = Implementation(
-    "01.q7",
-    "conv2d by hand",
-    "Write it yourself",
-    "Write `conv2d(image, weight, stride=1)` for one plane and one kernel: cut each window out of the image, multiply "
-    "it by the weights, add up.",
-    reference=_conv2d,
-    cases=_windows,
-    solution="""
 def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) -> (rows, columns)
     pairs = zip(image.shape, weight.shape, strict=True)
     height, width = (conv_output_size(size, kernel, stride) for size, kernel in pairs)
@@ -320,49 +287,49 @@ def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) ->
         window = image[top : top + weight.shape[0], left : left + weight.shape[1]]
         output[row, column] = (window * weight).sum()
     return output
-""",
-    hints=(
+
+
+@implementation("conv2d by hand", "Write it yourself", solution=conv2d, reference=_conv2d, cases=_windows)
+def q7():
+    """Write `conv2d(image, weight, stride=1)` for one plane and one kernel: cut each window out of the image,
+    multiply it by the weights, add up.
+    """
+    hints = (
         "The window of output `[row, column]` begins at row `row * stride` of the image. At which column?",
         "It is as high as the kernel, `weight.shape[0]`, and as wide, `weight.shape[1]`.",
         "`window = image[top : top + weight.shape[0], left : left + weight.shape[1]]`, and then "
         "`(window * weight).sum()`.",
-    ),
-    mistakes=(
-        Mistake(
-            "the kernel turned",
+    )
+    mistakes = {
+        "the kernel turned": (
             lambda image, weight, stride=1: _conv2d(image, weight.flip(0, 1), stride),
             "PyTorch lays the kernel on the window as it stands, and does not turn it by half a turn.",
         ),
-        Mistake(
-            "the stride left out",
+        "the stride left out": (
             _without_stride,
             "your windows are one cell apart: they begin at `row` and `column`, not at `row * stride` and "
             "`column * stride`.",
         ),
-        Mistake(
-            "height and width mixed up",
+        "height and width mixed up": (
             lambda image, weight, stride=1: _conv2d(image.T, weight, stride),
             "the first index is the row, and rows are counted by the height.",
         ),
-        Mistake(
-            "height and width of the window",
+        "height and width of the window": (
             _square_windows,
             "the window has `weight.shape[0]` rows and `weight.shape[1]` columns, and the rows come first.",
         ),
-        Mistake(
-            "not added up",
+        "not added up": (
             _not_added_up,
             "one output number takes one number: add up all of `window * weight` with `.sum()`.",
         ),
-        Mistake(
-            "multiplied, not added up by pairs",
+        "multiplied, not added up by pairs": (
             lambda image, weight, stride=1: (
                 F.avg_pool2d(image[None, None], tuple(weight.shape), stride, divisor_override=1)[0, 0] * weight.sum()
             ),
             "each number of the window is multiplied by the weight that lies on it, and only then all are added.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -384,33 +351,28 @@ def q8(in_channels, out_channels, kernel_size):
             "How many numbers does one filter have? It lies on all input channels at once.",
             f"One filter: {in_channels}·{area} weights and one bias. There are {out_channels} filters.",
         ),
-        mistakes=(
-            Mistake(
-                "without the biases",
+        mistakes={
+            "without the biases": (
                 conv_parameters(in_channels, out_channels, kernel_size, bias=False),
                 f"each of the {out_channels} filters has a bias too: {weights} + {out_channels}.",
             ),
-            Mistake(
-                "without the input channels",
+            "without the input channels": (
                 conv_parameters(1, out_channels, kernel_size),
                 f"a filter has a kernel for each of the {in_channels} input channels: {weights} + {out_channels}.",
             ),
-            Mistake(
-                "neither input channels nor biases",
+            "neither input channels nor biases": (
                 conv_parameters(1, out_channels, kernel_size, bias=False),
                 f"a filter has a kernel for each of the {in_channels} input channels, and a bias.",
             ),
-            Mistake(
-                "a bias for each kernel",
+            "a bias for each kernel": (
                 out_channels * in_channels * (kernel_size**2 + 1),
                 f"the bias is added once to the sum over all input channels: {weights} + {out_channels}.",
             ),
-            Mistake(
-                "one bias for all",
+            "one bias for all": (
                 conv_parameters(in_channels, out_channels, kernel_size, bias=False) + 1,
                 f"each output channel has a bias of its own: {weights} + {out_channels}.",
             ),
-        ),
+        },
     )
 
 
@@ -430,21 +392,18 @@ def q9(first, second):
             f"Each of those sees {first} cells.",
             "Their windows are one cell apart, so they overlap: each further one adds a single cell.",
         ),
-        mistakes=(
-            Mistake(
-                "the kernels added",
+        mistakes={
+            "the kernels added": (
                 first + second,
                 f"the {second} windows overlap. The first one sees {first} cells, each further one adds one.",
             ),
-            Mistake(
-                "the kernels multiplied",
+            "the kernels multiplied": (
                 first * second,
                 f"side by side, {second} windows of {first} cells would be so wide. But they overlap.",
             ),
-            Mistake(
-                "the last layer alone",
+            "the last layer alone": (
                 second,
                 f"these {second} are numbers of the layer between. Each of them sees {first} cells of the input.",
             ),
-        ),
+        },
     )

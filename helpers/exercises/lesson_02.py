@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from helpers.arithmetic import conv_parameters, pool_output_size
-from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, prediction
+from helpers.exercises.implementation import implementation
+from helpers.exercises.prediction import Asked, prediction
 
 
 def _pool(plane, *settings, **more):
@@ -29,55 +29,53 @@ def _blocks(generator):
     return [{"plane": plane} for plane in planes]
 
 
-q1 = Implementation(
-    "02.q1",
-    "the largest of four",
-    "1 · The largest of four",
-    "Write `largest_of_four(plane)` for a plane of even height and width: cut it into blocks of 2 × 2 and return the "
-    "largest number of each block.",
-    reference=lambda plane: _pool(plane, 2),
-    cases=_blocks,
-    solution="""
 def largest_of_four(plane):  # (H, W) -> (H / 2, W / 2), for even H and W
     top = torch.maximum(plane[0::2, 0::2], plane[0::2, 1::2])
     bottom = torch.maximum(plane[1::2, 0::2], plane[1::2, 1::2])
     return torch.maximum(top, bottom)
-""",
-    hints=(
+
+
+@implementation(
+    "the largest of four",
+    "1 · The largest of four",
+    solution=largest_of_four,
+    reference=lambda plane: _pool(plane, 2),
+    cases=_blocks,
+)
+def q1():
+    """Write `largest_of_four(plane)` for a plane of even height and width: cut it into blocks of 2 × 2 and return
+    the largest number of each block.
+    """
+    hints = (
         "`plane[0::2, 0::2]` begins in row 0 and column 0. In which row and column do the other three corners begin?",
         "`torch.maximum` takes two tensors. For four of them you need it three times.",
         "`top = torch.maximum(plane[0::2, 0::2], plane[0::2, 1::2])`; then the same for the rows from 1 on; then the "
         "larger of the two.",
-    ),
-    mistakes=(
-        Mistake(
-            "averaged",
+    )
+    mistakes = {
+        "averaged": (
             lambda plane: F.avg_pool2d(plane[None], 2)[0],
             "that is the mean of each block. Max pooling adds nothing up: it keeps one of the four as it is.",
         ),
-        Mistake(
-            "one corner left out",
+        "one corner left out": (
             lambda plane: torch.maximum(_pool(plane[0::2], (1, 2)), plane[1::2, 0::2]),
             "the cell at the bottom right of each block, `plane[1::2, 1::2]`, is never looked at.",
         ),
-        Mistake(
-            "windows that overlap",
+        "windows that overlap": (
             lambda plane: _pool(plane, 2, 1),
             "your windows are one cell apart. Blocks lie side by side: each begins two cells after the one before.",
         ),
-        Mistake(
-            "quarters of the plane",
+        "quarters of the plane": (
             lambda plane: plane.unflatten(0, (2, -1)).unflatten(2, (2, -1)).amax(dim=(0, 2)),
             "these are the plane's four quarters, laid on each other. The four cells of a block are neighbours: "
             "`plane[0::2, 0::2]` takes every second row and every second column.",
         ),
-        Mistake(
-            "never below zero",
+        "never below zero": (
             lambda plane: _pool(plane, 2).clamp(min=0),
             "four negative numbers have a largest one too. Start from one of them, and not from 0.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -94,34 +92,29 @@ def q2(size, kernel_size):
             "Only the kernel is given. Which stride does a pool take then?",
             "The windows lie side by side, so the stride is as large as the kernel.",
         ),
-        mistakes=(
-            Mistake(
-                "stride 1 by default",
+        mistakes={
+            "stride 1 by default": (
                 pool_output_size(size, kernel_size, 1),
                 f"that is a convolution's default. A pool's stride, if you give none, is its kernel: {formula}.",
             ),
-            Mistake(
-                "stride 2 whatever the kernel",
+            "stride 2 whatever the kernel": (
                 pool_output_size(size, kernel_size, 2),
                 f"a pool halves a plane if its kernel is 2. Here the kernel is {kernel_size}, and so is the stride: "
                 f"{formula}.",
             ),
-            Mistake(
-                "rounded up",
+            "rounded up": (
                 pool_output_size(size, kernel_size, ceil_mode=True),
                 f"⌊ ⌋ rounds down: what is left of the {size} rows below the last whole window is not read.",
             ),
-            Mistake(
-                "the floor forgotten",
+            "the floor forgotten": (
                 size / kernel_size,
                 f"a part of a window is none: {size} / {kernel_size} is rounded down.",
             ),
-            Mistake(
-                "the + 1 forgotten",
+            "the + 1 forgotten": (
                 room // kernel_size,
                 f"so many steps fit. The window before the first step counts too: {formula}.",
             ),
-        ),
+        },
     )
 
 
@@ -135,59 +128,56 @@ def _pooled_size(size, kernel_size, stride=None, padding=0):
     return F.max_pool1d(torch.zeros(1, 1, size), kernel_size, stride, padding).shape[-1]
 
 
-q3 = Implementation(
-    "02.q3",
-    "the size as a formula",
-    "2 · How large is what comes out?",
-    "Write `pooled_size(size, kernel_size, stride=None, padding=0)`: how many rows come out of `size` rows. The stride "
-    "is the kernel when it is `None`.",
-    reference=_pooled_size,
-    cases=_sizes,
-    solution="""
 def pooled_size(size, kernel_size, stride=None, padding=0):
     stride = kernel_size if stride is None else stride
     return (size + 2 * padding - kernel_size) // stride + 1
-""",
-    hints=(
+
+
+@implementation(
+    "the size as a formula",
+    "2 · How large is what comes out?",
+    solution=pooled_size,
+    reference=_pooled_size,
+    cases=_sizes,
+)
+def q3():
+    """Write `pooled_size(size, kernel_size, stride=None, padding=0)`: how many rows come out of `size` rows. The
+    stride is the kernel when it is `None`.
+    """
+    hints = (
         "Deal with `None` first: `if stride is None:`. After that it is the formula of a convolution.",
         "`//` is the floor. How many rows are there with the padding, and how far can the window move down in them?",
         "`(size + 2 * padding - kernel_size) // stride + 1`, once the stride is a number.",
-    ),
-    mistakes=(
-        Mistake(
-            "stride 1 by default",
+    )
+    mistakes = {
+        "stride 1 by default": (
             lambda size, kernel_size, stride, padding: _pooled_size(size, kernel_size, stride or 1, padding),
             "that is a convolution's default. When a pool's stride is `None`, it is `kernel_size`.",
         ),
-        Mistake(
-            "always the kernel's stride",
+        "always the kernel's stride": (
             lambda size, kernel_size, stride, padding: _pooled_size(size, kernel_size, None, padding),
             "the stride is `kernel_size` only when it is `None`. A stride that was given counts.",
         ),
-        Mistake(
-            "the floor forgotten",
+        "the floor forgotten": (
             lambda size, kernel_size, stride, padding: (size + 2 * padding - kernel_size) / (stride or kernel_size) + 1,
             "a part of a step is none: divide with `//`.",
         ),
-        Mistake(
-            "rounded up",
+        "rounded up": (
             lambda size, kernel_size, stride, padding: (
                 -(-(size + 2 * padding - kernel_size) // (stride or kernel_size)) + 1
             ),
             "without `ceil_mode` it is rounded down: what is left over after the last whole step is dropped.",
         ),
-        Mistake(
-            "the + 1 forgotten",
+        "the + 1 forgotten": (
             lambda *setting: _pooled_size(*setting) - 1,
             "so many steps fit. The window before the first step counts too.",
         ),
-        Mistake(
-            "padding counted once",
+        "padding counted once": (
             lambda size, kernel_size, stride, padding: (size + padding - kernel_size) // (stride or kernel_size) + 1,
             "it is added above and below: `size + 2 * padding`.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -218,30 +208,26 @@ def q4(size, kernel_size, stride):
             "Round up. Then see in which row the last window would start.",
             f"Rounded up, {starts}. A window that finds no cell is left out.",
         ),
-        mistakes=(
-            Mistake(
-                "always rounded up",
+        mistakes={
+            "always rounded up": (
                 tuple(windows),
                 f"rounded up, {starts}. A window that starts past the end finds no cell, and torch leaves it out.",
             ),
-            Mistake(
-                "rounded down",
+            "rounded down": (
                 tuple(pool_output_size(rows, kernel_size, stride) for rows in sizes),
                 f"that is without `ceil_mode`. With it, a window may hang over the end if it finds a cell: {starts}.",
             ),
-            Mistake(
-                "not rounded",
+            "not rounded": (
                 tuple((rows - kernel_size) / stride + 1 for rows in sizes),
                 f"a part of a step is none: {steps[0]} and {steps[1]} are rounded up. "
                 "Then see where the last window starts.",
             ),
-            Mistake(
-                "the + 1 forgotten",
+            "the + 1 forgotten": (
                 tuple(count - 1 for count in answer),
                 f"these are the steps. The window before the first step counts too: {steps[0]} + 1{less[0]}, and "
                 f"{steps[1]} + 1{less[1]}.",
             ),
-        ),
+        },
     )
 
 
@@ -265,31 +251,27 @@ def q5(a, b, c, d):
             "Which number in the padding would never win, whatever the cells are?",
             "The padding is −∞, so the largest of the four cells wins.",
         ),
-        mistakes=(
-            Mistake(
-                "padded with zeros",
+        mistakes={
+            "padded with zeros": (
                 0,
                 "a convolution pads with zeros, a max pool with −∞. No zero stands in this window: the largest of "
                 f"{row} comes out.",
             ),
-            Mistake(
-                "averaged",
+            "averaged": (
                 sum(cells) / 4,
                 f"that is the mean of the four cells. Max pooling keeps the largest of {row}.",
             ),
-            Mistake(
-                "averaged with zeros",
+            "averaged with zeros": (
                 sum(cells) / 9,
                 "that is the mean of four cells and five zeros, as in an average pool. Max pooling keeps the largest "
                 f"of {row}.",
             ),
-            Mistake(
-                "the sign left out",
+            "the sign left out": (
                 min(cells),
                 f"−{-min(cells)} is the farthest from 0, and the smallest of {row}. Larger is what is further right on "
                 "the number line.",
             ),
-        ),
+        },
     )
 
 
@@ -314,15 +296,6 @@ def _without_stride(plane, kernel_size, stride, padding):
     return _pool(plane, kernel_size, 1, padding)[:rows, :columns]
 
 
-q6 = Implementation(
-    "02.q6",
-    "max pooling by hand",
-    "5 · What the padding is made of",
-    "Write `max_pool(plane, kernel_size, stride, padding)` for one plane: pad it with a value that never wins, cut out "
-    "each window, and keep its largest number.",
-    reference=_pool,
-    cases=_padded_planes,
-    solution="""
 def max_pool(plane, kernel_size, stride, padding):  # (H, W) -> (rows, columns)
     padded = F.pad(plane, (padding, padding, padding, padding), value=-torch.inf)
     rows, columns = (pool_output_size(size, kernel_size, stride, padding) for size in plane.shape)
@@ -331,49 +304,51 @@ def max_pool(plane, kernel_size, stride, padding):  # (H, W) -> (rows, columns)
         top, left = row * stride, column * stride
         output[row, column] = padded[top : top + kernel_size, left : left + kernel_size].max()
     return output
-""",
-    hints=(
+
+
+@implementation(
+    "max pooling by hand", "5 · What the padding is made of", solution=max_pool, reference=_pool, cases=_padded_planes
+)
+def q6():
+    """Write `max_pool(plane, kernel_size, stride, padding)` for one plane: pad it with a value that never wins, cut
+    out each window, and keep its largest number.
+    """
+    hints = (
         "`F.pad(plane, (1, 1, 1, 1), value=...)` puts one cell on each side. Which value never wins?",
         "In the padded plane, the window of output `[row, column]` begins at row `row * stride`. At which column?",
         "`padded[top : top + kernel_size, left : left + kernel_size].max()`, with `top = row * stride` and "
         "`left = column * stride`.",
-    ),
-    mistakes=(
-        Mistake(
-            "padded with zeros",
+    )
+    mistakes = {
+        "padded with zeros": (
             lambda plane, kernel_size, stride, padding: _pool(F.pad(plane, (padding,) * 4), kernel_size, stride),
             "a zero beats negative numbers at the border. What never wins is −∞: `value=-torch.inf`.",
         ),
-        Mistake(
-            "averaged",
+        "averaged": (
             lambda plane, *settings: F.avg_pool2d(plane[None], *settings)[0],
             "that is the mean of each window, zeros in the padding counted. Max pooling keeps one number as it is.",
         ),
-        Mistake(
-            "padding left out",
+        "padding left out": (
             lambda plane, kernel_size, stride, padding: _pool(plane, kernel_size, stride),
             "the windows may reach into the padding. Pad the plane first, then cut.",
         ),
-        Mistake(
-            "padding above and on the left only",
+        "padding above and on the left only": (
             lambda plane, kernel_size, stride, padding: _pool(
                 F.pad(plane, (padding, 0, padding, 0), value=-torch.inf), kernel_size, stride
             ),
             "`F.pad` takes (left, right, top, bottom), and each of the four is `padding`.",
         ),
-        Mistake(
-            "the stride left out",
+        "the stride left out": (
             _without_stride,
             "your windows are one cell apart: they begin at `row` and `column`, not at `row * stride` and "
             "`column * stride`.",
         ),
-        Mistake(
-            "rounded up",
+        "rounded up": (
             lambda plane, *settings: _pool(plane, *settings, ceil_mode=True),
             "without `ceil_mode`, no window hangs over the end: what is left over is dropped.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -397,34 +372,29 @@ def q7(pictures, channels, height, width, kernel_size):
             "Which of the four numbers are height and width? Only those change.",
             f"Each of the {channels} channels of each picture is a plane of its own and is pooled by itself.",
         ),
-        mistakes=(
-            Mistake(
-                "the channels mixed",
+        mistakes={
+            "the channels mixed": (
                 (pictures, 1, rows, columns),
                 "a pool adds nothing up over channels, nor does it look for the largest among them. "
                 f"Each of the {channels} channels is pooled by itself.",
             ),
-            Mistake(
-                "the channels pooled too",
+            "the channels pooled too": (
                 (pictures, channels // kernel_size, rows, columns),
                 f"the window covers {kernel_size} × {kernel_size} cells of one channel. All {channels} channels stay.",
             ),
-            Mistake(
-                "the batch forgotten",
+            "the batch forgotten": (
                 (channels, rows, columns),
                 f"that is one picture. {pictures} went in, and {pictures} come out: their number stands in front.",
             ),
-            Mistake(
-                "stride 1 by default",
+            "stride 1 by default": (
                 (pictures, channels, *pool_output_size((height, width), kernel_size, 1)),
                 f"that is a convolution's default. A pool's stride is its kernel, {kernel_size}: {sides}.",
             ),
-            Mistake(
-                "one side only",
+            "one side only": (
                 (pictures, channels, rows, width),
                 f"kernel {kernel_size} means {kernel_size} rows and {kernel_size} columns: {sides}.",
             ),
-        ),
+        },
     )
 
 
@@ -451,29 +421,25 @@ def q8(in_channels, out_channels, kernel_size, pool_size):
             "The convolution's you counted in lesson 01: its weights, and a bias for each output channel.",
             'Is there anything to learn in "take the largest"?',
         ),
-        mistakes=(
-            Mistake(
-                "a pool like a convolution",
+        mistakes={
+            "a pool like a convolution": (
                 convolution + conv_parameters(out_channels, out_channels, pool_size),
                 f"you counted {out_channels}·{out_channels}·{area} weights and {out_channels} biases for the pool, "
                 f"{fixed}.",
             ),
-            Mistake(
-                "a kernel of weights in the pool",
+            "a kernel of weights in the pool": (
                 convolution + pool_size**2,
                 f"you counted {area} weights for the pool, {fixed}. Its kernel is only a size.",
             ),
-            Mistake(
-                "a weight for each channel",
+            "a weight for each channel": (
                 convolution + out_channels,
                 f"you counted {out_channels} numbers for the pool, one for each channel, {fixed}.",
             ),
-            Mistake(
-                "the biases left out",
+            "the biases left out": (
                 weights,
                 f"the pool has no parameters, that is right. But the convolution has {out_channels} biases too.",
             ),
-        ),
+        },
     )
 
 
@@ -501,28 +467,24 @@ def q9(a, b, c, d, gradient):
             "Move one cell a little. For which of the four does the output move too?",
             "A loser can move a little and the output stays the same: its gradient is 0.",
         ),
-        mistakes=(
-            Mistake(
-                "shared out as by the average",
+        mistakes={
+            "shared out as by the average": (
                 (gradient / 4,) * 4,
                 f"the average gives each cell a quarter. Of max pooling only {winner} moves the output.",
             ),
-            Mistake(
-                "all of it to each",
+            "all of it to each": (
                 (gradient,) * 4,
                 f"only {winner} moves the output. The other three could move a little, and nothing would change.",
             ),
-            Mistake(
-                "the number in place of its gradient",
+            "the number in place of its gradient": (
                 tuple(cell * (cell == largest) for cell in cells),
                 f"{largest} is what goes forward. What comes back to it is the gradient of the output, {gradient}.",
             ),
-            Mistake(
-                "1 for the winner",
+            "1 for the winner": (
                 tuple(int(cell == largest) for cell in cells),
                 f"the right cell. But the output's gradient is {gradient}, and all of it goes to this cell.",
             ),
-        ),
+        },
     )
 
 
@@ -545,22 +507,19 @@ def q10(channels, size, kernel_size):
             "The ReLU handles each number that the pool lets through.",
             f"A pooled map has {side} rows and {side} columns.",
         ),
-        mistakes=(
-            Mistake(
-                "the ReLU before the pool",
+        mistakes={
+            "the ReLU before the pool": (
                 channels * size**2,
                 f"so many numbers go into the pool. The ReLU reads what comes out of it: {formula}.",
             ),
-            Mistake("one side only", channels * size * side, f"the pool shortens rows and columns: {formula}."),
-            Mistake(
-                "one map only",
+            "one side only": (channels * size * side, f"the pool shortens rows and columns: {formula}."),
+            "one map only": (
                 side**2,
                 f"that is one map. There are {channels}, and the pool leaves their number as it is: {formula}.",
             ),
-            Mistake(
-                "the channels pooled too",
+            "the channels pooled too": (
                 channels // kernel_size * side**2,
                 f"a window looks at one channel at a time, so all {channels} stay: {formula}.",
             ),
-        ),
+        },
     )

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from helpers.arithmetic import conv_output_size, pool_output_size
-from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, prediction
+from helpers.exercises.implementation import implementation
+from helpers.exercises.prediction import Asked, prediction
 from helpers.model import SimpleCNN
 
 SIDES = {"channels": (2, range(2, 6)), "height": (3, range(3, 8)), "width": (4, range(3, 8))}
@@ -35,27 +35,22 @@ def q1(channels, height, width, c, h, w):
             "How many numbers lie before this one: in whole channels, then in whole rows, then in its own row?",
             f"A channel has {height}·{width} = {height * width} numbers, a row has {width}.",
         ),
-        mistakes=(
-            Mistake(
-                "H where W belongs",
+        mistakes={
+            "H where W belongs": (
                 c * height * width + h * height + w,
                 f"a row is {width} numbers long, as there are {width} columns: {formula}.",
             ),
-            Mistake(
-                "H − 1 and W − 1",
+            "H − 1 and W − 1": (
                 c * (height - 1) * (width - 1) + h * (width - 1) + w,
                 f"indices end at {height - 1} and {width - 1}, but a row is {width} numbers long, and a channel "
                 f"{height}·{width}: {formula}.",
             ),
-            Mistake(
-                "counted from 1", c * height * width + h * width + w + 1, f"the first number is at place 0: {formula}."
-            ),
-            Mistake(
-                "channels last",
+            "counted from 1": (c * height * width + h * width + w + 1, f"the first number is at place 0: {formula}."),
+            "channels last": (
                 (h * width + w) * channels + c,
                 f"in PyTorch the channels lie one after the other, each with all its rows: {formula}.",
             ),
-        ),
+        },
     )
 
 
@@ -75,29 +70,25 @@ def q2(channels, height, width, place):
             f"How many whole channels of {height}·{width} = {height * width} numbers lie before place {place}?",
             f"{c} of them, and {rest} numbers are left. How many whole rows of {width} are these?",
         ),
-        mistakes=(
-            Mistake(
-                "divided by H",
+        mistakes={
+            "divided by H": (
                 (c, *divmod(rest, height)),
                 f"a row is {width} numbers long, not {height}: {rest} = {h}·{width} + {w}.",
             ),
-            Mistake(
-                "counted from 1",
+            "counted from 1": (
                 (c + 1, h + 1, w + 1),
                 f"whole channels that lie before it: {c}, so its own has the index {c}. "
                 "Rows and columns count from 0, too.",
             ),
-            Mistake(
-                "the order turned round",
+            "the order turned round": (
                 (w, h, c),
                 "the numbers are right. The channel comes first, and the column last.",
             ),
-            Mistake(
-                "channels last",
+            "channels last": (
                 (last, *divmod(pixel, width)),
                 f"in PyTorch a whole channel of {height * width} numbers comes before the next one begins.",
             ),
-        ),
+        },
     )
 
 
@@ -105,50 +96,48 @@ def _unraveled(place, height, width):
     return tuple(int(index) for index in torch.unravel_index(torch.tensor(place), (place + 1, height, width)))
 
 
-q3 = Implementation(
-    "03.q3",
+def way_back(place, height, width):
+    c, rest = divmod(place, height * width)
+    h, w = divmod(rest, width)
+    return c, h, w
+
+
+@implementation(
     "way_back",
     "Write it yourself",
-    "Write `way_back(place, height, width)`: it returns (c, h, w), for any height and width.",
+    solution=way_back,
     reference=_unraveled,
     cases=lambda generator: (
         [{"place": place, "height": 3, "width": 4} for place in range(24)]
         + [{"place": generator.randrange(500), "height": height, "width": 5} for height in (1, 2, 7)]
         + [{"place": generator.randrange(500), "height": 4, "width": width} for width in (1, 3, 6)]
     ),
-    solution="""
-def way_back(place, height, width):
-    c, rest = divmod(place, height * width)
-    h, w = divmod(rest, width)
-    return c, h, w
-""",
-    hints=(
+)
+def q3():
+    """Write `way_back(place, height, width)`: it returns (c, h, w), for any height and width."""
+    hints = (
         "You did it by hand above: whole channels first, then whole rows. `divmod(a, b)` gives both numbers at once.",
         "`c, rest = divmod(place, height * width)`. And what is `rest` divided by?",
-    ),
-    mistakes=(
-        Mistake(
-            "divided by H",
+    )
+    mistakes = {
+        "divided by H": (
             lambda place, height, width: (place // (height * width), *divmod(place % (height * width), height)),
             "a row is `width` numbers long.",
         ),
-        Mistake(
-            "counted from 1",
+        "counted from 1": (
             lambda place, height, width: tuple(index + 1 for index in _unraveled(place, height, width)),
             "the first channel, row and column have the index 0.",
         ),
-        Mistake(
-            "the order turned round",
+        "the order turned round": (
             lambda place, height, width: _unraveled(place, height, width)[::-1],
             "the channel comes first, and the column last.",
         ),
-        Mistake(
-            "the rest not taken",
+        "the rest not taken": (
             lambda place, height, width: (place // (height * width), place // width, place % width),
             "`place // width` counts the rows of all channels. Count those of what is left after whole channels.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -170,29 +159,25 @@ def q4(channels, height, width, order):
             "Does `permute` move any number in memory?",
             f"Its first dimension is dimension {order[0]} of `x`. How far is it there from one index to the next?",
         ),
-        mistakes=(
-            Mistake(
-                "the strides of before",
+        mistakes={
+            "the strides of before": (
                 strides,
                 f"the dimensions change places, and their strides go with them: {order} of {strides}.",
             ),
-            Mistake(
-                "the strides of a copy",
+            "the strides of a copy": (
                 (permuted[1] * permuted[2], permuted[2], 1),
                 f"so they would be if the numbers were copied into the new order. `permute` copies nothing: {order} of "
                 f"{strides}.",
             ),
-            Mistake(
-                "turned round",
+            "turned round": (
                 strides[::-1],
                 f"`permute{order}` does not turn the order round: it takes the dimensions {order} of {strides}.",
             ),
-            Mistake(
-                "permuted the other way",
+            "permuted the other way": (
                 tuple(strides[dimension] for dimension in back),
                 f"{order} says which old dimension stands at each place, not where each old one goes.",
             ),
-        ),
+        },
     )
 
 
@@ -216,24 +201,21 @@ def q5(batch, channels, height, width):
             "The 1 is the dimension at which the flattening starts. Dimensions count from 0.",
             f"One picture has {product} numbers.",
         ),
-        mistakes=(
-            Mistake(
-                "the batch flattened too",
+        mistakes={
+            "the batch flattened too": (
                 (batch * numbers,),
                 f"that is `torch.flatten(x)`. With the 1, dimension 0 stays: {batch} rows.",
             ),
-            Mistake("the batch lost", (numbers,), f"this is one picture. There are {batch}, and each gets a row."),
-            Mistake(
-                "the channels kept",
+            "the batch lost": ((numbers,), f"this is one picture. There are {batch}, and each gets a row."),
+            "the channels kept": (
                 (batch, channels, height * width),
                 f"that is `torch.flatten(x, 2)`. From dimension 1 on, the channels are flattened too: {product}.",
             ),
-            Mistake(
-                "the channels forgotten",
+            "the channels forgotten": (
                 (batch, height * width),
                 f"one picture has {channels} maps of {height} × {width}: {product} numbers.",
             ),
-        ),
+        },
     )
 
 
@@ -258,25 +240,22 @@ def q6(pictures, image_size):
             f"What is the shape after the pool? The pictures are {image_size} × {image_size}, not 32 × 32.",
             f"({pictures}, 18, {pooled}, {pooled}). −1 means: all numbers, divided by {row}.",
         ),
-        mistakes=(
-            Mistake(
-                "−1 taken for the batch",
+        mistakes={
+            "−1 taken for the batch": (
                 pictures,
                 f"−1 is what is left over when all numbers are cut into rows of {row}, wherever a picture ends.",
             ),
-            Mistake(
-                "an error expected",
+            "an error expected": (
                 "error",
                 f"`view` minds only if the numbers do not come out even, and here they do: {pictures}·18·{pooled}·"
                 f"{pooled} is a multiple of {row}.",
             ),
-            Mistake(
-                "each picture cut by itself",
+            "each picture cut by itself": (
                 pictures * (one // row),
                 f"`view` knows no pictures. What is left of one ({one % row} numbers) begins a row with the next one.",
             ),
-            Mistake("one picture alone", one / row, f"so many rows one picture makes. There are {pictures}."),
-        ),
+            "one picture alone": (one / row, f"so many rows one picture makes. There are {pictures}."),
+        },
     )
 
 
@@ -315,52 +294,50 @@ def _batches(generator):
     return [{"images": torch.rand(pictures, 3, size, size, generator=numbers)} for pictures, size in sizes]
 
 
-q7 = Implementation(
-    "03.q7",
-    "the view that mixes pictures",
-    "Find the bug",
-    "Change one line of `scores(model, images)` so that a wrong image size is loud, and pictures of 32 × 32 give the "
-    "same scores as before.",
-    reference=lambda model, images: _scores(model, images, lambda x: torch.flatten(x, 1)),
-    broken=lambda model, images: _scores(model, images, lambda x: x.view(-1, 18 * 16 * 16)),
-    cases=_batches,
-    observe=_rows_and_scores,
-    takes=("model", "images"),
-    solution="""
 def scores(model, images):
     x = F.relu(model.conv1(images))  # (N, 3, H, W) -> (N, 18, H, W)
     x = model.pool(x)  # (N, 18, H, W) -> (N, 18, H // 2, W // 2)
     x = torch.flatten(x, 1)  # (N, C, H, W) -> (N, C·H·W)
     return model.fc2(F.relu(model.fc1(x)))  # (N, 4608) -> (N, 64) -> (N, 10)
-""",
-    hints=(
+
+
+@implementation(
+    "the view that mixes pictures",
+    "Find the bug",
+    solution=scores,
+    reference=lambda model, images: _scores(model, images, lambda x: torch.flatten(x, 1)),
+    broken=lambda model, images: _scores(model, images, lambda x: x.view(-1, 18 * 16 * 16)),
+    cases=_batches,
+    observe=_rows_and_scores,
+)
+def q7():
+    """Change one line of `scores(model, images)` so that a wrong image size is loud, and pictures of 32 × 32 give
+    the same scores as before.
+    """
+    hints = (
         "Which line lets the number of rows come out as it likes?",
         "Name the batch and leave the length open, not the other way round.",
         "`torch.flatten(x, 1)`, or `x.view(len(x), -1)`.",
-    ),
-    mistakes=(
-        Mistake(
-            "the batch flattened too",
+    )
+    mistakes = {
+        "the batch flattened too": (
             lambda model, images: _scores(model, images, torch.flatten),
             "`torch.flatten(x)` starts at dimension 0, and makes one row of all pictures. Start at dimension 1.",
         ),
-        Mistake(
-            "the batch written by hand",
+        "the batch written by hand": (
             lambda model, images: _scores(model, images, lambda x: x.view(4, -1)),
             "a batch may have any number of pictures: `len(x)`, not 4.",
         ),
-        Mistake(
-            "the surplus rows cut off",
+        "the surplus rows cut off": (
             lambda model, images: _scores(model, images, lambda x: x.view(-1, 18 * 16 * 16)[: len(x)]),
             "there are as many rows as pictures now, but they are still cut at the wrong places.",
         ),
-        Mistake(
-            "the channels kept",
+        "the channels kept": (
             lambda model, images: _scores(model, images, lambda x: torch.flatten(x, 2)),
             "dimension 0 is the batch, and dimension 1 the channels: these are flattened as well.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -385,27 +362,17 @@ def q8(image_size, conv_channels, kernel_size, padding):
             "How large is one map after `conv1`, and how large after the pool? How many maps are there?",
             f"After `conv1` a map is {image_size} + 2·{padding} − {kernel_size} + 1 = {maps} wide; the pool halves it.",
         ),
-        mistakes=(
-            Mistake(
-                "the pool forgotten",
+        mistakes={
+            "the pool forgotten": (
                 conv_channels * maps**2,
                 f"{maps} × {maps} is a map after `conv1`. The pool makes {pooled} × {pooled} of it: {product}.",
             ),
-            Mistake("the channels forgotten", pooled**2, f"that is one map. There are {conv_channels}: {product}."),
-            Mistake(
-                "pooled in one direction",
-                conv_channels * maps * pooled,
-                f"the pool halves height and width: {product}.",
-            ),
-            Mistake(
-                "the padding forgotten",
+            "the channels forgotten": (pooled**2, f"that is one map. There are {conv_channels}: {product}."),
+            "pooled in one direction": (conv_channels * maps * pooled, f"the pool halves height and width: {product}."),
+            "the padding forgotten": (
                 conv_channels * unpadded**2,
                 f"with padding {padding} a map is {maps} wide after `conv1`, and {pooled} after the pool: {product}.",
             ),
-            Mistake(
-                "the input's channels",
-                3 * pooled**2,
-                f"`conv1` makes {conv_channels} maps of the 3 colours: {product}.",
-            ),
-        ),
+            "the input's channels": (3 * pooled**2, f"`conv1` makes {conv_channels} maps of the 3 colours: {product}."),
+        },
     )

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.arithmetic import conv_output_size, pool_output_size, receptive_field
-from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, prediction
+from helpers.exercises.implementation import implementation
+from helpers.exercises.prediction import Asked, prediction
 from helpers.trace import explained
 
 SIZES, KERNELS, PADDINGS = range(12, 65), (3, 5, 7), (0, 1, 2, 3)
@@ -39,33 +39,25 @@ def q1(size, kernel_size, padding, stride):
             "the room it has?",
             f"It can move by {inner} = {room} cells, and half a step does not count.",
         ),
-        mistakes=(
-            Mistake(
-                "the bracket closed too late",
+        mistakes={
+            "the bracket closed too late": (
                 size - kernel_size + 2 * padding / stride + 1,
                 f"you divided 2·{padding} alone by the stride. All of {inner} is divided: ({inner}) / {stride}.",
             ),
-            Mistake(
-                "the floor forgotten",
-                room / stride + 1,
-                f"a part of a step is none: {room} / {stride} is rounded down.",
-            ),
-            Mistake(
-                "rounded up",
+            "the floor forgotten": (room / stride + 1, f"a part of a step is none: {room} / {stride} is rounded down."),
+            "rounded up": (
                 -(-room // stride) + 1,
                 f"⌊ ⌋ rounds down: in {room} cells there are {room // stride} whole steps of {stride}.",
             ),
-            Mistake(
-                "the + 1 forgotten",
+            "the + 1 forgotten": (
                 room // stride,
                 f"the place the kernel started from counts too: ⌊{room} / {stride}⌋ + 1.",
             ),
-            Mistake(
-                "the stride left out",
+            "the stride left out": (
                 room + 1,
                 f"so many places there are with stride 1. Here the kernel goes {stride} cells at a time.",
             ),
-        ),
+        },
     )
 
 
@@ -95,35 +87,30 @@ def q2(batch, channels, image_size, conv_channels, kernel_size, padding):
             "and which the pool?",
             f"After `conv1`: {convolved}.",
         ),
-        mistakes=(
-            Mistake(
-                "the batch forgotten",
+        mistakes={
+            "the batch forgotten": (
                 (conv_channels, pooled, pooled),
                 f"this is one picture's shape. {batch} went in, and no layer takes the batch away: it comes first.",
             ),
-            Mistake(
-                "the input's channels kept",
+            "the input's channels kept": (
                 (batch, channels, pooled, pooled),
                 f"each of the {conv_channels} kernels lies on all input channels at once, and makes one map.",
             ),
-            Mistake(
-                "the pool forgotten",
+            "the pool forgotten": (
                 (batch, conv_channels, maps, maps),
                 "so it is after `conv1`. The pool makes one number of each 2 × 2.",
             ),
-            Mistake(
-                "the channels last",
+            "the channels last": (
                 (batch, pooled, pooled, conv_channels),
                 "the numbers are right, their order is that of image files. In PyTorch the channels come before height "
                 "and width.",
             ),
-            Mistake(
-                "the channels multiplied",
+            "the channels multiplied": (
                 (batch, channels * conv_channels, pooled, pooled),
                 f"what a kernel finds in the {channels} input channels is added up to one map: {conv_channels} kernels "
                 f"make {conv_channels} maps.",
             ),
-        ),
+        },
     )
 
 
@@ -148,36 +135,34 @@ def q3(channels, image_size, conv_channels):
             f"({conv_channels}, {pooled}, {pooled}). `torch.flatten(x, 1)` keeps the first dimension, whatever it is, "
             "and flattens the others.",
         ),
-        mistakes=(
-            Mistake(
-                "a batch of one expected",
+        mistakes={
+            "a batch of one expected": (
                 (1, conv_channels * pooled**2),
                 f"nothing puts a batch in front. The pool returns ({conv_channels}, {pooled}, {pooled}), and flatten "
                 "keeps the first of these three numbers.",
             ),
-            Mistake(
-                "everything in one row",
+            "everything in one row": (
                 (conv_channels * pooled**2,),
                 "`torch.flatten(x)` would do this. With the 1 it begins at dimension 1 and keeps dimension 0, "
                 f"which is {conv_channels} here.",
             ),
-            Mistake(
-                "an error expected",
+            "an error expected": (
                 "error",
                 "none of these three steps minds: PyTorch's convolution and pool take (C, H, W) as well as "
                 "(N, C, H, W). Only `fc1`, the next step, would complain.",
             ),
-            Mistake(
-                "not flattened",
+            "not flattened": (
                 (conv_channels, pooled, pooled),
                 "this leaves the pool. `torch.flatten(x, 1)` then makes one of all dimensions but the first.",
             ),
-        ),
+        },
     )
 
 
-def _fc1_inputs(image_size, conv_channels, kernel_size, padding):
-    return conv_channels * _sizes(image_size, kernel_size, padding)[1] ** 2
+def fc1_inputs(image_size, conv_channels, kernel_size, padding):
+    maps = conv_output_size(image_size, kernel_size, padding=padding)
+    pooled = pool_output_size(maps, 2)
+    return conv_channels * pooled * pooled
 
 
 @prediction(
@@ -207,33 +192,28 @@ def q4(batch, image_size, conv_channels, kernel_size, before, padding):
             "and how after the pool?",
             f"After `conv1`: {counted}.",
         ),
-        mistakes=(
-            Mistake(
-                "fc1 unchanged",
-                _fc1_inputs(image_size, conv_channels, kernel_size, before),
+        mistakes={
+            "fc1 unchanged": (
+                fc1_inputs(image_size, conv_channels, kernel_size, before),
                 f"so it was with padding {before}. The maps have another size now: {counted}.",
             ),
-            Mistake(
-                "the channels forgotten",
+            "the channels forgotten": (
                 pooled**2,
                 f"this is one map. The flatten puts all {conv_channels} of them into the row: {row}.",
             ),
-            Mistake(
-                "the pool forgotten",
+            "the pool forgotten": (
                 conv_channels * maps**2,
                 f"between `conv1` and `fc1` the pool halves height and width: {row}.",
             ),
-            Mistake(
-                "the batch counted in",
+            "the batch counted in": (
                 batch * conv_channels * pooled**2,
                 f"the {batch} pictures stay rows of their own. `fc1` sees one row at a time: {row}.",
             ),
-            Mistake(
-                "the input's channels",
+            "the input's channels": (
                 3 * pooled**2,
                 f"3 channels go into `conv1`, {conv_channels} come out of it: {row}.",
             ),
-        ),
+        },
     )
 
 
@@ -260,29 +240,25 @@ def q5(batch, conv_channels, arriving, written, outputs):
             "One of the two matrices is what arrives at the layer, the other is what the layer has. Which is which?",
             f"mat1 arrives, in {batch} rows. A linear layer has one input for each number of a row.",
         ),
-        mistakes=(
-            Mistake(
-                "what the layer has",
+        mistakes={
+            "what the layer has": (
                 has,
                 "this is the first number of mat2, the inputs it was written with, and they do not fit. "
                 "Change them to what arrives.",
             ),
-            Mistake(
-                "the batch",
+            "the batch": (
                 batch,
                 f"{batch} is the number of rows, one for each picture. The layer wants the length of a row.",
             ),
-            Mistake(
-                "the batch counted in",
+            "the batch counted in": (
                 batch * arrives,
                 f"{batch}·{arrives} are the numbers of all pictures together. Each picture keeps its own row.",
             ),
-            Mistake(
-                "the outputs",
+            "the outputs": (
                 outputs,
                 f"{outputs} is what the layer makes of each row; it stands in the second place already.",
             ),
-        ),
+        },
     )
 
 
@@ -297,79 +273,64 @@ def _networks(generator):
     return [dict(zip(names, values, strict=True)) for values in fixed + drawn]
 
 
-q6 = Implementation(
-    "04.q6",
-    "fc1's inputs, computed",
-    "Let it be computed",
-    "Write `fc1_inputs(image_size, conv_channels, kernel_size, padding)`: the number of inputs that `fc1` needs for "
-    "square pictures, after a convolution with stride 1, a 2 × 2 pool and the flatten.",
-    reference=_fc1_inputs,
-    cases=_networks,
-    solution="""
-def fc1_inputs(image_size, conv_channels, kernel_size, padding):
-    maps = conv_output_size(image_size, kernel_size, padding=padding)
-    pooled = pool_output_size(maps, 2)
-    return conv_channels * pooled * pooled
-""",
-    hints=(
+@implementation("fc1's inputs, computed", "Let it be computed", solution=fc1_inputs, cases=_networks)
+def q6():
+    """Write `fc1_inputs(image_size, conv_channels, kernel_size, padding)`: the number of inputs that `fc1` needs
+    for square pictures, after a convolution with stride 1, a 2 × 2 pool and the flatten.
+    """
+    hints = (
         "Go the way of a picture: how high and wide is a map after the convolution, and how after the pool? Then: how "
         "many numbers is that in all maps?",
         "`conv_output_size(image_size, kernel_size, padding=padding)` is the size after the convolution. The pool "
         "rounds down: `// 2`, or `pool_output_size(…, 2)`.",
         "With `pooled` for the size after the pool it is `conv_channels * pooled * pooled`.",
-    ),
-    mistakes=(
-        Mistake(
-            "the floor forgotten",
+    )
+    mistakes = {
+        "the floor forgotten": (
             lambda image_size, conv_channels, kernel_size, padding: (
                 conv_channels * (_maps(image_size, kernel_size, padding) / 2) ** 2
             ),
             "half a window is none: a map of 5 × 5 leaves 2 × 2 after the pool. Write `// 2`.",
         ),
-        Mistake(
-            "the floor too late",
+        "the floor too late": (
             lambda image_size, conv_channels, kernel_size, padding: (
                 conv_channels * _maps(image_size, kernel_size, padding) ** 2 // 4
             ),
             "the pool rounds the height down, and the width. Take half of each before you multiply.",
         ),
-        Mistake(
-            "the channels forgotten",
-            lambda image_size, conv_channels, kernel_size, padding: _fc1_inputs(image_size, 1, kernel_size, padding),
+        "the channels forgotten": (
+            lambda image_size, conv_channels, kernel_size, padding: fc1_inputs(image_size, 1, kernel_size, padding),
             "you counted one map. The flatten puts all `conv_channels` of them into the row.",
         ),
-        Mistake(
-            "the pool forgotten",
+        "the pool forgotten": (
             lambda image_size, conv_channels, kernel_size, padding: (
                 conv_channels * _maps(image_size, kernel_size, padding) ** 2
             ),
             "after the convolution the pool halves height and width.",
         ),
-        Mistake(
-            "padding counted once",
-            lambda image_size, conv_channels, kernel_size, padding: _fc1_inputs(
+        "padding counted once": (
+            lambda image_size, conv_channels, kernel_size, padding: fc1_inputs(
                 image_size + padding, conv_channels, kernel_size, 0
             ),
             "it is added on both sides: `image_size + 2 * padding`.",
         ),
-        Mistake(
-            "the height without the width",
+        "the height without the width": (
             lambda image_size, conv_channels, kernel_size, padding: (
                 conv_channels * _sizes(image_size, kernel_size, padding)[1]
             ),
             "a map has as many rows as columns: multiply by its height and by its width.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
-def _network(padding, fc1_inputs):
+def _network(padding, inputs):
     return nn.Sequential(
         nn.Conv2d(3, 18, kernel_size=3, padding=padding),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(fc1_inputs, 64),
+        nn.Linear(inputs, 64),
         nn.ReLU(),
         nn.Linear(64, 10),
     )
@@ -390,17 +351,6 @@ def _paddings(generator):
     return [{"image_size": image_size, "padding": padding} for image_size, padding in fixed + drawn]
 
 
-q7 = Implementation(
-    "04.q7",
-    "a padding that fc1 does not know",
-    "Let it be computed",
-    "`network_for(image_size, padding)` is to return a network for batches (N, 3, image_size, image_size), with this "
-    "padding in its convolution. It was written for one size and one padding. Mend it for all of them.",
-    reference=lambda image_size, padding: _network(padding, _fc1_inputs(image_size, 18, 3, padding)),
-    broken=lambda image_size, padding: _network(padding, 18 * 16 * 16),
-    cases=_paddings,
-    observe=_shapes,
-    solution="""
 def network_for(image_size, padding):
     pooled = pool_output_size(conv_output_size(image_size, 3, padding=padding), 2)
     return nn.Sequential(
@@ -412,42 +362,50 @@ def network_for(image_size, padding):
         nn.ReLU(),
         nn.Linear(64, 10),
     )
-""",
-    hints=(
+
+
+@implementation(
+    "a padding that fc1 does not know",
+    "Let it be computed",
+    solution=network_for,
+    broken=lambda image_size, padding: _network(padding, 18 * 16 * 16),
+    cases=_paddings,
+    observe=_shapes,
+)
+def q7():
+    """`network_for(image_size, padding)` is to return a network for batches (N, 3, image_size, image_size), with
+    this padding in its convolution. It was written for one size and one padding. Mend it for all of them.
+    """
+    hints = (
         "Which numbers in it were right for one image size and one padding only?",
         "18 · 16 · 16: the 18 is the number of channels and stays. The 16 is the size after the pool, and follows from "
         "`image_size` and `padding`.",
         "Count it before the layers are made, with `conv_output_size` and `pool_output_size`, or as in q6. "
         "(`nn.LazyLinear(64)` counts for itself.)",
-    ),
-    mistakes=(
-        Mistake(
-            "the number for one case",
+    )
+    mistakes = {
+        "the number for one case": (
             lambda image_size, padding: _network(padding, 18 * 15 * 15),
             "18·15·15 is right for 32 × 32 without padding. It has to follow from `image_size` and `padding`.",
         ),
-        Mistake(
-            "the padding put back",
-            lambda image_size, padding: _network(1, _fc1_inputs(image_size, 18, 3, 1)),
+        "the padding put back": (
+            lambda image_size, padding: _network(1, fc1_inputs(image_size, 18, 3, 1)),
             "`fc1` fits now, but the convolution no longer has the padding that was asked for.",
         ),
-        Mistake(
-            "the channels forgotten",
-            lambda image_size, padding: _network(padding, _fc1_inputs(image_size, 1, 3, padding)),
+        "the channels forgotten": (
+            lambda image_size, padding: _network(padding, fc1_inputs(image_size, 1, 3, padding)),
             "you counted one map, and 18 of them go into the row.",
         ),
-        Mistake(
-            "the pool forgotten",
+        "the pool forgotten": (
             lambda image_size, padding: _network(padding, 18 * _maps(image_size, 3, padding) ** 2),
             "you counted what leaves the convolution. The pool halves height and width after it.",
         ),
-        Mistake(
-            "the image size left out",
-            lambda image_size, padding: _network(padding, _fc1_inputs(32, 18, 3, padding)),
+        "the image size left out": (
+            lambda image_size, padding: _network(padding, fc1_inputs(32, 18, 3, padding)),
             "your number follows the padding, but it stays that of pictures of 32 × 32.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 def _scores(generator):
@@ -459,55 +417,52 @@ def _scores(generator):
     return cases
 
 
-q8 = Implementation(
-    "04.q8",
-    "a loss that stays high",
-    "6 · Logits, and where softmax went",
-    "`loss_of(logits, labels)` is to return the mean over the pictures of −log of the right class's probability. "
-    "It runs, and returns something else. Mend it.",
-    reference=lambda logits, labels: F.cross_entropy(logits, labels),
-    broken=lambda logits, labels: F.cross_entropy(logits.softmax(dim=1), labels),
-    cases=_scores,
-    solution="""
 def loss_of(logits, labels):
     return F.cross_entropy(logits, labels)  # (N, 10) and (N,) -> ()
-""",
-    hints=(
+
+
+@implementation(
+    "a loss that stays high",
+    "6 · Logits, and where softmax went",
+    solution=loss_of,
+    broken=lambda logits, labels: F.cross_entropy(logits.softmax(dim=1), labels),
+    cases=_scores,
+)
+def q8():
+    """`loss_of(logits, labels)` is to return the mean over the pictures of −log of the right class's probability.
+    It runs, and returns something else. Mend it.
+    """
+    hints = (
         "What did `cross_entropy` get in the lesson's cell above this one, and what does it get here?",
         "`F.cross_entropy` computes the softmax itself. How often is it computed in `loss_of`?",
         "Hand the logits over as they are: `F.cross_entropy(logits, labels)`.",
-    ),
-    mistakes=(
-        Mistake(
-            "softmax over the batch",
+    )
+    mistakes = {
+        "softmax over the batch": (
             lambda logits, labels: F.cross_entropy(logits.softmax(dim=0), labels),
             "`dim=0` goes down the pictures; and in whichever direction, no softmax belongs in front: it is inside "
             "`cross_entropy`.",
         ),
-        Mistake(
-            "no logarithm",
+        "no logarithm": (
             lambda logits, labels: F.nll_loss(logits.softmax(dim=1), labels),
             "`nll_loss` only picks the right class's number and turns its sign. It computes no logarithm: it wants "
             "`logits.log_softmax(dim=1)`.",
         ),
-        Mistake(
-            "no softmax at all",
+        "no softmax at all": (
             lambda logits, labels: F.nll_loss(logits, labels),
             "`nll_loss` has no softmax in it, `cross_entropy` has.",
         ),
-        Mistake(
-            "the mean forgotten",
+        "the mean forgotten": (
             lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"),
             "this is the sum over the pictures. Divide it by their number, or leave `reduction` at what it is by "
             "itself.",
         ),
-        Mistake(
-            "a loss for each picture",
+        "a loss for each picture": (
             lambda logits, labels: F.cross_entropy(logits, labels, reduction="none"),
             "a loss is one number: the mean over the pictures.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -528,32 +483,27 @@ def q9(kernel_size, pool):
             f"These windows of {kernel_size} are one pixel apart. Where does the first begin, and where does the last "
             "end?",
         ),
-        mistakes=(
-            Mistake(
-                "the kernels added",
+        mistakes={
+            "the kernels added": (
                 kernel_size + pool,
                 f"the {pool} windows overlap. The first one sees {kernel_size} pixels, each further one adds one.",
             ),
-            Mistake(
-                "the kernels multiplied",
+            "the kernels multiplied": (
                 kernel_size * pool,
                 f"so many if {pool} windows of {kernel_size} lay side by side. They are one pixel apart and overlap.",
             ),
-            Mistake(
-                "the pool alone",
+            "the pool alone": (
                 pool,
                 f"these {pool} are numbers of the feature map. Each of them sees {kernel_size} pixels.",
             ),
-            Mistake(
-                "the convolution alone",
+            "the convolution alone": (
                 kernel_size,
                 f"so many pixels one number after `conv1` sees. The pool takes {pool} of them in a row, one pixel "
                 "apart.",
             ),
-            Mistake(
-                "the whole square counted",
+            "the whole square counted": (
                 (kernel_size + pool - 1) ** 2,
                 "so many pixels lie in the whole square. Asked is how wide it is.",
             ),
-        ),
+        },
     )

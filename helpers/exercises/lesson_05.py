@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.exercises.implementation import Implementation
-from helpers.exercises.ordering import Ordering
-from helpers.exercises.prediction import Asked, Mistake, prediction
+from helpers.exercises.implementation import implementation
+from helpers.exercises.ordering import ordering
+from helpers.exercises.prediction import Asked, prediction
+from helpers.exercises.question import Mistake
 
 
 @prediction(
@@ -28,24 +29,21 @@ def q1(pictures, batch_size):
             "How many full batches are there? And where do the pictures go that are left over?",
             f"{full} full batches hold {full * batch_size:,} pictures. {left} are left over.",
         ),
-        mistakes=(
-            Mistake(
-                "the last, smaller batch dropped",
+        mistakes={
+            "the last, smaller batch dropped": (
                 full,
                 f"so many batches are full. The {left} pictures that are left over make a batch too: "
                 f"{full * batch_size:,} + {left}.",
             ),
-            Mistake(
-                "a part of a batch counted as a part",
+            "a part of a batch counted as a part": (
                 pictures / batch_size,
                 f"the {left} pictures that are left over make one batch, a smaller one: round up.",
             ),
-            Mistake(
-                "the pictures of the last batch",
+            "the pictures of the last batch": (
                 left,
                 f"these are the pictures that are left over after {full} full batches.",
             ),
-        ),
+        },
     )
 
 
@@ -65,34 +63,29 @@ def q2(classes):
             "Which probability does it give to the right class, on average? And which loss is that?",
             f"Each class has the same chance, {probability}. `-math.log(p)` is the loss of the probability `p`.",
         ),
-        mistakes=(
-            Mistake(
-                "the probability, not the loss",
+        mistakes={
+            "the probability, not the loss": (
                 1 / classes,
                 f"{probability} is the probability of the right class. The loss is −log of it: −log({probability}).",
             ),
-            Mistake(
-                "what is missing to 1",
+            "what is missing to 1": (
                 1 - 1 / classes,
                 f"1 − {probability} is the probability of all wrong classes together. The loss asks only for the right "
                 f"one: −log({probability}).",
             ),
-            Mistake(
-                "logarithm to base 10",
+            "logarithm to base 10": (
                 math.log10(classes),
                 f"cross-entropy takes the natural logarithm, to base e = 2.718…: `-math.log(1 / {classes})`.",
             ),
-            Mistake(
-                "logarithm to base 2",
+            "logarithm to base 2": (
                 math.log2(classes),
                 f"these are bits. PyTorch's cross-entropy takes the natural logarithm: `-math.log(1 / {classes})`.",
             ),
-            Mistake(
-                "the minus forgotten",
+            "the minus forgotten": (
                 math.log(1 / classes),
                 f"the logarithm of a number below 1 is below 0. The loss is minus that: −log({probability}).",
             ),
-        ),
+        },
     )
 
 
@@ -105,8 +98,23 @@ FIVE_LINES = (
 )
 
 
-def _what_goes_wrong(lines):
-    """What these five lines do in this order, round after round: a Mistake, or None if they train."""
+@ordering(
+    "the five lines",
+    "3 · The five lines",
+    lines=FIVE_LINES,
+    first="CEDAB",
+    hints=(
+        "Which line uses a name that another line makes? That fixes the order of three of them.",
+        "`backward` puts a gradient beside every weight, `step` uses it, `zero_grad` throws it away.",
+        "`logits`, then `loss`, then `backward`, then `step`. `zero_grad` may stand anywhere except between the last "
+        "two.",
+    ),
+)
+def q3(lines):
+    """A training step is five lines. Here they are, shuffled. In which order do they train a network, batch after
+    batch?
+    """
+    # What these five lines do in this order, round after round: a Mistake, or None if they train.
     forward, loss, zero_grad, backward, step = map(lines.index, FIVE_LINES)
     if backward < loss:
         name, why = (
@@ -149,24 +157,6 @@ def _what_goes_wrong(lines):
     return Mistake(name, lines, why)
 
 
-q3 = Ordering(
-    "05.q3",
-    "the five lines",
-    "3 · The five lines",
-    "A training step is five lines. Here they are, shuffled. In which order do they train a network, "
-    "batch after batch?",
-    lines=FIVE_LINES,
-    first="CEDAB",
-    problem=_what_goes_wrong,
-    hints=(
-        "Which line uses a name that another line makes? That fixes the order of three of them.",
-        "`backward` puts a gradient beside every weight, `step` uses it, `zero_grad` throws it away.",
-        "`logits`, then `loss`, then `backward`, then `step`. `zero_grad` may stand anywhere except between the last "
-        "two.",
-    ),
-)
-
-
 GRADIENTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
 
 
@@ -190,25 +180,22 @@ def q4(first, second, third):
             "A gradient is there already. Does `backward` write over it, take a mean, or add?",
             f"After the first `backward` it is {one}. The second one adds {two} to it.",
         ),
-        mistakes=(
-            Mistake(
-                "the last one only",
+        mistakes={
+            "the last one only": (
                 third,
                 f"`backward` does not write over what is there, it adds to it: {total}. "
                 "Starting from nothing is the work of `zero_grad`.",
             ),
-            Mistake("the first one kept", first, f"each further `backward` adds its own gradient to it: {total}."),
-            Mistake(
-                "averaged",
+            "the first one kept": (first, f"each further `backward` adds its own gradient to it: {total}."),
+            "averaged": (
                 (first + second + third) / 3,
                 f"the mean is taken over the pictures of one batch. From batch to batch, `backward` adds: {total}.",
             ),
-            Mistake(
-                "the signs dropped",
+            "the signs dropped": (
                 abs(first) + abs(second) + abs(third),
                 f"a gradient has a direction, and two of opposite sign work against each other: {total}.",
             ),
-        ),
+        },
     )
 
 
@@ -270,7 +257,6 @@ def _step(*calls):
     return step
 
 
-RIGHT_STEP = _step("zero_grad", "backward", "step")
 ZERO_GRAD_BETWEEN = _step("backward", "zero_grad", "step")
 
 
@@ -282,19 +268,9 @@ def _backward_before_loss(model, images, labels, optimizer):
 
 
 def _step_on_softmax(model, images, labels, optimizer):
-    return RIGHT_STEP(lambda images: model(images).softmax(dim=1), images, labels, optimizer)
+    return training_step(lambda images: model(images).softmax(dim=1), images, labels, optimizer)
 
 
-q5 = Implementation(
-    "05.q5",
-    "the training step",
-    "3 · The five lines",
-    "Write `training_step(model, images, labels, optimizer)`: one step on one batch. It returns the loss of the batch.",
-    reference=RIGHT_STEP,
-    cases=_learning,
-    observe=_three_steps,
-    takes=("model", "images", "labels", "optimizer"),
-    solution="""
 def training_step(model, images, labels, optimizer):
     logits = model(images)  # (B, ...) -> (B, classes)
     loss = F.cross_entropy(logits, labels)  # (B, classes), (B,) -> one number
@@ -302,45 +278,47 @@ def training_step(model, images, labels, optimizer):
     loss.backward()
     optimizer.step()
     return loss
-""",
-    hints=(
+
+
+@implementation(
+    "the training step", "3 · The five lines", solution=training_step, cases=_learning, observe=_three_steps
+)
+def q5():
+    """Write `training_step(model, images, labels, optimizer)`: one step on one batch. It returns the loss of the
+    batch.
+    """
+    hints = (
         "Five lines, and one that returns the loss. Which names does each of them need, and which line makes them?",
         "`logits = model(images)` and `loss = F.cross_entropy(logits, labels)` come first.",
         "Then `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, and `return loss`.",
-    ),
-    mistakes=(
-        Mistake(
-            "zero_grad left out",
+    )
+    mistakes = {
+        "zero_grad left out": (
             _step("backward", "step"),
             "`backward` adds to the gradients of the batches before. Throw them away first: `optimizer.zero_grad()`.",
         ),
-        Mistake(
-            "step before backward",
+        "step before backward": (
             _step("zero_grad", "step", "backward"),
             "you step before you have gradients: `backward` makes them, and `step` comes after it.",
         ),
-        Mistake(
-            "zero_grad between backward and step",
+        "zero_grad between backward and step": (
             ZERO_GRAD_BETWEEN,
             "it throws away what `backward` has just computed, and `step` finds nothing to move along.",
         ),
-        Mistake(
-            "backward left out",
+        "backward left out": (
             _step("zero_grad", "step"),
             "no weight has a gradient, so `step` moves none: `loss.backward()` makes them.",
         ),
-        Mistake(
-            "backward before the loss",
+        "backward before the loss": (
             _backward_before_loss,
             "in that line there is no loss yet: first `loss = F.cross_entropy(logits, labels)`.",
         ),
-        Mistake(
-            "softmax before cross-entropy",
+        "softmax before cross-entropy": (
             _step_on_softmax,
             "`F.cross_entropy` takes the logits and does the softmax itself. Done twice, it makes the gradients small.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 def _epoch(train, model, images, labels, batch_size, lr):
@@ -379,18 +357,6 @@ def _one_step_at_the_end(model, batches, optimizer):
     return losses
 
 
-q6 = Implementation(
-    "05.q6",
-    "a loop that goes wrong",
-    "The orders that go wrong",
-    "`train_for(model, batches, optimizer)` makes a step for each batch and returns the losses. "
-    "The first step is right, and no later one. Mend it.",
-    reference=_train_with(RIGHT_STEP),
-    broken=_zero_grad_once,
-    cases=_epochs,
-    observe=_epoch,
-    takes=("model", "batches", "optimizer"),
-    solution="""
 def train_for(model, batches, optimizer):
     losses = []
     for images, labels in batches:
@@ -400,26 +366,37 @@ def train_for(model, batches, optimizer):
         optimizer.step()
         losses.append(loss.item())
     return losses
-""",
-    hints=(
+
+
+@implementation(
+    "a loop that goes wrong",
+    "The orders that go wrong",
+    solution=train_for,
+    broken=_zero_grad_once,
+    cases=_epochs,
+    observe=_epoch,
+)
+def q6():
+    """`train_for(model, batches, optimizer)` makes a step for each batch and returns the losses. The first step is
+    right, and no later one. Mend it.
+    """
+    hints = (
         "What is in `weight.grad` when the second batch comes to `backward`?",
         "How often is `zero_grad` called, and how often `backward`?",
         "`optimizer.zero_grad()` belongs into the loop: anywhere except between `backward` and `step`.",
-    ),
-    mistakes=(
-        Mistake(
-            "zero_grad between backward and step",
+    )
+    mistakes = {
+        "zero_grad between backward and step": (
             _train_with(ZERO_GRAD_BETWEEN),
             "it stands in the loop now, but throws away what `backward` has just computed. "
             "No weight changes any more, in the first step either.",
         ),
-        Mistake(
-            "one step for all batches",
+        "one step for all batches": (
             _one_step_at_the_end,
             "`optimizer.step()` stands behind the loop: the gradients of all batches but the last are thrown away.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 def _tested_twice(accuracy, model, images, labels):
@@ -448,10 +425,6 @@ def _testing(generator):
     return cases
 
 
-def _accuracy(model, images, labels):
-    return _accuracy_as_it_is(model.eval(), images, labels)
-
-
 @torch.no_grad()
 def _accuracy_as_it_is(model, images, labels):
     return (model(images).argmax(dim=1) == labels).float().mean().item()
@@ -474,47 +447,46 @@ def _dropout_alone(model, images, labels):
     return _accuracy_as_it_is(model, images, labels)
 
 
-q7 = Implementation(
-    "05.q7",
-    "an accuracy that changes",
-    "6 · `eval()` and `no_grad()`: two switches",
-    "`accuracy_of(model, images, labels)` returns the part of the pictures that is right. For a model with dropout it "
-    "is too low, and another number at each call. Mend it.",
-    reference=_accuracy,
-    broken=_accuracy_as_it_is,
-    cases=_testing,
-    observe=_tested_twice,
-    solution="""
 def accuracy_of(model, images, labels):
     model.eval()
     with torch.no_grad():
         predictions = model(images).argmax(dim=1)  # (N, classes) -> (N,)
     return (predictions == labels).float().mean().item()
-""",
-    hints=(
+
+
+@implementation(
+    "an accuracy that changes",
+    "6 · `eval()` and `no_grad()`: two switches",
+    solution=accuracy_of,
+    broken=_accuracy_as_it_is,
+    cases=_testing,
+    observe=_tested_twice,
+)
+def q7():
+    """`accuracy_of(model, images, labels)` returns the part of the pictures that is right. For a model with dropout
+    it is too low, and another number at each call. Mend it.
+    """
+    hints = (
         "`no_grad()` is there. Which of the two switches decides whether two calls agree?",
         "A model that was trained is still in train mode: nobody has told its layers that this is a test.",
         "`model.eval()`, before the pictures go through the model.",
-    ),
-    mistakes=(
-        Mistake(
-            "eval() after the scores",
+    )
+    mistakes = {
+        "eval() after the scores": (
             _eval_afterwards,
             "the pictures have been through the model by then, in train mode. Only the second call is right.",
         ),
-        Mistake(
-            "eval() in place of no_grad()",
+        "eval() in place of no_grad()": (
             _eval_alone,
             "the accuracy is right, but torch now keeps everything that `backward` would need. Testing wants both.",
         ),
-        Mistake(
-            "only dropout switched off",
+        "only dropout switched off": (
             _dropout_alone,
             "batch normalisation also behaves differently in training: `model.eval()` switches every layer of the "
             "model.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -538,29 +510,25 @@ def q8(size, last_size, loss, last_loss):
             f"The last batch has the sum {last_size}·{last_loss} = {last_size * last_loss}. "
             f"Add up all sums, and divide once.",
         ),
-        mistakes=(
-            Mistake(
-                "mean of means",
+        mistakes={
+            "mean of means": (
                 (2 * loss + last_loss) / 3,
                 f"{last_size} of {pictures} pictures got a third of the vote. Weigh each batch with its size: "
                 f"{weighed}.",
             ),
-            Mistake(
-                "batch losses added up",
+            "batch losses added up": (
                 2 * loss + last_loss,
                 f"a mean times its batch's size is a sum that may be added. Then divide by all pictures: {weighed}.",
             ),
-            Mistake(
-                "divided by the number of batches",
+            "divided by the number of batches": (
                 total / 3,
                 f"{total} is the sum over pictures, so divide by the {pictures} pictures, not by 3: {weighed}.",
             ),
-            Mistake(
-                "the small batch left out",
+            "the small batch left out": (
                 loss,
                 f"its {last_size} pictures count too, each as much as any other: {weighed}.",
             ),
-        ),
+        },
     )
 
 
@@ -586,17 +554,6 @@ def _mean_loss(model, batches):
     return F.cross_entropy(model(images), labels).item()
 
 
-q9 = Implementation(
-    "05.q9",
-    "a mean over unequal batches",
-    "7 · The mean of means",
-    "Write `mean_loss(model, batches)`: the mean cross-entropy over all pictures of all batches. "
-    "`batches` is a list of (images, labels), and its batches may be of unequal size.",
-    reference=_mean_loss,
-    cases=_unequal,
-    observe=_mean_over,
-    takes=("model", "batches"),
-    solution="""
 def mean_loss(model, batches):
     total, pictures = 0.0, 0
     with torch.no_grad():
@@ -604,40 +561,48 @@ def mean_loss(model, batches):
             total += F.cross_entropy(model(images), labels, reduction="sum").item()
             pictures += len(labels)
     return total / pictures
-""",
-    hints=(
+
+
+@implementation(
+    "a mean over unequal batches",
+    "7 · The mean of means",
+    solution=mean_loss,
+    reference=_mean_loss,
+    cases=_unequal,
+    observe=_mean_over,
+)
+def q9():
+    """Write `mean_loss(model, batches)`: the mean cross-entropy over all pictures of all batches. `batches` is a
+    list of (images, labels), and its batches may be of unequal size.
+    """
+    hints = (
         "What has to be added up from batch to batch, so that one division at the end is enough?",
         'The sum of a batch is `F.cross_entropy(..., reduction="sum")`, or its mean times `len(labels)`.',
         "Count the pictures too, and return the sum of all losses divided by that count.",
-    ),
-    mistakes=(
-        Mistake(
-            "mean of means",
+    )
+    mistakes = {
+        "mean of means": (
             lambda model, batches: sum(_losses(model, batches)) / len(batches),
             "a small last batch has as many votes as a full one. Weigh each mean with `len(labels)`.",
         ),
-        Mistake(
-            "divided by the number of batches",
+        "divided by the number of batches": (
             lambda model, batches: _mean_loss(model, batches) * sum(len(y) for _, y in batches) / len(batches),
             "the sums of the batches are right. But each is a sum over pictures: divide by the pictures.",
         ),
-        Mistake(
-            "means divided by the number of pictures",
+        "means divided by the number of pictures": (
             lambda model, batches: sum(_losses(model, batches)) / sum(len(y) for _, y in batches),
             "`F.cross_entropy` has divided by the batch's size already. Times `len(labels)` it is a sum again.",
         ),
-        Mistake(
-            "every batch as large as the first",
+        "every batch as large as the first": (
             lambda model, batches: sum(_losses(model, batches)) * len(batches[0][1]) / sum(len(y) for _, y in batches),
             "you weigh the last batch with the first one's size. Ask each batch: `len(labels)`.",
         ),
-        Mistake(
-            "the last batch only",
+        "the last batch only": (
             lambda model, batches: _losses(model, batches)[-1],
             "each batch writes over the loss of the one before. Add it up.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 def _held(prepare, model, device):
@@ -659,10 +624,6 @@ def _devices(generator):
     return [{"model": model, "device": torch.device(name)} for model, name in names]
 
 
-def _prepare(model, device):
-    return torch.optim.Adam(model.to(device).parameters())
-
-
 def _prepare_too_early(model, device):
     optimizer = torch.optim.Adam(model.parameters())
     model.to(device)
@@ -676,45 +637,44 @@ def _move_optimizer(model, device):
     return optimizer
 
 
-q10 = Implementation(
-    "05.q10",
-    "a model that moves too late",
-    "First move, then make the optimizer",
-    "`prepare(model, device)` moves the model to the device and returns an optimizer for it. "
-    "On the device `meta`, that optimizer would train weights that the model no longer has. Mend it.",
-    reference=_prepare,
-    broken=_prepare_too_early,
-    cases=_devices,
-    observe=_held,
-    solution="""
 def prepare(model, device):
     model.to(device)
     return torch.optim.Adam(model.parameters(), lr=1e-3)
-""",
-    hints=(
+
+
+@implementation(
+    "a model that moves too late",
+    "First move, then make the optimizer",
+    solution=prepare,
+    broken=_prepare_too_early,
+    cases=_devices,
+    observe=_held,
+)
+def q10():
+    """`prepare(model, device)` moves the model to the device and returns an optimizer for it. On the device `meta`,
+    that optimizer would train weights that the model no longer has. Mend it.
+    """
+    hints = (
         "Which weights does `model.parameters()` hand out: those from before the move, or those from after it?",
         "First move, then make the optimizer.",
-    ),
-    mistakes=(
-        Mistake(
-            "the model not moved",
+    )
+    mistakes = {
+        "the model not moved": (
             lambda model, device: torch.optim.Adam(model.parameters()),
             "now the optimizer holds the model's weights, but they are where they were: "
             "`model.to(device)` comes first.",
         ),
-        Mistake(
-            "a copy moved",
-            lambda model, device: _prepare(copy.deepcopy(model), device),
+        "a copy moved": (
+            lambda model, device: prepare(copy.deepcopy(model), device),
             "the optimizer holds the weights of a copy, and the model itself stays where it was and is never trained.",
         ),
-        Mistake(
-            "the optimizer moved",
+        "the optimizer moved": (
             _move_optimizer,
             "an optimizer has no `to`: it holds on to the weights it was given. Give it those the model has after the "
             "move.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -735,29 +695,25 @@ def q11(pieces, hand_over, work):
             "While the GPU works, the processor hands over the next piece. Who is done last?",
             f"The GPU begins when it has the first piece, after {hand_over} ms. From then on it always has work.",
         ),
-        mistakes=(
-            Mistake(
-                "clock stopped without waiting",
+        mistakes={
+            "clock stopped without waiting": (
                 last,
                 f"after {pieces}·{hand_over} ms all is handed over, and the GPU is still busy. Synchronising waits "
                 f"until it is done: {pieces} pieces of {work} ms.",
             ),
-            Mistake(
-                "only the last piece waited for",
+            "only the last piece waited for": (
                 round(last + work, 2),
                 f"the GPU does one piece after the other. When the last one is handed over, most are still waiting: "
                 f"{pieces} pieces of {work} ms.",
             ),
-            Mistake(
-                "handing over and work added",
+            "handing over and work added": (
                 round(last + all_work, 2),
                 f"while the GPU works on a piece, the next one is handed over. Only the first {hand_over} ms have no "
                 "work beside them.",
             ),
-            Mistake(
-                "the work alone",
+            "the work alone": (
                 all_work,
                 f"so long the GPU works. But it has to wait for the first piece, {hand_over} ms.",
             ),
-        ),
+        },
     )

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from helpers.exercises.implementation import Implementation
-from helpers.exercises.prediction import Asked, Mistake, prediction
+from helpers.exercises.implementation import implementation
+from helpers.exercises.prediction import Asked, prediction
 from helpers.model import SimpleCNN
 
 
@@ -24,34 +24,29 @@ def q1(network, times):
             "How long is an epoch before, and how long after? Which of the two is divided by the other?",
             f"Before it takes {total} s. Afterwards only the network's {network} s are left.",
         ),
-        mistakes=(
-            Mistake(
-                "the two parts compared",
+        mistakes={
+            "the two parts compared": (
                 times - 1,
                 "handing over takes so many times as long as the network. But the whole epoch gets faster, and what is "
                 f"left of it is the network's part: {working}.",
             ),
-            Mistake(
-                "divided by the part that goes",
+            "divided by the part that goes": (
                 total / hand_over,
                 f"{hand_over} s are what goes. Compare with what stays: {working}.",
             ),
-            Mistake(
-                "the seconds that are saved",
+            "the seconds that are saved": (
                 hand_over,
                 f"these are seconds. How many times as fast is a ratio, before to after: {working}.",
             ),
-            Mistake(
-                "the seconds that are left",
+            "the seconds that are left": (
                 network,
                 f"so many seconds an epoch takes afterwards. How often do they fit into those before: {working}.",
             ),
-            Mistake(
-                "the share that is saved",
+            "the share that is saved": (
                 hand_over / total,
                 f"this is the part of the time that goes. The ratio is that of before to after: {working}.",
             ),
-        ),
+        },
     )
 
 
@@ -120,29 +115,14 @@ def _calls(*calls):
     return seconds_per_step
 
 
-HONEST = _calls("step", "synchronize", "clock", "steps", "synchronize", "clock")
-
-
 def _wait_in_each_step(step, steps, synchronize, clock):
     def step_and_wait():
         step()
         synchronize()
 
-    return HONEST(step_and_wait, steps, synchronize, clock)
+    return seconds_per_step(step_and_wait, steps, synchronize, clock)
 
 
-q2 = Implementation(
-    "06.q2",
-    "seconds per step",
-    "2 · Timing honestly",
-    "Write `seconds_per_step(step, steps, synchronize, clock)`: the mean seconds of `steps` steps in a row. `step()` "
-    "hands a step over to a device and returns before it is computed, `synchronize()` waits until all is computed, and "
-    "`clock()` returns seconds. The very first step takes longer, and must not count.",
-    reference=HONEST,
-    cases=_devices,
-    observe=_timed,
-    takes=("step", "steps", "synchronize", "clock"),
-    solution="""
 def seconds_per_step(step, steps, synchronize, clock):
     step()  # the first one takes longer
     synchronize()  # nothing of it may be left when the clock starts
@@ -151,75 +131,71 @@ def seconds_per_step(step, steps, synchronize, clock):
         step()
     synchronize()  # handed over is not yet computed
     return (clock() - start) / steps
-""",
-    hints=(
+
+
+@implementation("seconds per step", "2 · Timing honestly", solution=seconds_per_step, cases=_devices, observe=_timed)
+def q2():
+    """Write `seconds_per_step(step, steps, synchronize, clock)`: the mean seconds of `steps` steps in a row.
+    `step()` hands a step over to a device and returns before it is computed, `synchronize()` waits until all is
+    computed, and `clock()` returns seconds. The very first step takes longer, and must not count.
+    """
+    hints = (
         "What is the device still doing when the last `step()` has returned? And when the first one has?",
         "The clock may only be read while the device has nothing to do: what comes before each `clock()`?",
         "`step()`, `synchronize()`, `clock()`, then all steps, `synchronize()`, `clock()`. Divide the difference by "
         "`steps`.",
-    ),
-    mistakes=(
-        Mistake(
-            "the first step timed",
+    )
+    mistakes = {
+        "the first step timed": (
             _calls("synchronize", "clock", "steps", "synchronize", "clock"),
             "it takes longer than all others, and you count it with them. Make one step before the clock starts.",
         ),
-        Mistake(
-            "the clock started before the first step",
+        "the clock started before the first step": (
             _calls("clock", "step", "synchronize", "steps", "synchronize", "clock"),
             "there is a step to warm up, but the clock is running by then. Start it afterwards.",
         ),
-        Mistake(
-            "the first step timed like the others",
+        "the first step timed like the others": (
             _calls("clock", "step", "steps", "synchronize", "clock"),
             "there is one step more, and the clock is running from the first one on. Start it when that one is "
             "computed.",
         ),
-        Mistake(
-            "the clock stopped without waiting",
+        "the clock stopped without waiting": (
             _calls("step", "synchronize", "clock", "steps", "clock"),
             "this is the time to hand the steps over. The device is still busy with them: synchronise before the clock "
             "is read for the last time.",
         ),
-        Mistake(
-            "the clock started without waiting",
+        "the clock started without waiting": (
             _calls("step", "clock", "steps", "synchronize", "clock"),
             "the device still computes the step that must not count, and the others wait for it. Synchronise before "
             "the clock starts, too.",
         ),
-        Mistake(
-            "the clock started before the wait",
+        "the clock started before the wait": (
             _calls("step", "clock", "synchronize", "steps", "synchronize", "clock"),
             "you wait for the step that must not count while the clock is running. Synchronise first, then start it.",
         ),
-        Mistake(
-            "neither warmed up nor waited",
+        "neither warmed up nor waited": (
             _calls("clock", "steps", "clock"),
             "the first step takes longer, and is counted. And at the end the steps are handed over, but not computed.",
         ),
-        Mistake(
-            "waited in each step",
+        "waited in each step": (
             _wait_in_each_step,
             "the device stands still while the next step is handed over. In a row they overlap: synchronise once, "
             "behind all of them.",
         ),
-        Mistake(
-            "not divided",
-            lambda step, steps, *others: HONEST(step, steps, *others) * steps,
+        "not divided": (
+            lambda step, steps, *others: seconds_per_step(step, steps, *others) * steps,
             "these are the seconds of all steps together. Divide by `steps`.",
         ),
-        Mistake(
-            "divided by one step too many",
-            lambda step, steps, *others: HONEST(step, steps, *others) * steps / (steps + 1),
+        "divided by one step too many": (
+            lambda step, steps, *others: seconds_per_step(step, steps, *others) * steps / (steps + 1),
             "the step that warms up was not timed. Do not divide by it.",
         ),
-        Mistake(
-            "one step too few",
-            lambda step, steps, *others: HONEST(step, steps - 1, *others) * (steps - 1) / steps,
+        "one step too few": (
+            lambda step, steps, *others: seconds_per_step(step, steps - 1, *others) * (steps - 1) / steps,
             "the step that warms up is none of the `steps`. It comes on top of them.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -243,32 +219,28 @@ def q3(cores, hand_over, network):
             f"It would compute for {cores}·{network} ms and hand over for {hand_over} ms. There are {cores} cores to "
             "share that work.",
         ),
-        mistakes=(
-            Mistake(
-                "workers with cores of their own",
+        mistakes={
+            "workers with cores of their own": (
                 network,
                 "for so long the network needs every core. A worker has none of its own: what it does comes on top. "
                 f"Share all work out: {working}.",
             ),
-            Mistake(
-                "one after the other",
+            "one after the other": (
                 hand_over + network,
                 "so long it takes without workers: one core hands over, and the others have nothing to do. "
                 f"With workers they have, too: {working}.",
             ),
-            Mistake(
-                "the network's time divided too",
+            "the network's time divided too": (
                 (hand_over + network) / cores,
                 f"in its {network} ms the network keeps all {cores} cores busy. They cannot be shared out again: "
                 f"{working}.",
             ),
-            Mistake(
-                "handing over alone",
+            "handing over alone": (
                 hand_over / cores,
                 f"for so long all cores hand over. The network needs the same cores: {working}.",
             ),
-            Mistake("the work of one core", work, f"so long a single core would take. There are {cores}: {working}."),
-        ),
+            "the work of one core": (work, f"so long a single core would take. There are {cores}: {working}."),
+        },
     )
 
 
@@ -296,33 +268,27 @@ def q4(channels, size, kernel_size):
             f"{channels} maps of {side} × {side} come out of the pool. For each of their numbers one is read and one "
             "written.",
         ),
-        mistakes=(
-            Mistake(
-                "as many as before",
+        mistakes={
+            "as many as before": (
                 bytes_before,
                 f"so many it reads and writes in front of the pool. The pool makes {side} × {side} numbers of "
                 f"{size} × {size}: {working}.",
             ),
-            Mistake("one side only", 8 * channels * size * side, f"the pool shortens height and width: {working}."),
-            Mistake(
-                "one map only", 8 * side**2, f"that is one map. There are {channels}, behind the pool too: {working}."
-            ),
-            Mistake(
-                "read and not written",
+            "one side only": (8 * channels * size * side, f"the pool shortens height and width: {working}."),
+            "one map only": (8 * side**2, f"that is one map. There are {channels}, behind the pool too: {working}."),
+            "read and not written": (
                 4 * channels * side**2,
                 f"each number is read, and what ReLU makes of it is written: {working}.",
             ),
-            Mistake(
-                "numbers, not bytes",
+            "numbers, not bytes": (
                 channels * side**2,
                 f"so many numbers there are. Each is read, 4 bytes, and written, 4 bytes: {working}.",
             ),
-            Mistake(
-                "what is saved",
+            "what is saved": (
                 bytes_before - 8 * channels * side**2,
                 f"so many bytes fewer than before. Asked are those that are left: {working}.",
             ),
-        ),
+        },
     )
 
 
@@ -376,61 +342,53 @@ def _pool_first(model, x):
     return model.fc2(F.relu(model.fc1(torch.flatten(x, 1))))
 
 
-q5 = Implementation(
-    "06.q5",
-    "ReLU behind the pool",
-    "4 · One cause at a time",
-    "Write `forward(model, x)`: the scores that the SimpleCNN `model` gives for `x`, from its layers `conv1`, `pool`, "
-    "`fc1` and `fc2`. But the first ReLU gets only what comes out of the pool.",
-    reference=_forward(),
-    cases=_networks,
-    observe=_scores_and_relus,
-    solution="""
 def forward(model, x):
     x = model.pool(model.conv1(x))  # (N, 3, 32, 32) -> (N, 18, 32, 32) -> (N, 18, 16, 16)
     x = torch.flatten(F.relu(x), 1)  # (N, 18, 16, 16) -> (N, 4608)
     x = F.relu(model.fc1(x))  # (N, 4608) -> (N, 64)
     return model.fc2(x)  # (N, 64) -> (N, 10)
-""",
-    hints=(
+
+
+@implementation(
+    "ReLU behind the pool", "4 · One cause at a time", solution=forward, cases=_networks, observe=_scores_and_relus
+)
+def q5():
+    """Write `forward(model, x)`: the scores that the SimpleCNN `model` gives for `x`, from its layers `conv1`,
+    `pool`, `fc1` and `fc2`. But the first ReLU gets only what comes out of the pool.
+    """
+    hints = (
         "SimpleCNN's own order is conv1, ReLU, pool, flatten, fc1, ReLU, fc2. Which two change places?",
         "`model.pool(model.conv1(x))` comes first, and `F.relu` gets its result.",
         "Then `torch.flatten(x, 1)`, `model.fc1`, the second `F.relu`, and `model.fc2`.",
-    ),
-    mistakes=(
-        Mistake(
-            "in SimpleCNN's own order",
+    )
+    mistakes = {
+        "in SimpleCNN's own order": (
             _forward(before=F.relu, behind=_unchanged),
             "the scores are right, but ReLU still gets every number of `conv1`, before the pool.",
         ),
-        Mistake(
-            "before the pool and behind it",
+        "before the pool and behind it": (
             _forward(before=F.relu),
             "the scores are right, but the ReLU that stood before the pool still stands there.",
         ),
-        Mistake(
-            "the first ReLU left out",
+        "the first ReLU left out": (
             _forward(behind=_unchanged),
             "it is to move, not to go. Behind the pool there are numbers below 0, where all windows were below 0.",
         ),
-        Mistake(
-            "the second ReLU left out",
+        "the second ReLU left out": (
             _forward(hidden=_unchanged),
             "there is another one, between `fc1` and `fc2`. It stays where it is.",
         ),
-        Mistake(
-            "the pool before the convolution",
+        "the pool before the convolution": (
             _pool_first,
             "the pool changes places with the ReLU, not with `conv1`: it pools the maps, not the picture.",
         ),
-        Mistake("a ReLU on the scores", _forward(last=F.relu), "scores may be below 0. Behind `fc2` there is no ReLU."),
-        Mistake(
-            "the second ReLU behind fc2",
+        "a ReLU on the scores": (_forward(last=F.relu), "scores may be below 0. Behind `fc2` there is no ReLU."),
+        "the second ReLU behind fc2": (
             _forward(hidden=_unchanged, last=F.relu),
             "the second ReLU stands between `fc1` and `fc2`. Scores may be below 0.",
         ),
-    ),
-)
+    }
+    return hints, mistakes
 
 
 @prediction(
@@ -458,28 +416,24 @@ def q6(compute, move, rate, bandwidth):
             f"The multiply-adds take {macs} / {rate} ms and the bytes {megabytes} / {bandwidth} ms. At best the "
             "machine does both at the same time.",
         ),
-        mistakes=(
-            Mistake(
-                "added up",
+        mistakes={
+            "added up": (
                 compute + move,
                 f"so long it takes if the machine moves first and then computes. It may do both at once: {working}.",
             ),
-            Mistake(
-                "the shorter of the two",
+            "the shorter of the two": (
                 min(compute, move),
                 f"by then the {shorter} are done, but not the {longer}. The layer is done when both are: {working}.",
             ),
-            Mistake(
-                "each limit with the other's work",
+            "each limit with the other's work": (
                 max(macs / bandwidth, megabytes / rate),
                 f"multiply-adds are limited by multiply-adds a second, bytes by bytes a second: {working}.",
             ),
-            Mistake(
-                "seconds",
+            "seconds": (
                 max(compute, move) / 1000,
                 f"these are seconds. A million, at a billion a second, takes a thousandth of one, a ms: {working}.",
             ),
-        ),
+        },
     )
 
 
@@ -507,29 +461,25 @@ def q7(small, factor, ms_small, ms_large):
             "A step of A and one of B are not the same work. How many pictures does each of them train on in a ms?",
             f"A trains on {small} / {ms_small} pictures in a ms, B on {large} / {ms_large}.",
         ),
-        mistakes=(
-            Mistake(
-                "steps compared",
+        mistakes={
+            "steps compared": (
                 ms_small / ms_large,
                 f"this compares steps a second. But a step of B has {large} pictures, and one of A has {small}: "
                 f"{working}.",
             ),
-            Mistake(
-                "milliseconds compared",
+            "milliseconds compared": (
                 ms_large / ms_small,
                 f"so many times as long B takes for a step. It has more pictures, too: {working}.",
             ),
-            Mistake(
-                "batches compared",
+            "batches compared": (
                 factor,
                 f"so many times as many pictures B has in a step. It takes longer, too: {working}.",
             ),
-            Mistake(
-                "A compared with B",
+            "A compared with B": (
                 1 / answer,
                 f"this is how A compares with B. Asked is how B compares with A: {working}.",
             ),
-        ),
+        },
     )
 
 
@@ -566,44 +516,38 @@ def q8(dtype, step, pictures):
             f"2**{digits} + 1 lies in the middle between two numbers that can be kept, and becomes the smaller one, "
             f"whose last digit is 0.{further}",
         ),
-        mistakes=(
-            Mistake(
-                "as if all digits were kept",
+        mistakes={
+            "as if all digits were kept": (
                 total,
                 f"{total} has {total.bit_length()} binary digits. Long before it the sum comes to numbers that "
                 f"{digits} digits cannot hold, and is rounded.",
             ),
-            Mistake(
-                "rounded once at the end",
+            "rounded once at the end": (
                 _rounded(total, digits),
                 "this is the right sum, rounded. But the sum is rounded after each picture, and what is lost then is "
                 "lost.",
             ),
-            Mistake(
-                "the largest of so many digits",
+            "the largest of so many digits": (
                 2**digits - 1,
                 f"this is {digits} ones. The number after it is a 1 and zeros, and can be kept too: zeros at the end "
                 "need no digits.",
             ),
-            Mistake(
-                "begun again at 0",
+            "begun again at 0": (
                 total % 2**digits,
                 f"whole numbers of {digits} bits count like this. `{dtype}` has an exponent besides: it does not begin "
                 "again, it rounds.",
             ),
-            Mistake(
-                "one digit fewer",
+            "one digit fewer": (
                 step * 2 ** (digits - 1),
                 f"{digits} digits are kept, the leading 1 among them. They also hold the next sum, "
                 f"{step * 2 ** (digits - 1) + step}.",
             ),
-            Mistake(
-                "halves rounded up",
+            "halves rounded up": (
                 step * 2 ** (digits + 1),
                 "so far it would come if a sum in the middle between two numbers were always rounded up. But it "
                 "becomes the one whose last digit is 0.",
             ),
-        ),
+        },
     )
 
 
@@ -629,27 +573,23 @@ def q9(pictures, batch_size, processes):
             "How many steps have a full batch? How many pictures are left for the one after them?",
             f"{full} full batches hold {full * batch_size:,} pictures. {left} are left, and all processes share them.",
         ),
-        mistakes=(
-            Mistake(
-                "the last batch as full as the others",
+        mistakes={
+            "the last batch as full as the others": (
                 batch_size // processes,
                 f"so many in every step but the last. After {full} full batches {left} pictures are left: {working}.",
             ),
-            Mistake(
-                "not shared out",
+            "not shared out": (
                 left,
                 f"so many pictures the last step has. {processes} processes share them: {working}.",
             ),
-            Mistake(
-                "a full batch for each process",
+            "a full batch for each process": (
                 alone,
                 f"this is what is left if each process takes {batch_size} at a time. Here {batch_size} are what they "
                 f"take together: {working}.",
             ),
-            Mistake(
-                "the batch of all processes",
+            "the batch of all processes": (
                 batch_size,
                 f"so many all processes take together, and in a full step: {working}.",
             ),
-        ),
+        },
     )

@@ -5,7 +5,17 @@ import re
 import reprlib
 import string
 
-from helpers.exercises.question import Question
+from helpers.exercises.question import Question, name_of, text_of
+
+
+def ordering(title, reread, lines, *, first, hints):
+    """Make an Ordering of the function below, which is its `problem`, and whose docstring is its text."""
+
+    def made(problem):
+        text = text_of(problem)
+        return Ordering(name_of(problem), title, reread, text, lines=lines, first=first, problem=problem, hints=hints)
+
+    return made
 
 
 class Ordering(Question):

@@ -1,57 +1,48 @@
 """Questions whose answer is a number or a shape, given before the lesson shows it."""
 
 import random
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from helpers.arithmetic import ShapeError
 from helpers.exercises import record
 from helpers.exercises.answers import NotUnderstoodError, is_same, read, shown
 from helpers.exercises.feedback import Feedback
-from helpers.exercises.question import Question
+from helpers.exercises.question import Question, known, name_of
 
 TRIES = 10_000  # to draw numbers that make a good question; most questions need fewer than ten
 
 
-class Mistake(NamedTuple):
-    """A known way to be wrong: its name, the answer it leads to, and which step went wrong.
-
-    Of a prediction the answer is a number, a shape or "error"; of something to write it is a function.
-    """
-
-    name: str
-    answer: object
-    why: str
-
-
-class Asked(NamedTuple):
+@dataclass
+class Asked:
     """A prediction with its numbers filled in. `working`: how to come to the answer, up to the step before it."""
 
     text: str
     answer: object
     working: str
     hints: tuple
-    mistakes: tuple
+    mistakes: dict  # as written in a lesson, {name: (answer, why)}; from then on a tuple of Mistakes
+
+    def __post_init__(self):
+        self.mistakes = known(self.mistakes)
 
 
 def prediction(title, reread, **numbers):
-    """Makes the Prediction of the function below: q2 in lesson_01.py is then the question 01.q2.
-
-    `numbers`: for each argument its value in the lesson's text, and the values that others are drawn from.
-    """
-    return lambda ask: Prediction(f"{ask.__module__[-2:]}.{ask.__name__}", title, reread, ask, numbers)
+    """Make a Prediction of the function below: it gets the numbers by name, each given as (first, its range)."""
+    first = {name: value for name, (value, _) in numbers.items()}
+    ranges = {name: values for name, (_, values) in numbers.items()}
+    return lambda ask: Prediction(name_of(ask), title, reread, ask, first, ranges)
 
 
 class Prediction(Question):
     """`ask(**numbers)` returns an Asked, or None if these numbers make no good question.
 
-    Fresh numbers are drawn so that no known mistake leads to the right answer.
+    `first`: the numbers in the lesson's text; `ranges`: from what others are drawn. Drawn are only numbers with which
+    no known mistake leads to the right answer.
     """
 
-    def __init__(self, name, title, reread, ask, numbers):
+    def __init__(self, name, title, reread, ask, first, ranges):
         super().__init__(name, title, reread)
-        self._ask = ask
-        self._first = {name: first for name, (first, _) in numbers.items()}
-        self._ranges = {name: values for name, (_, values) in numbers.items()}
+        self._ask, self._first, self._ranges = ask, first, ranges
 
     def asked(self):
         """The question with the present seed's numbers: an Asked."""
@@ -67,6 +58,10 @@ class Prediction(Question):
             if asked and not any(is_same(asked.answer, mistake.answer) for mistake in asked.mistakes):
                 return asked
         raise ValueError(f"{self.name}: the ranges hold no numbers that tell all mistakes from the answer.")
+
+    @property
+    def text(self):
+        return self.asked().text
 
     def predict(self, answer, *more):
         """Say what you expect, before the lesson shows it. The answer is kept; a wrong one is looked at closely.
@@ -113,13 +108,6 @@ class Prediction(Question):
         mistakes = [mistake for mistake in asked.mistakes if mistake.name in latest["mistakes"]]
         headline = f"You predicted {latest['given']}; it is {shown(result)}."
         return Feedback(self.label, "wrong", headline, (*_named(mistakes), _complete(asked)))
-
-    @property
-    def text(self):
-        return self.asked().text
-
-    def _text(self):
-        return (self.text,)
 
     def _hints(self):
         asked = self.asked()

@@ -4,6 +4,7 @@ import operator
 import os
 import re
 import reprlib
+from typing import NamedTuple
 
 from helpers.exercises import record
 from helpers.exercises.feedback import Feedback
@@ -13,11 +14,38 @@ LARGEST = 10**9  # seed
 QUESTIONS = {}  # every question of the lessons that are imported, by name, in the lessons' order
 
 
+class Mistake(NamedTuple):
+    """A known way to be wrong: its name, the answer it leads to, and which step went wrong.
+
+    Of a prediction the answer is a number, a shape or "error"; of something to write it is a function; of lines to put
+    in order it is their wrong order.
+    """
+
+    name: str
+    answer: object
+    why: str
+
+
+def known(mistakes):
+    """The Mistakes of {name: (answer, why)}."""
+    return tuple(Mistake(name, answer, why) for name, (answer, why) in mistakes.items())
+
+
+def name_of(function):
+    """The name of the question that this function asks: "01.q5" of q5 in lesson_01.py."""
+    return f"{function.__module__.rpartition('_')[2]}.{function.__name__}"
+
+
+def text_of(function):
+    """A question's text, from the docstring of the function that asks it."""
+    return " ".join(function.__doc__.split())
+
+
 class Question:
     """One question. `name` is "01.q5"; `reread` the heading in the lesson that answers it.
 
-    What differs between the kinds is in three methods: _text() is the question itself, _hints() from the first to
-    the last, which is nearly the answer, and _solution() the paragraphs of the solution.
+    What differs between the kinds: `text` is the question itself, _hints() from the first to the last, which is nearly
+    the answer, and _solution() the paragraphs of the solution.
     """
 
     def __init__(self, name, title, reread):
@@ -66,6 +94,9 @@ class Question:
 
     def _repr_html_(self):
         return self._says("note", self.title, *self._text())._repr_html_()
+
+    def _text(self):
+        return (self.text,)
 
     def _says(self, state, headline, *paragraphs):
         name = f"{self.label}, seed {self.seed}" if self.seed else self.label
