@@ -9,10 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from address import LESSONS
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from stamp import FIRST_LESSON_WITH_GPU
 
 COLAB = Path(__file__).parent.parent / ".venv" / "colab"  # the versions of tests/colab/versions.txt
+LONG = [path for path in LESSONS if path.name >= FIRST_LESSON_WITH_GPU]  # those that train
 needs_colab = pytest.mark.skipif(not COLAB.exists(), reason="needs Colab's versions: make .venv/colab-ready")
 
 
@@ -37,12 +40,17 @@ def hold_outputs(notebook, *options, through=()):
     return run.stdout
 
 
-def outputs_of(cells, kernel, folder):
-    """The outputs of each of these cells, run one after the other in `folder`. Raises CellExecutionError."""
-    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+def execute(notebook, kernel, folder):
+    """Run the notebook in `folder`. Raises CellExecutionError."""
     client = NotebookClient(
-        notebook, kernel_name=kernel, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}
+        notebook, kernel_name=kernel, timeout=600, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}
     )
     with ThreadPoolExecutor(1) as pool:  # Playwright may have an event loop on this one
         pool.submit(asyncio.run, client.async_execute()).result()
+
+
+def outputs_of(cells, kernel, folder):
+    """The outputs of each of these cells, run one after the other in `folder`. Raises CellExecutionError."""
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    execute(notebook, kernel, folder)
     return [cell.outputs for cell in notebook.cells]

@@ -12,12 +12,13 @@ import nbformat
 import pytest
 import torch
 from address import LESSONS, ROOT
-from elsewhere import COLAB, add_kernel, hold_outputs, needs_colab, outputs_of
+from elsewhere import COLAB, LONG, add_kernel, hold_outputs, needs_colab, outputs_of
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 from packaging.requirements import Requirement
 from pages import ends
 from test_address import copy_of_the_course, git, publish
+from test_exercises_notebooks import hold_solved
 
 from helpers import explorers
 
@@ -121,12 +122,21 @@ import helpers
 assert Path(helpers.__file__).is_relative_to(Path.cwd()), helpers.__file__"""
 
 
-@pytest.mark.parametrize("name", [path.name for path in LESSONS])
+@pytest.mark.parametrize("name", [path.name for path in LESSONS if path not in LONG])
 def test_a_lesson_alone_in_a_folder_fetches_the_course_and_gives_its_outputs(colab, published, tmp_path, name):
     lesson = nbformat.read(published / "notebooks" / name, as_version=4)
     lesson.cells.append(new_code_cell(ITS_OWN))
     nbformat.write(lesson, tmp_path / name)
     hold_outputs(tmp_path / name, "--nbval-kernel-name", colab)
+
+
+@pytest.mark.parametrize("path", LONG, ids=lambda path: path.stem)
+def test_a_long_lesson_alone_in_a_folder_fetches_the_course_and_runs_with_every_answer_right(
+    colab, published, tmp_path, path
+):
+    lesson = nbformat.read(published / "notebooks" / path.name, as_version=4)
+    lesson.cells.append(new_code_cell(ITS_OWN))
+    hold_solved(lesson, path, colab, tmp_path)
 
 
 def test_the_first_cell_may_run_twice_and_in_the_next_kernel(colab, published, tmp_path):

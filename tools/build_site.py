@@ -1,6 +1,7 @@
-"""Run every lesson and write it as a page whose sliders move without a kernel: `make site`.
+"""Write every lesson as a page whose sliders move without a kernel: `make site`.
 
-The pages stand in site/, with all they need: they can be opened from the disk, or served as plain files.
+A lesson with widgets is run for their state; any other page has the lesson's outputs as they are committed. The pages
+stand in site/, with all they need: they can be opened from the disk, or served as plain files.
 """
 
 import argparse
@@ -105,7 +106,9 @@ def write(folder: Path, say=print):
     pages = [("index.html", COURSE, None)] + [(f"{path.stem}.html", address.title(path), path) for path in LESSONS]
     for place, (name, title, path) in enumerate(pages):
         say(f"[{place + 1}/{len(pages)}] {title}", flush=True)
-        notebook = executed(nbformat.read(path, as_version=4) if path else welcome())
+        notebook = nbformat.read(path, as_version=4) if path else welcome()
+        if lesson_page.has_widgets(notebook):
+            notebook = executed(notebook)
         where = elsewhere(path) if path else ""
         if path:  # the page has these links in its own places
             title_cell = notebook.cells[0]

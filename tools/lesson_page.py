@@ -18,6 +18,7 @@ from pygments.lexers import PythonLexer
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 FORMULAS = Path(__file__).parent / "template" / "formulas.js"
+WIDGETS = re.compile(r"^(?:from|import) (?:helpers\.explorers|ipywidgets)\b", re.MULTILINE)
 HIDDEN = "hide-input"  # the tag of a cell whose code is not shown
 
 # What a page without Python cannot do, by the code that would do it.
@@ -65,6 +66,11 @@ def body(notebook, elsewhere: str) -> BeautifulSoup:
     for heading in page.find_all("h2"):
         heading["id"] = re.sub(r"[^\w]+", "-", heading.get_text().lower()).strip("-")
     return page
+
+
+def has_widgets(notebook) -> bool:
+    """Whether its code makes widgets, whose state a page needs."""
+    return any(WIDGETS.search(cell.source) for cell in notebook.cells if cell.cell_type == "code")
 
 
 def widget_state(notebook) -> str:
