@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from helpers.devices import check_device
-from helpers.settings import whole
+from helpers.arguments import whole
 from helpers.trace import trace
 from helpers.trace.operations import FLATTENING
+from helpers.training.devices import check_device
 
 FLOAT, INDEX, BYTE = 4, 8, 1  # bytes of a float32, of the place of a maximum (int64), of a colour of a pixel
 

@@ -24,10 +24,10 @@ from tqdm import tqdm
 
 from helpers import model as models
 from helpers.data import ImageSet, load_cifar10, load_shapes
-from helpers.devices import HELPS, pick_device
 from helpers.figures import COLOURS, DPI, Picture, styled
 from helpers.speed import compare, copy_bandwidth, floor, matmul_rate, work
 from helpers.training import evaluate, train
+from helpers.training.devices import HELPS, pick_device
 
 MEASURED = Path(__file__).parent / "measured"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -36,7 +36,7 @@ TUTORIAL, OURS, FLOOR = "tutorial's loop", "train(FastCNN)", "the floor"
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to train. `flipped` is a switch of helpers.devices.HELPS, set to its opposite."""
+    """One way to train. `flipped` is a switch of helpers.training.devices.HELPS, set to its opposite."""
 
     name: str
     loop: str = "train"  # "tutorial": from PIL images; "tensors": from floats

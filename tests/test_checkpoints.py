@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers import training
-from helpers.checkpoints import FORMAT, History, load_checkpoint, resume, save_checkpoint
 from helpers.model import SimpleCNN
+from helpers.training.checkpoints import FORMAT, History, load_checkpoint, resume, save_checkpoint
 
 
 def fail(error):

@@ -7,10 +7,10 @@ import pytest
 import torch
 from test_parallel import torchrun
 
-from helpers import command
-from helpers.checkpoints import load_checkpoint, save_checkpoint
 from helpers.data import load_shapes
 from helpers.model import FastCNN
+from helpers.training import __main__ as command
+from helpers.training.checkpoints import load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_two_processes_have_the_losses_of_one(tmp_path):
 # The command, on 600 images, in which one process is killed after its second epoch if KILL names it.
 DYING = """
 import os, signal, sys
-from helpers import command
+from helpers.training import __main__ as command
 from helpers.data import load_shapes
 
 train = command.train

@@ -7,8 +7,9 @@ import types
 import pytest
 import torch
 
-from helpers import devices, training
-from helpers.devices import check_device, helps, memory_format, memory_kept, pick_device
+from helpers import training
+from helpers.training import devices
+from helpers.training.devices import check_device, helps, memory_format, memory_kept, pick_device
 
 
 def test_lessons_find_pick_device_beside_training():
@@ -73,7 +74,7 @@ def test_the_memory_format_follows_the_table(monkeypatch):
 # In a process of its own, so that no test before has left free memory behind.
 KEEPING = """
 import resource, torch
-from helpers import devices
+from helpers.training import devices
 
 def faults():  # pages that the system has to hand over for eight tensors of 64 MB, one after the other
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -6,12 +6,11 @@ import sys
 import pytest
 import torch
 
-from helpers import parallel
-from helpers.checkpoints import load_checkpoint
 from helpers.data import load_shapes
 from helpers.model import SimpleCNN
-from helpers.parallel import group, one_after_the_other, part, together, total, workers
-from helpers.training import train
+from helpers.training import parallel, train
+from helpers.training.checkpoints import load_checkpoint
+from helpers.training.parallel import data_parallel, group, one_after_the_other, share_of, sum_over_processes, workers
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
 
@@ -25,10 +24,10 @@ def torchrun(arguments, cwd, processes=2):
 # 101 images in batches of 50: the last holds one, fewer than there are processes, and `view` takes no empty batch.
 TRAIN = """
 import sys, torch
-from helpers.checkpoints import save_checkpoint
+from helpers.training.checkpoints import save_checkpoint
 from helpers.data import load_shapes
 from helpers.model import SimpleCNN
-from helpers.parallel import group, workers
+from helpers.training.parallel import group, workers
 from helpers.training import train
 
 class Viewing(SimpleCNN):
@@ -65,9 +64,9 @@ def test_several_processes_train_as_one(tmp_path, processes):
 NORMALISED = """
 import torch
 from torch import nn
-from helpers.checkpoints import save_checkpoint
+from helpers.training.checkpoints import save_checkpoint
 from helpers.data import load_shapes
-from helpers.parallel import group, workers
+from helpers.training.parallel import group, workers
 from helpers.training import train
 
 with group("cpu") as device:
@@ -94,9 +93,9 @@ def test_without_torchrun_there_is_a_group_of_one():
     with group("cpu") as device, one_after_the_other():
         assert device == torch.device("cpu")
         assert workers() == (0, 1)
-        assert together(model, device) is model
-        assert torch.equal(part(batch), batch)
-        assert total(batch) is batch
+        assert data_parallel(model, device) is model
+        assert torch.equal(share_of(batch), batch)
+        assert sum_over_processes(batch) is batch
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_the_parts_are_the_batch_and_as_equal_as_can_be_and_never_empty(monkeypa
     parts = []
     for rank in range(count):
         monkeypatch.setattr(parallel, "workers", lambda rank=rank: (rank, count))
-        parts.append(part(torch.arange(images)))
+        parts.append(share_of(torch.arange(images)))
     if images < count:
         assert all(torch.equal(mine, torch.arange(images)) for mine in parts)
         return

@@ -13,12 +13,12 @@ import torch
 from ipywidgets import IntSlider
 
 from helpers import explorers
-from helpers.checkpoints import History
 from helpers.data import ImageSet, load_shapes
 from helpers.exercises.question import QUESTIONS
 from helpers.explorers import TrainingExplorer
 from helpers.model import SimpleCNN
 from helpers.training import train
+from helpers.training.checkpoints import History
 
 ROOT = Path(__file__).parent.parent
 TEACHING = (ROOT / "TEACHING.md").read_text("utf-8")

@@ -19,7 +19,7 @@ class Stopped(Exception):  # noqa: N818
 class Run:
     """One training: its settings, what happened, and how it ended.
 
-    history  a helpers.checkpoints.History: what train() returns for these settings
+    history  a helpers.training.checkpoints.History: what train() returns for these settings
     losses   [[step, loss], …]: the mean loss of the pictures since the point before; steps count from 1
     state    "running", "finished", "stopped", "diverged" or "failed"; `message` says the rest in a sentence
     model    the network, as the run left it
@@ -46,9 +46,9 @@ class Run:
         """The same as train(), in pieces: `await breathe()` comes between batches, and may raise Stopped."""
         import torch
 
-        from helpers.devices import memory_format
         from helpers.model import SimpleCNN
         from helpers.training import train_step
+        from helpers.training.devices import memory_format
 
         network = {name: self.settings[name] for name in ("conv_channels", "kernel_size")}
         epochs, batch_size = self.settings["epochs"], self.settings["batch_size"]

@@ -144,7 +144,7 @@ class TrainingExplorer(Explorer):
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())  # told in the view
 
     async def _train(self, settings) -> Run:
-        from helpers.checkpoints import History
+        from helpers.training.checkpoints import History
 
         run = Run(settings, len(self._train_set), History())
         self.runs = [*self.runs, run]
@@ -188,7 +188,7 @@ class TrainingExplorer(Explorer):
 
 
 def _explained(error, device, batch_size) -> str:
-    from helpers.devices import explain_memory, is_out_of_memory
+    from helpers.training.devices import explain_memory, is_out_of_memory
 
     if is_out_of_memory(error):
         return explain_memory(device, batch_size)

@@ -1,6 +1,6 @@
-"""Training and testing a network. (Keeping it: helpers.checkpoints; where it computes: helpers.devices.)
+"""Training and testing a network. (Keeping it: checkpoints.py; where it computes: devices.py and parallel.py.)
 
-Works in a notebook and in a plain script, on one CPU or one GPU, and under torchrun on several: see helpers.command,
+Works in a notebook and in a plain script, on one CPU or one GPU, and under torchrun on several: see __main__.py,
 or `python -m helpers.training --help`. The data set lives on the device whole (10,000 images of 3×32×32 bytes are
 31 MB), so no step waits for a copy; nothing is read back from a GPU before the epoch ends.
 """
@@ -13,14 +13,15 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from helpers.checkpoints import History, check_model
-from helpers.checkpoints import load_checkpoint as load_checkpoint  # so that lessons find all of it here
-from helpers.checkpoints import resume as resume
-from helpers.checkpoints import save_checkpoint as save_checkpoint
-from helpers.devices import check_device, explain_memory, helps, is_out_of_memory, memory_format, memory_kept
-from helpers.devices import pick_device as pick_device
-from helpers.parallel import agree, part, together, total, workers
-from helpers.settings import check_classes, check_fit, check_optimizer, check_settings, mode, on_device, whole
+from helpers.arguments import whole
+from helpers.training.checkpoints import History, check_model
+from helpers.training.checkpoints import load_checkpoint as load_checkpoint  # so that lessons find all of it here
+from helpers.training.checkpoints import resume as resume
+from helpers.training.checkpoints import save_checkpoint as save_checkpoint
+from helpers.training.checks import check_classes, check_fit, check_optimizer, check_settings, mode, on_device
+from helpers.training.devices import check_device, explain_memory, helps, is_out_of_memory, memory_format, memory_kept
+from helpers.training.devices import pick_device as pick_device
+from helpers.training.parallel import data_parallel, share_of, sum_over_processes, sync_buffers, workers
 
 
 class TrainingError(RuntimeError):
@@ -75,9 +76,10 @@ def train(
     weights, loss and tests stay float32. `after_epoch(history)` is called at the end of each epoch, to save a
     checkpoint, for example.
 
-    Under torchrun, inside helpers.parallel.group, all processes call this alike and train one network together;
-    a batch is then the images of one step of all of them. The losses are those of one process, to rounding, unless
-    the model has BatchNorm, which takes the means of each process's own part, or dropout, which draws anew in each.
+    Under torchrun, inside helpers.training.parallel.group, all processes call this alike and train one network
+    together; a batch is then the images of one step of all of them. The losses are those of one process, to rounding,
+    unless the model has BatchNorm, which takes the means of each process's own part, or dropout, which draws anew in
+    each.
 
     Interrupting the kernel returns the history so far, with `.interrupted` True; the model keeps what it
     has learned. Raises DivergedError or BatchTooLargeError, which carry `.history`, and ValueError or
@@ -103,7 +105,7 @@ def train(
     gpus = [device] if device.type == "cuda" else []
     try:
         with steps.bar, memory_kept(device), mode(model, training=True), torch.random.fork_rng(gpus):
-            network = together(model, device)
+            network = data_parallel(model, device)
             for epoch in range(epochs):
                 torch.manual_seed(seed + epoch + 1_000_003 * workers()[0])  # dropout: other images, other masks
                 shuffle = torch.Generator().manual_seed(seed + epoch)
@@ -111,11 +113,11 @@ def train(
                 for images, labels in train_set.batches(batch_size, shuffle=True, generator=shuffle):
                     batch, count = len(labels), workers()[1]
                     share = batch / count if batch >= count else batch  # fewer images than processes: all take all
-                    images, labels = part(images).to(memory_format=layout), part(labels)
+                    images, labels = share_of(images).to(memory_format=layout), share_of(labels)
                     logits, loss = train_step(network, images, labels, optimizer, precision, share)
                     steps.count(logits, labels, loss, batch)
                 (loss, accuracy), seconds = steps.read(), steps.seconds()
-                agree(model)
+                sync_buffers(model)
                 tested = [] if test_set is None else [evaluate(model, test_set, batch_size=batch_size)[1]]
                 history.loss.append(loss)
                 history.train_accuracy.append(accuracy)
@@ -216,7 +218,10 @@ class _Progress:
             self.shown = time.perf_counter()
 
     def read(self):
-        loss, accuracy = total(self.loss).item() / self.seen, total(self.right).item() / self.seen
+        loss, accuracy = (
+            sum_over_processes(self.loss).item() / self.seen,
+            sum_over_processes(self.right).item() / self.seen,
+        )
         self.bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}")
         if not math.isfinite(loss):
             raise _NotFiniteError
@@ -232,9 +237,3 @@ def _explain_divergence(optimizer, epochs):
         f"The loss became infinite or NaN in epoch {epochs + 1}, most likely because the steps are too long. "
         f"Make the model again and train it with a smaller learning rate, lr={lr / 10:g} instead of {lr:g}."
     )
-
-
-if __name__ == "__main__":
-    from helpers.command import main  # a floor above: only for `python -m helpers.training`
-
-    sys.exit(main())

@@ -16,12 +16,13 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from helpers.checkpoints import History, load_checkpoint, resume, save_checkpoint
+from helpers.arguments import whole
 from helpers.data import load_cifar10, load_shapes
 from helpers.model import FastCNN
-from helpers.parallel import group, one_after_the_other, workers
-from helpers.settings import check_settings, whole
 from helpers.training import TrainingError, train
+from helpers.training.checkpoints import History, load_checkpoint, resume, save_checkpoint
+from helpers.training.checks import check_settings
+from helpers.training.parallel import group, one_after_the_other, workers
 
 
 def main(arguments=None):
@@ -158,3 +159,7 @@ def _kept(wanted):
 def _say(text):
     rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
     print(text if count == "1" else f"process {rank} of {count}: {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

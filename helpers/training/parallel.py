@@ -11,7 +11,7 @@ import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from helpers.devices import check_device
+from helpers.training.devices import check_device
 
 
 def workers():
@@ -52,21 +52,21 @@ def group(device=None):
         distributed.destroy_process_group()
 
 
-def together(model, device):
+def data_parallel(model, device):
     """The model as all processes train it: they start from the first one's weights, and average their gradients."""
     if workers()[1] == 1:
         return model
     return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
 
-def agree(model):
+def sync_buffers(model):
     """Give all processes the first one's buffers, such as BatchNorm's running means, which each has from its part."""
     if workers()[1] > 1:
         for buffer in model.buffers():
             distributed.broadcast(buffer, 0)
 
 
-def part(batch):
+def share_of(batch):
     """This process's images, or labels, of a batch (B, ...): B / n of them, or one more where n does not divide B.
 
     All of them where the batch has fewer than n: no process is left with none, which many models cannot work on.
@@ -75,7 +75,7 @@ def part(batch):
     return batch.tensor_split(count)[rank] if len(batch) >= count else batch
 
 
-def total(number):
+def sum_over_processes(number):
     """The sum of a tensor over all processes."""
     if workers()[1] > 1:
         distributed.all_reduce(number)

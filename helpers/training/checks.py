@@ -2,7 +2,6 @@
 
 import contextlib
 import numbers
-import operator
 
 import torch
 
@@ -21,18 +20,6 @@ def check_settings(lr, precision):
         )
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f'precision wants "float32" or "bfloat16", but got {precision!r}.')
-
-
-def whole(name, value, least=None):
-    """The int, if it is one and large enough."""
-    wants = f"{name} wants a whole number" + ("" if least is None else f" of at least {least}")
-    try:
-        number = operator.index(None if isinstance(value, bool) else value)
-    except TypeError:
-        raise TypeError(f"{wants}, but got {value!r}.") from None
-    if least is not None and number < least:
-        raise ValueError(f"{wants}, but got {number}.")
-    return number
 
 
 def on_device(name, images, device):
