@@ -109,6 +109,38 @@ def test_kept_memory_is_used_again_and_goes_back_at_the_end_also_after_an_error(
     assert later < 20  # large blocks go back at once again
 
 
+# Two that keep it, of which the first one ends first: runs of two explorers do, or a train() in another cell.
+TWO = """
+import resource, torch
+from helpers.training.devices import memory_kept
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        torch.zeros(16 * 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+plain, found = faults(), []
+first, second = memory_kept(torch.device("cpu")), memory_kept(torch.device("cpu"))
+first.__enter__()
+second.__enter__()
+faults()
+for last in (first, second):
+    last.__exit__(None, None, None)
+    found.append(faults() / plain)
+print(*found)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there")
+def test_memory_is_kept_until_the_last_of_several_has_ended():
+    run = subprocess.run([sys.executable, "-c", TWO], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    kept, later = map(float, run.stdout.split())
+    assert kept < 1 / 4
+    assert later > 3 / 4
+
+
 def test_where_it_does_not_help_memory_is_left_alone(monkeypatch):
     monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: pytest.fail("looked for malloc"))
     with memory_kept(torch.device("cuda")):

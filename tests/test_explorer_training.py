@@ -3,6 +3,7 @@
 import asyncio
 import math
 import re
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ import torch
 from helpers.data import ImageSet, load_shapes
 from helpers.explorers import TrainingExplorer
 from helpers.model import SimpleCNN
-from helpers.training import pick_device, train, train_step
+from helpers.training import devices, pick_device, train, train_step
 
 TRAIN_SET, TEST_SET = load_shapes(200, 60)
 
@@ -241,7 +242,7 @@ def test_a_loss_that_is_no_number_any_more_ends_the_run_and_its_curve_holds_numb
         taken.append(loss)
         return logits, loss * (math.inf if len(taken) > 5 else 1)
 
-    monkeypatch.setattr("helpers.training.train_step", overflowing)
+    monkeypatch.setattr("helpers.training.loop.train_step", overflowing)
     run = trained(explorer)
     assert (run.state, run.step, len(taken)) == ("diverged", 6, 6)
     assert run.message.startswith("The loss became infinite or NaN in step 6: most likely the learning rate 0.001 is")
@@ -265,7 +266,7 @@ def test_an_error_in_a_run_is_a_sentence_on_the_page(stand, monkeypatch, error, 
     def fails(*_):
         raise error
 
-    monkeypatch.setattr("helpers.training.train_step", fails)
+    monkeypatch.setattr("helpers.training.loop.train_step", fails)
 
     async def press():
         explorer = explorer_of()
@@ -279,6 +280,54 @@ def test_an_error_in_a_run_is_a_sentence_on_the_page(stand, monkeypatch, error, 
     assert [run.state for run in explorer.runs] == ["failed", "failed"]
     assert all(run.error is error for run in explorer.runs)
     assert stand(explorer).locator(".cs-run-wrong").all_text_contents() == [sentence] * 2
+
+
+class Malloc:
+    """Notes what the C library is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def mallopt(self, parameter, value):
+        self.told.append((parameter, value))
+
+    def malloc_trim(self, rest):
+        self.told.append("all goes back")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there")
+def test_memory_is_kept_while_runs_are_under_way_and_goes_back_however_the_last_one_ends(monkeypatch):
+    malloc = Malloc()
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: malloc)
+    monkeypatch.setitem(devices.HELPS[pick_device()[0].type], "memory_kept", True)
+
+    def breaks(*_):
+        raise RuntimeError("broken")
+
+    async def runs():
+        stopped, cancelled, broken = (explorer_of(epochs=10, batch_size=8) for _ in range(3))
+        running = [asyncio.ensure_future(explorer.train()) for explorer in (stopped, cancelled, broken)]
+        await until(lambda: all(explorer.runs and explorer.runs[0].losses for explorer in (stopped, cancelled, broken)))
+        kept = list(malloc.told)
+        stopped.stop()
+        await running[0]
+        running[1].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running[1]
+        assert malloc.told == kept  # the third run goes on
+        with monkeypatch.context() as broken_now:
+            broken_now.setattr("helpers.training.loop.train_step", breaks)
+            with pytest.raises(RuntimeError, match="broken"):
+                await running[2]
+        return kept
+
+    kept = run_async(runs())
+    assert len(kept) == len(set(kept)) == 2  # told once, by the first
+    assert malloc.told[-1] == "all goes back"
+    assert {parameter for parameter, _ in kept} < {parameter for parameter, _ in malloc.told[2:-1]}
+    before = len(malloc.told)
+    assert trained(explorer_of(epochs=1)).state == "finished"
+    assert malloc.told[before:] == malloc.told[:before]
 
 
 def test_a_button_without_an_event_loop_says_what_to_do():

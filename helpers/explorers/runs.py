@@ -44,58 +44,30 @@ class Run:
 
     async def train(self, train_set, test_set, device, breathe):
         """The same as train(), in pieces: `await breathe()` comes between batches, and may raise Stopped."""
-        import torch
+        from helpers.training.devices import memory_kept
+        from helpers.training.loop import Loop, Meter
 
-        from helpers.model import SimpleCNN
-        from helpers.training import train_step
-        from helpers.training.devices import memory_format
-
-        network = {name: self.settings[name] for name in ("conv_channels", "kernel_size")}
-        epochs, batch_size = self.settings["epochs"], self.settings["batch_size"]
-        with torch.random.fork_rng(devices=[]):  # the weights of torch.manual_seed(0); other cells notice nothing
-            torch.default_generator.manual_seed(0)
-            self.model = SimpleCNN(**network)
-        self.model.to(device)
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.settings["lr"])
+        self.model = untrained(self.settings)
+        loop = Loop(
+            self.model, train_set, test_set, device, batch_size=self.settings["batch_size"], lr=self.settings["lr"]
+        )
+        epochs = self.settings["epochs"]
         every = math.ceil(epochs * self.steps / POINTS)
         began = time.perf_counter()
-        for epoch in range(epochs):
-            shuffle = torch.Generator().manual_seed(epoch)
-            whole, part = Mean(device), Mean(device)
-            started = time.perf_counter()
-            batches = train_set.batches(batch_size, shuffle=True, generator=shuffle)
-            for step, (images, labels) in enumerate(batches, start=1):
-                images = images.to(memory_format=memory_format(device))
-                logits, loss = train_step(self.model, images, labels, optimizer)
-                self.step += 1
-                for mean in (whole, part):
-                    mean.add(logits, labels, loss)
-                if step % every == 0 or step == self.steps:
-                    self.losses.append([self.step, part.read()[0]])
-                    part = Mean(device)
-                self._tell(epoch, whole.seen, time.perf_counter() - began)
-                await breathe()
-            seconds = max(time.perf_counter() - started, 1e-9)
-            loss, train_accuracy = whole.read()
-            right = 0
-            for images, labels in test_set.batches(512):
-                right += self._right(images, labels)
-                self.progress = f"epoch {epoch + 1} of {epochs} · testing"
-                await breathe()
-            self.history.loss.append(loss)
-            self.history.train_accuracy.append(train_accuracy)
-            self.history.test_accuracy.append(right / len(test_set))
-            self.history.seconds.append(seconds)
-            self.history.images_per_second.append(self.pictures / seconds)
-
-    def _right(self, images, labels) -> int:
-        import torch
-
-        self.model.eval()
-        with torch.inference_mode():  # for this piece only: other cells may run before the next
-            right = (self.model(images).argmax(1) == labels).sum().item()
-        self.model.train()
-        return right
+        with memory_kept(device):
+            for epoch in range(epochs):
+                part = Meter(device)
+                for meter, step in loop.epoch(epoch, self.history):
+                    if step:
+                        self.step += 1
+                        part.add(step)
+                        if meter.images == self.pictures or (self.step - epoch * self.steps) % every == 0:
+                            self.losses.append([self.step, part.read()[0]])
+                            part = Meter(device)
+                        self._tell(epoch, meter.images, time.perf_counter() - began)
+                    else:
+                        self.progress = f"epoch {epoch + 1} of {epochs} · testing"
+                    await breathe()
 
     def _tell(self, epoch, seen, seconds):
         speed = (epoch * self.pictures + seen) / seconds
@@ -137,26 +109,15 @@ class Run:
         return f"Run: {settings}, {self.state}, {self.history!r}"
 
 
-class Mean:
-    """The mean loss and accuracy of the pictures added. Adds on the device: reading waits for all its work."""
+def untrained(settings):
+    """The network of these settings, with the weights of torch.manual_seed(0); other cells notice nothing."""
+    import torch
 
-    def __init__(self, device):
-        import torch
+    from helpers.model import SimpleCNN
 
-        self.loss, self.right = torch.zeros((), device=device), torch.zeros((), device=device)
-        self.seen = 0
-
-    def add(self, logits, labels, loss):
-        self.loss += loss * len(labels)  # back from the batch's mean to its sum
-        self.right += (logits.argmax(1) == labels).sum()
-        self.seen += len(labels)
-
-    def read(self):
-        """(loss, accuracy). Raises FloatingPointError where the loss is no number any more."""
-        loss = self.loss.item() / self.seen
-        if not math.isfinite(loss):
-            raise FloatingPointError
-        return loss, self.right.item() / self.seen
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return SimpleCNN(conv_channels=settings["conv_channels"], kernel_size=settings["kernel_size"])
 
 
 def counted(count, word) -> str:

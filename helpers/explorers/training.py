@@ -9,7 +9,7 @@ import ipywidgets
 import traitlets
 
 from helpers.explorers.base import Choice, Explorer, Slider, View, browser_code, style
-from helpers.explorers.runs import Run, Stopped, counted
+from helpers.explorers.runs import Run, Stopped, counted, untrained
 
 SHOWN_EVERY = 0.2  # seconds
 BREATH = 0.02  # seconds of work after which the kernel's loop is let go
@@ -95,17 +95,8 @@ class TrainingExplorer(Explorer):
 
     def layer(self):
         """The network of the latest run, as the run left it; before the first, a fresh one of these settings."""
-        import torch
-
-        from helpers.model import SimpleCNN
-
         trained = [run.model for run in self.runs if run.model is not None]
-        if trained:
-            return trained[-1]
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            model = SimpleCNN(conv_channels=self.conv_channels, kernel_size=self.kernel_size)
-        return model.to(self.device)
+        return trained[-1] if trained else untrained(self.settings).to(self.device)
 
     def input(self):
         """The first test pictures, a batch of them: a float tensor (batch_size, 3, 32, 32), on the device."""
@@ -145,6 +136,7 @@ class TrainingExplorer(Explorer):
 
     async def _train(self, settings) -> Run:
         from helpers.training.checkpoints import History
+        from helpers.training.loop import NotFiniteError
 
         run = Run(settings, len(self._train_set), History())
         self.runs = [*self.runs, run]
@@ -164,15 +156,14 @@ class TrainingExplorer(Explorer):
 
         try:
             await breathe()
-            sets = [images.to(self.device) for images in (self._train_set, self._test_set)]
-            await run.train(*sets, self.device, breathe)
+            await run.train(self._train_set, self._test_set, self.device, breathe)
             run.conclude()
         except (Stopped, KeyboardInterrupt):
             run.stopped()
         except asyncio.CancelledError:
             run.stopped()
             raise
-        except FloatingPointError:
+        except NotFiniteError:
             run.diverged(f"The loss became infinite or NaN in step {run.step}")
         except Exception as error:
             run.error, run.state = error, "failed"

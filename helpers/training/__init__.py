@@ -5,12 +5,10 @@ or `python -m helpers.training --help`. The data set lives on the device whole (
 31 MB), so no step waits for a copy; nothing is read back from a GPU before the epoch ends.
 """
 
-import math
 import sys
 import time
 
 import torch
-import torch.nn.functional as F
 from tqdm import tqdm
 
 from helpers.arguments import whole
@@ -18,10 +16,12 @@ from helpers.training.checkpoints import History, check_model
 from helpers.training.checkpoints import load_checkpoint as load_checkpoint  # so that lessons find all of it here
 from helpers.training.checkpoints import resume as resume
 from helpers.training.checkpoints import save_checkpoint as save_checkpoint
-from helpers.training.checks import check_classes, check_fit, check_optimizer, check_settings, mode, on_device
-from helpers.training.devices import check_device, explain_memory, helps, is_out_of_memory, memory_format, memory_kept
+from helpers.training.checks import check_settings, mode, on_device
+from helpers.training.devices import check_device, explain_memory, is_out_of_memory, memory_kept
 from helpers.training.devices import pick_device as pick_device
-from helpers.training.parallel import data_parallel, share_of, sum_over_processes, sync_buffers, workers
+from helpers.training.loop import Loop, Meter, NotFiniteError, evaluation_steps
+from helpers.training.loop import train_step as train_step
+from helpers.training.parallel import workers
 
 
 class TrainingError(RuntimeError):
@@ -34,10 +34,6 @@ class TrainingError(RuntimeError):
 
 class DivergedError(TrainingError):
     """The loss became infinite or NaN; so did the weights: the model must be made again."""
-
-
-class _NotFiniteError(Exception):
-    """The loss that was read is no number any more."""
 
 
 class BatchTooLargeError(TrainingError):
@@ -90,72 +86,24 @@ def train(
     seed = whole("seed", seed)
     check_settings(lr, precision)
     device = check_device(device)
-    train_set = on_device("train_set", train_set, device)
-    test_set = None if test_set is None else on_device("test_set", test_set, device)
-    model.to(device)
-    layout = check_fit(model, train_set, test_set, memory_format(device))
-    optimizer = check_optimizer(model, optimizer, lr, helps(device, "fused"))
-
+    loop = Loop(
+        model, train_set, test_set, device, batch_size=batch_size, lr=lr, optimizer=optimizer, precision=precision
+    )
     history, problem = History(), None
-    steps = _Progress(epochs, len(train_set), progress and workers()[0] == 0)
-    if batch_size > len(train_set) and not steps.bar.disable:
-        steps.bar.write(
-            f"batch_size={batch_size} is more than the {len(train_set)} images of train_set: an epoch is one step."
-        )
-    gpus = [device] if device.type == "cuda" else []
     try:
-        with steps.bar, memory_kept(device), mode(model, training=True), torch.random.fork_rng(gpus):
-            network = data_parallel(model, device)
-            for epoch in range(epochs):
-                torch.manual_seed(seed + epoch + 1_000_003 * workers()[0])  # dropout: other images, other masks
-                shuffle = torch.Generator().manual_seed(seed + epoch)
-                steps.start(epoch, device)
-                for images, labels in train_set.batches(batch_size, shuffle=True, generator=shuffle):
-                    batch, count = len(labels), workers()[1]
-                    share = batch / count if batch >= count else batch  # fewer images than processes: all take all
-                    images, labels = share_of(images).to(memory_format=layout), share_of(labels)
-                    logits, loss = train_step(network, images, labels, optimizer, precision, share)
-                    steps.count(logits, labels, loss, batch)
-                (loss, accuracy), seconds = steps.read(), steps.seconds()
-                sync_buffers(model)
-                tested = [] if test_set is None else [evaluate(model, test_set, batch_size=batch_size)[1]]
-                history.loss.append(loss)
-                history.train_accuracy.append(accuracy)
-                history.test_accuracy.extend(tested)
-                history.seconds.append(seconds)
-                history.images_per_second.append(len(train_set) / seconds)
-                if after_epoch:
-                    after_epoch(history)
+        _run(loop, history, epochs, seed, progress and workers()[0] == 0, after_epoch)
     except KeyboardInterrupt:
         history.interrupted = True
-    except _NotFiniteError:
-        problem = DivergedError(_explain_divergence(optimizer, len(history.loss)), history)
+    except NotFiniteError:
+        problem = DivergedError(_explain_divergence(loop.optimizer, len(history.loss)), history)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         problem = BatchTooLargeError(explain_memory(device, batch_size), history)
-    optimizer.zero_grad()  # nothing of a step that was cut short stays behind
+    loop.optimizer.zero_grad()  # nothing of a step that was cut short stays behind
     if problem:  # raised out here, where torch's error and the tensors its traceback holds are let go
         raise problem
     return history
-
-
-def train_step(model, images, labels, optimizer, precision="float32", share=None):
-    """One step on one batch: forward, loss, zero_grad, backward, step. Returns the batch's (logits, loss).
-
-    The loss is the mean over the images. With several processes it is their sum over `share`, the mean number of
-    images in a process: the gradients' mean is then that of the whole batch, also where it does not divide evenly.
-    """
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        logits = model(images)  # (B, 3, 32, 32) -> (B, 10)
-        if share in (None, len(labels)):
-            loss = F.cross_entropy(logits, labels)  # (B, 10), (B,) -> one number, the mean over the batch
-        else:
-            loss = F.cross_entropy(logits, labels, reduction="sum") / share
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return logits.detach(), loss.detach()
 
 
 def evaluate(model, test_set, device=None, *, batch_size=512):
@@ -169,66 +117,58 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
         model.to(check_device(device))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     test_set = on_device("test_set", test_set, device)
-    largest = int(test_set.labels.max())
-    loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    with mode(model, training=False), torch.inference_mode():
-        for images, labels in test_set.batches(batch_size, shuffle=False):
-            logits = model(images)
-            check_classes(logits, largest)
-            # Sums, divided once at the end: a mean of means would weigh a short last batch too much.
-            loss += F.cross_entropy(logits, labels, reduction="sum")
-            right += (logits.argmax(1) == labels).sum()
-    return loss.item() / len(test_set), right.item() / len(test_set)
+    meter = Meter(device)
+    for _ in evaluation_steps(model, test_set, batch_size, meter):
+        pass
+    return meter.means()
 
 
-# -- the loop's details --------------------------------------------------------------------------------
+# -- the details of train() ----------------------------------------------------------------------------
+
+
+def _run(loop, history, epochs, seed, shown, after_epoch):
+    """All epochs, one after the other; each is in the history when it has ended."""
+    gpus = [loop.device] if loop.device.type == "cuda" else []
+    with (
+        _Bar(loop, epochs, shown) as bar,
+        memory_kept(loop.device),
+        mode(loop.model, training=True),
+        torch.random.fork_rng(gpus),
+    ):
+        for epoch in range(epochs):
+            torch.manual_seed(seed + epoch + 1_000_003 * workers()[0])  # dropout: other images, other masks
+            bar.set_description(f"epoch {epoch + 1}/{epochs}")
+            for meter, step in loop.epoch(seed + epoch, history):
+                if step:
+                    bar.count(meter, step.images)
+            bar.tell(history.loss[-1], history.train_accuracy[-1])
+            if after_epoch:
+                after_epoch(history)
 
 
 class _Bar(tqdm):
+    """Counts the images; says their loss and accuracy after each epoch, and on a CPU while it runs."""
+
     monitor_interval = 0  # no second thread that watches the bar: it is told of every batch
-
-
-class _Progress:
-    """Adds up loss and right answers on the device; shows them after each epoch, and on a CPU while it runs."""
-
     EVERY = 0.25  # seconds
 
-    def __init__(self, epochs, images, progress):
-        self.epochs = epochs
+    def __init__(self, loop, epochs, shown):
+        images = len(loop.train_set)
         look = {"unit": " images", "unit_scale": True, "miniters": 1, "ncols": 110, "file": sys.stdout}
-        self.bar = _Bar(total=epochs * images, disable=not progress, **look)
-
-    def start(self, epoch, device):
-        self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}")
-        self.loss, self.right = torch.zeros((), device=device), torch.zeros((), device=device)
-        self.seen = 0
+        super().__init__(total=epochs * images, disable=not shown, **look)
         # A GPU would have to finish all that is queued first, and other processes to do the same at the same time.
-        self.live = device.type == "cpu" and workers()[1] == 1
-        self.began = self.shown = time.perf_counter()
+        self.live, self.told = loop.device.type == "cpu" and workers()[1] == 1, time.perf_counter()
+        if shown and (size := loop.batch_size) > images:
+            self.write(f"batch_size={size} is more than the {images} images of train_set: an epoch is one step.")
 
-    def count(self, logits, labels, loss, batch):
-        """Add a step on a batch of so many images: of several processes each adds its part, or its share of all."""
-        count = workers()[1]
-        self.loss += loss * (batch / count)  # back from the batch's mean to its sum
-        self.right += (logits.argmax(1) == labels).sum() / (count if batch < count else 1)
-        self.seen += batch
-        self.bar.update(batch)
-        if self.live and time.perf_counter() - self.shown > self.EVERY:
-            self.read()
-            self.shown = time.perf_counter()
+    def count(self, meter, images):
+        self.update(images)
+        if self.live and time.perf_counter() - self.told > self.EVERY:
+            self.tell(*meter.read())
+            self.told = time.perf_counter()
 
-    def read(self):
-        loss, accuracy = (
-            sum_over_processes(self.loss).item() / self.seen,
-            sum_over_processes(self.right).item() / self.seen,
-        )
-        self.bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}")
-        if not math.isfinite(loss):
-            raise _NotFiniteError
-        return loss, accuracy
-
-    def seconds(self):
-        return max(time.perf_counter() - self.began, 1e-9)
+    def tell(self, loss, accuracy):
+        self.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}")
 
 
 def _explain_divergence(optimizer, epochs):
