@@ -346,10 +346,14 @@ MANY = ImageSet(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), [11] * 4, ("a",) *
 @pytest.mark.parametrize(
     ("sets", "error", "sentence"),
     [
-        ((TRAIN_SET, TRAIN_SET.images), TypeError, "test_set takes an ImageSet, such as one of the two that"),
-        ((None, TEST_SET), TypeError, "train_set takes an ImageSet.*; got a NoneType."),
-        ((LARGE, TEST_SET), ValueError, r"train_set takes pictures \(3, 32, 32\).*; got \(3, 16, 16\)."),
-        ((TRAIN_SET, MANY), ValueError, "test_set takes labels 0 to 9, as SimpleCNN.* 10 outputs; got 11."),
+        (
+            (TRAIN_SET, TRAIN_SET.images),
+            TypeError,
+            "test_set wants a data set, but got a Tensor: train_set, test_set = ",
+        ),
+        ((None, TEST_SET), TypeError, "train_set wants a data set, but got a NoneType: .*load_shapes.. makes two."),
+        ((LARGE, TEST_SET), ValueError, r"train_set wants images \(3, 32, 32\).*, but got \(3, 16, 16\)."),
+        ((TRAIN_SET, MANY), ValueError, "test_set wants labels from 0 to 9, as SimpleCNN.* 10 outputs, but got 11."),
     ],
 )
 def test_sets_that_cannot_be_used_are_refused_with_a_sentence(sets, error, sentence):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from test_training import Dropping, TinySet, Watched, quietly, weights
 
 from helpers.training import History, train_step
-from helpers.training.loop import Loop, Meter, NotFiniteError, Step
+from helpers.training.loop import Loop, Meter, NotFiniteError
 
 CPU = torch.device("cpu")
 
@@ -53,16 +53,16 @@ def test_a_share_divides_the_loss_of_a_part_as_the_whole_batch_would():
 
 
 def test_a_meter_weighs_each_image_alike_however_they_come():
-    meter = Meter(CPU)
+    meter = Meter()
     for losses, right in (([1.0, 2.0, 3.0], 2), ([6.0], 0)):
-        meter.add(Step(torch.tensor(sum(losses)), torch.tensor(right), len(losses)))
+        meter.add(Meter(torch.tensor(sum(losses)), torch.tensor(right), len(losses)))
     assert meter.read() == (3.0, 0.5)
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_is_told_where_it_is_read(loss):
-    meter = Meter(CPU)
-    meter.add(Step(torch.tensor(loss), torch.tensor(1), 2))
+    meter = Meter()
+    meter.add(Meter(torch.tensor(loss), torch.tensor(1), 2))
     with pytest.raises(NotFiniteError):
         meter.read()
     assert meter.means()[1] == 0.5
@@ -77,7 +77,7 @@ def test_an_epoch_gives_each_step_and_each_batch_of_the_test():
     meter = steps[0][0]
     assert all(one is meter for one, _ in steps)
     assert [step and step.images for _, step in steps] == [16, 16, 16, 2, None, None, None]  # 40 = 16 + 16 + 8
-    total = Meter(CPU)
+    total = Meter()
     for _, step in steps[:4]:
         total.add(step)
     assert total.read() == meter.read() == (history.loss[0], history.train_accuracy[0])

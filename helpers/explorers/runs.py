@@ -56,14 +56,14 @@ class Run:
         began = time.perf_counter()
         with memory_kept(device):
             for epoch in range(epochs):
-                part = Meter(device)
+                part = Meter()
                 for meter, step in loop.epoch(epoch, self.history):
                     if step:
                         self.step += 1
                         part.add(step)
                         if meter.images == self.pictures or (self.step - epoch * self.steps) % every == 0:
                             self.losses.append([self.step, part.read()[0]])
-                            part = Meter(device)
+                            part = Meter()
                         self._tell(epoch, meter.images, time.perf_counter() - began)
                     else:
                         self.progress = f"epoch {epoch + 1} of {epochs} · testing"

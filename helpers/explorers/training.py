@@ -188,19 +188,13 @@ def _explained(error, device, batch_size) -> str:
 
 
 def _checked_set(name, images):
-    from helpers.data import ImageSet
+    from helpers.training.checks import check_set
 
-    wanted = f"{name} takes an ImageSet, such as one of the two that helpers.data.load_shapes() makes"
-    if not isinstance(images, ImageSet):
-        raise TypeError(f"{wanted}; got a {type(images).__name__}.")
-    if len(images) == 0:
-        raise ValueError(f"{name} has no pictures in it.")
-    if tuple(images.images.shape[1:]) != (3, 32, 32):
-        raise ValueError(
-            f"{name} takes pictures (3, 32, 32), as SimpleCNN() does; got {tuple(images.images.shape[1:])}."
-        )
-    if (labels := int(images.labels.max()) + 1) > 10:
-        raise ValueError(f"{name} takes labels 0 to 9, as SimpleCNN() has 10 outputs; got {labels - 1}.")
+    check_set(name, images)
+    if (shape := tuple(images[:1][0].shape[1:])) != (3, 32, 32):
+        raise ValueError(f"{name} wants images (3, 32, 32), as SimpleCNN() does, but got {shape}.")
+    if (largest := int(images.labels.max())) > 9:
+        raise ValueError(f"{name} wants labels from 0 to 9, as SimpleCNN() has 10 outputs, but got {largest}.")
     return images
 
 

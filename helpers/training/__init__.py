@@ -12,16 +12,14 @@ import torch
 from tqdm import tqdm
 
 from helpers.arguments import whole
-from helpers.training.checkpoints import History, check_model
-from helpers.training.checkpoints import load_checkpoint as load_checkpoint  # so that lessons find all of it here
-from helpers.training.checkpoints import resume as resume
-from helpers.training.checkpoints import save_checkpoint as save_checkpoint
+from helpers.training.checkpoints import History, check_model, load_checkpoint, resume, save_checkpoint
 from helpers.training.checks import check_settings, mode, on_device
-from helpers.training.devices import check_device, explain_memory, is_out_of_memory, memory_kept
-from helpers.training.devices import pick_device as pick_device
-from helpers.training.loop import Loop, Meter, NotFiniteError, evaluation_steps
-from helpers.training.loop import train_step as train_step
+from helpers.training.devices import check_device, explain_memory, is_out_of_memory, memory_kept, pick_device
+from helpers.training.loop import Loop, NotFiniteError, evaluation_steps, train_step
 from helpers.training.parallel import workers
+
+__all__ = ["BatchTooLargeError", "DivergedError", "History", "TrainingError", "evaluate", "train"]
+__all__ += ["load_checkpoint", "memory_kept", "pick_device", "resume", "save_checkpoint", "train_step"]
 
 
 class TrainingError(RuntimeError):
@@ -57,29 +55,29 @@ def train(
 ):
     """Train `model` for `epochs` passes over `train_set`; return the History.
 
-    The model moves to `device` (default: pick_device's) and stays there; so does a copy of the sets while
-    this runs. `optimizer` is one made from this model's parameters, and keeps its own learning rate; without
-    one it is a new Adam with `lr`. Calling again goes on from the model's weights; give the same optimizer to
-    go on with its averages as well.
+    The model moves to `device` (default: pick_device's) and stays there; so does a copy of the sets while this runs.
+    `optimizer` is one made from this model's parameters, and keeps its own learning rate; without one it is a new Adam
+    with `lr`. Calling again goes on from the model's weights; give the same optimizer to go on with its averages as
+    well.
 
-    `seed` fixes the order of the images and what dropout drops, not the weights, which were made before.
-    Epoch e, counted from 0, uses seed + e: two epochs with seed=0 and then two with seed=2, with the same
-    optimizer, are the same run as four with seed=0. The same seed repeats a run on the same device and
-    version of torch; on a GPU the last digits may still differ. Outside, torch's random numbers go on as
-    if train had not been called (on an Apple GPU they start again from the seed).
+    `seed` fixes the order of the images and what dropout drops, not the weights, which were made before. Epoch e,
+    counted from 0, uses seed + e: two epochs with seed=0 and then two with seed=2, with the same optimizer, are the
+    same run as four with seed=0. The same seed repeats a run on the same device and version of torch; on a GPU the last
+    digits may still differ. Outside, torch's random numbers go on as if train had not been called (on an Apple GPU they
+    start again from the seed).
 
-    `precision="bfloat16"` computes the forward pass in bfloat16 where torch's autocast finds that safe;
-    weights, loss and tests stay float32. `after_epoch(history)` is called at the end of each epoch, to save a
-    checkpoint, for example.
+    `precision="bfloat16"` computes the forward pass in bfloat16 where torch's autocast finds that safe; weights, loss
+    and tests stay float32. `after_epoch(history)` is called at the end of each epoch, to save a checkpoint, for
+    example.
 
     Under torchrun, inside helpers.training.parallel.group, all processes call this alike and train one network
     together; a batch is then the images of one step of all of them. The losses are those of one process, to rounding,
     unless the model has BatchNorm, which takes the means of each process's own part, or dropout, which draws anew in
     each.
 
-    Interrupting the kernel returns the history so far, with `.interrupted` True; the model keeps what it
-    has learned. Raises DivergedError or BatchTooLargeError, which carry `.history`, and ValueError or
-    TypeError for arguments that cannot work.
+    Interrupting the kernel returns the history so far, with `.interrupted` True; the model keeps what it has learned.
+    Raises DivergedError or BatchTooLargeError, which carry `.history`, and ValueError or TypeError for arguments that
+    cannot work.
     """
     check_model(model)
     epochs, batch_size = whole("epochs", epochs, least=1), whole("batch_size", batch_size, least=1)
@@ -117,9 +115,7 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
         model.to(check_device(device))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     test_set = on_device("test_set", test_set, device)
-    meter = Meter(device)
-    for _ in evaluation_steps(model, test_set, batch_size, meter):
-        pass
+    *_, meter = evaluation_steps(model, test_set, batch_size)
     return meter.means()
 
 

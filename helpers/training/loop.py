@@ -1,9 +1,9 @@
 """The one training loop, in steps: train() runs through them, a TrainingExplorer lets the kernel go between them."""
 
+import dataclasses
 import functools
 import math
 import time
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,25 +17,21 @@ class NotFiniteError(Exception):
     """The loss that was read is no number any more."""
 
 
-class Step(NamedTuple):
-    """What one batch adds to a Meter: the sum of its images' losses, how many were right, and how many there were."""
-
-    loss: torch.Tensor
-    right: torch.Tensor
-    images: int
-
-
+@dataclasses.dataclass
 class Meter:
-    """The mean loss and accuracy of the images so far. Adds on the device: reading waits for all its work."""
+    """Sums over images: of their losses, of the right answers, and of how many they are.
 
-    def __init__(self, device):
-        self.loss, self.right = torch.zeros((), device=device), torch.zeros((), device=device)
-        self.images = 0
+    It adds on the device: reading waits for all its work. (A mean of means would weigh a short last batch too much.)
+    """
 
-    def add(self, step):
-        self.loss += step.loss  # a sum: a mean of means would weigh a short last batch too much
-        self.right += step.right
-        self.images += step.images
+    loss: torch.Tensor | float = 0.0
+    right: torch.Tensor | int = 0
+    images: int = 0
+
+    def add(self, more):
+        self.loss += more.loss
+        self.right += more.right
+        self.images += more.images
 
     def means(self):
         return self.loss.item() / self.images, self.right.item() / self.images
@@ -70,10 +66,11 @@ class Loop:
     def epoch(self, seed, history):
         """Train on all images, in the order that follows from the seed, and test; then all of it is in the history.
 
-        Yields (the epoch's Meter so far, the Step) after each step, and (that Meter, None) after each of the test.
+        Yields two Meters after each step, of the epoch so far and of the step; after each batch of the test the second
+        is None.
         """
         network = self.network
-        began, meter = time.perf_counter(), Meter(self.device)
+        began, meter = time.perf_counter(), Meter()
         shuffle = torch.Generator().manual_seed(seed)
         for images, labels in self.train_set.batches(self.batch_size, shuffle=True, generator=shuffle):
             step = self._step(network, images, labels)
@@ -84,9 +81,8 @@ class Loop:
         loss, accuracy = meter.read()
         seconds = max(time.perf_counter() - began, 1e-9)
         sync_buffers(self.model)
-        tested = Meter(self.device)
         if self.test_set is not None:
-            for _ in evaluation_steps(self.model, self.test_set, self.batch_size, tested):
+            for tested in evaluation_steps(self.model, self.test_set, self.batch_size):  # noqa: B007 (the last one is read)
                 yield meter, None
             history.test_accuracy.append(tested.means()[1])
         history.loss.append(loss)
@@ -102,7 +98,7 @@ class Loop:
         share = batch * times / processes
         images, labels = share_of(images).to(memory_format=self.layout), share_of(labels)
         logits, loss = train_step(network, images, labels, self.optimizer, self.precision, share)
-        return Step(loss * (share / times), right_answers(logits, labels) / times, batch)
+        return Meter(loss * (share / times), right_answers(logits, labels) / times, batch)
 
 
 def train_step(model, images, labels, optimizer, precision="float32", share=None):
@@ -123,16 +119,16 @@ def train_step(model, images, labels, optimizer, precision="float32", share=None
     return logits.detach(), loss.detach()
 
 
-def evaluation_steps(model, test_set, batch_size, meter):
-    """Count in the Meter how the model does on all images, in eval mode; yields after each batch."""
-    largest = int(test_set.labels.max())
+def evaluation_steps(model, test_set, batch_size):
+    """Test the model on all images, in eval mode; yields the Meter so far after each batch."""
+    meter, largest = Meter(), int(test_set.labels.max())
     for images, labels in test_set.batches(batch_size, shuffle=False):
         with mode(model, training=False), torch.inference_mode():
             logits = model(images)
             check_classes(logits, largest)
             loss = F.cross_entropy(logits, labels, reduction="sum")
-            meter.add(Step(loss, right_answers(logits, labels), len(labels)))
-        yield
+            meter.add(Meter(loss, right_answers(logits, labels), len(labels)))
+        yield meter
 
 
 def right_answers(logits, labels):
