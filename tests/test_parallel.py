@@ -10,7 +10,7 @@ from helpers.data import load_shapes
 from helpers.model import SimpleCNN
 from helpers.training import parallel, train
 from helpers.training.checkpoints import load_checkpoint
-from helpers.training.parallel import group, in_step, one_after_the_other, share_of, sum_over, workers
+from helpers.training.parallel import data_parallel, group, one_after_the_other, share_of, sum_over_processes, workers
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
 
@@ -93,9 +93,9 @@ def test_without_torchrun_there_is_a_group_of_one():
     with group("cpu") as device, one_after_the_other():
         assert device == torch.device("cpu")
         assert workers() == (0, 1)
-        assert in_step(model, device) is model
+        assert data_parallel(model, device) is model
         assert torch.equal(share_of(batch), batch)
-        assert sum_over(batch) is batch
+        assert sum_over_processes(batch) is batch
 
 
 @pytest.mark.parametrize(

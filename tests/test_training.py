@@ -16,13 +16,13 @@ from helpers.training import (
     BatchTooLargeError,
     DivergedError,
     TrainingError,
-    bar,
     evaluate,
     load_checkpoint,
     save_checkpoint,
     train,
     train_step,
 )
+from helpers.training.loop import Loop
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -178,19 +178,6 @@ def test_without_a_test_set_there_are_no_test_accuracies():
     assert len(history.loss) == 2
 
 
-def test_a_step_is_the_five_lines():
-    model, images = Watched(), TinySet(16)
-    x, y = next(images.batches(16))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    model.layer.bias.grad = torch.full((3,), 100.0)  # from an earlier step: must not be added to
-    before = model.layer.bias.detach().clone()
-    logits, loss = train_step(model, x, y, optimizer)
-    assert not logits.requires_grad
-    assert loss == F.cross_entropy(logits, y)
-    error = (logits.softmax(1) - F.one_hot(y, 3)).mean(0)  # the bias's gradient
-    assert torch.allclose(model.layer.bias.detach(), before - 0.1 * error, atol=1e-6)
-
-
 def test_the_same_seed_gives_the_same_run_dropout_included():
     runs = []
     for seed in (0, 0, 1):
@@ -255,7 +242,7 @@ def test_the_data_set_moves_to_the_device_once():
 
 def test_the_loop_reads_nothing_from_the_device_between_two_looks_at_the_bar(monkeypatch):
     reads, item = [], torch.Tensor.item
-    monkeypatch.setattr(bar.Bar, "EVERY", float("inf"))
+    monkeypatch.setattr(training._Bar, "EVERY", float("inf"))
     monkeypatch.setattr(torch.Tensor, "item", lambda x: reads.append(1) or item(x))
     model = Watched()
     quietly(model, TinySet(), epochs=2, batch_size=1, optimizer=torch.optim.SGD(model.parameters()))
@@ -264,9 +251,11 @@ def test_the_loop_reads_nothing_from_the_device_between_two_looks_at_the_bar(mon
 
 
 def test_on_a_gpu_and_among_several_processes_nothing_is_read_before_the_epoch_ends(monkeypatch):
+    loop = Loop(Watched(), TinySet(), None, torch.device("cpu"), batch_size=16, lr=1e-3)
     for device, count, live in (("cpu", 1, True), ("meta", 1, False), ("cpu", 2, False)):
-        monkeypatch.setattr(bar, "workers", lambda count=count: (0, count))
-        assert bar.Bar(50, torch.device(device), progress=False).live is live
+        monkeypatch.setattr(training, "workers", lambda count=count: (0, count))
+        loop.device = torch.device(device)
+        assert training._Bar(loop, 1, shown=False).live is live
 
 
 class Seen(SimpleCNN):
@@ -342,21 +331,6 @@ def test_while_training_memory_is_kept(monkeypatch):
     assert kept == [torch.device("cpu"), "step", "let go"]
 
 
-def test_a_share_divides_the_loss_of_a_part_as_the_whole_batch_would():
-    x, y = next(TinySet(8).batches(8))
-    whole, parts = Watched(), Watched()
-    train_step(whole, x, y, torch.optim.SGD(whole.parameters(), lr=0))
-    expected, got = [p.grad for p in whole.parameters()], 0
-    for some in (slice(0, 5), slice(5, 8), slice(8, 8)):  # three processes: 8 / 3 images each, and one has none
-        train_step(parts, x[some], y[some], torch.optim.SGD(parts.parameters(), lr=0), share=8 / 3)
-        got = (
-            [p.grad / 3 for p in parts.parameters()]
-            if got == 0
-            else [a + p.grad / 3 for a, p in zip(got, parts.parameters(), strict=True)]
-        )
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(got, expected, strict=True))
-
-
 def test_the_bar_shows_epoch_loss_and_accuracy(capsys):
     history = quietly(Watched(), TinySet(), epochs=2, progress=True)
     out, err = capsys.readouterr()
@@ -368,7 +342,7 @@ def test_the_bar_shows_epoch_loss_and_accuracy(capsys):
 
 
 def test_of_several_processes_only_the_first_shows_a_bar(monkeypatch, capsys):
-    monkeypatch.setattr(bar, "workers", lambda: (1, 1))
+    monkeypatch.setattr(training, "workers", lambda: (1, 1))
     quietly(Watched(), TinySet(), epochs=1, progress=True)
     assert capsys.readouterr() == ("", "")
 
@@ -456,10 +430,12 @@ def test_an_interrupt_keeps_the_completed_epochs_and_a_usable_model():
     assert not quietly(model, TinySet(), epochs=1).interrupted
 
 
-def test_an_interrupt_in_the_test_leaves_the_lists_of_one_length(monkeypatch):
-    monkeypatch.setattr(training, "evaluate", lambda *args, **kwargs: fail(KeyboardInterrupt)(None))
-    history = quietly(Watched(), TinySet(), TinySet(), epochs=2)
+def test_an_interrupt_in_the_test_leaves_the_lists_of_one_length():
+    model = Dropping()
+    model.drop.register_forward_hook(lambda layer, args, out: fail(KeyboardInterrupt)(out) if len(out) == 7 else out)
+    history = quietly(model, TinySet(), TinySet(23), epochs=2)  # 23 = 16 + 7
     assert history.interrupted
+    assert all(layer.training for layer in model.modules())
     assert history.loss == history.train_accuracy == history.test_accuracy == history.seconds == []
 
 

@@ -19,7 +19,7 @@ class Stopped(Exception):  # noqa: N818
 class Run:
     """One training: its settings, what happened, and how it ended.
 
-    history  a helpers.training.History: what train() returns for these settings
+    history  a helpers.training.checkpoints.History: what train() returns for these settings
     losses   [[step, loss], …]: the mean loss of the pictures since the point before; steps count from 1
     state    "running", "finished", "stopped", "diverged" or "failed"; `message` says the rest in a sentence
     model    the network, as the run left it
@@ -44,48 +44,30 @@ class Run:
 
     async def train(self, train_set, test_set, device, breathe):
         """The same as train(), in pieces: `await breathe()` comes between batches, and may raise Stopped."""
-        from helpers.training import memory_kept
-        from helpers.training.loop import Meter, evaluate_steps, train_steps
+        from helpers.training.devices import memory_kept
+        from helpers.training.loop import Loop, Meter
 
-        self.model, optimizer, layout = self._start(device)
-        epochs, batch_size = self.settings["epochs"], self.settings["batch_size"]
+        self.model = untrained(self.settings)
+        loop = Loop(
+            self.model, train_set, test_set, device, batch_size=self.settings["batch_size"], lr=self.settings["lr"]
+        )
+        epochs = self.settings["epochs"]
         every = math.ceil(epochs * self.steps / POINTS)
         began = time.perf_counter()
-        with memory_kept(device):  # other cells that run meanwhile have it so, too: it only spares the system work
+        with memory_kept(device):
             for epoch in range(epochs):
-                whole, part = Meter(device), Meter(device)
-                steps = train_steps(self.model, train_set, batch_size, optimizer, epoch, layout)
-                for number, step in enumerate(steps, start=1):
-                    self.step += 1
-                    for meter in (whole, part):
-                        meter.add(step)
-                    if number % every == 0 or number == self.steps:
-                        self.losses.append([self.step, part.read()[0]])
-                        part = Meter(device)
-                    self._tell(epoch, whole.images, time.perf_counter() - began)
+                part = Meter()
+                for meter, step in loop.epoch(epoch, self.history):
+                    if step:
+                        self.step += 1
+                        part.add(step)
+                        if meter.images == self.pictures or (self.step - epoch * self.steps) % every == 0:
+                            self.losses.append([self.step, part.read()[0]])
+                            part = Meter()
+                        self._tell(epoch, meter.images, time.perf_counter() - began)
+                    else:
+                        self.progress = f"epoch {epoch + 1} of {epochs} · testing"
                     await breathe()
-                seconds = whole.seconds()
-                loss, accuracy = whole.read()
-                right = 0
-                for _, batch_right in evaluate_steps(self.model, test_set, 512):
-                    right += batch_right.item()
-                    self.progress = f"epoch {epoch + 1} of {epochs} · testing"
-                    await breathe()
-                self.history.add(loss, accuracy, right / len(test_set), seconds, self.pictures)
-
-    def _start(self, device):
-        """(the network, its optimizer, how its images lie in memory): what train() would be given."""
-        import torch
-
-        from helpers.model import SimpleCNN
-        from helpers.training.devices import memory_format
-
-        network = {name: self.settings[name] for name in ("conv_channels", "kernel_size")}
-        # The weights of torch.manual_seed(0); other cells notice nothing.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            model = SimpleCNN(**network).to(device)
-        return model, torch.optim.Adam(model.parameters(), lr=self.settings["lr"]), memory_format(device)
 
     def _tell(self, epoch, seen, seconds):
         speed = (epoch * self.pictures + seen) / seconds
@@ -125,6 +107,17 @@ class Run:
     def __repr__(self):
         settings = ", ".join(f"{name}={value:g}" for name, value in self.settings.items())
         return f"Run: {settings}, {self.state}, {self.history!r}"
+
+
+def untrained(settings):
+    """The network of these settings, with the weights of torch.manual_seed(0); other cells notice nothing."""
+    import torch
+
+    from helpers.model import SimpleCNN
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return SimpleCNN(conv_channels=settings["conv_channels"], kernel_size=settings["kernel_size"])
 
 
 def counted(count, word) -> str:

@@ -10,7 +10,7 @@ import traitlets
 
 from helpers.explorers.base import Choice, Explorer, Slider, View, style
 from helpers.explorers.modules import browser_code
-from helpers.explorers.runs import Run, Stopped, counted
+from helpers.explorers.runs import Run, Stopped, counted, untrained
 
 SHOWN_EVERY = 0.2  # seconds
 BREATH = 0.02  # seconds of work after which the kernel's loop is let go
@@ -94,17 +94,8 @@ class TrainingExplorer(Explorer):
 
     def layer(self):
         """The network of the latest run, as the run left it; before the first, a fresh one of these settings."""
-        import torch
-
-        from helpers.model import SimpleCNN
-
         trained = [run.model for run in self.runs if run.model is not None]
-        if trained:
-            return trained[-1]
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            model = SimpleCNN(conv_channels=self.conv_channels, kernel_size=self.kernel_size)
-        return model.to(self.device)
+        return trained[-1] if trained else untrained(self.settings).to(self.device)
 
     def input(self):
         """The first test pictures, a batch of them: a float tensor (batch_size, 3, 32, 32), on the device."""
@@ -139,7 +130,7 @@ class TrainingExplorer(Explorer):
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())  # told in the view
 
     async def _train(self, settings) -> Run:
-        from helpers.training import History
+        from helpers.training.checkpoints import History
         from helpers.training.loop import NotFiniteError
 
         run = Run(settings, len(self._train_set), History())
@@ -160,8 +151,7 @@ class TrainingExplorer(Explorer):
 
         try:
             await breathe()
-            sets = [images.to(self.device) for images in (self._train_set, self._test_set)]
-            await run.train(*sets, self.device, breathe)
+            await run.train(self._train_set, self._test_set, self.device, breathe)
             run.conclude()
         except (Stopped, KeyboardInterrupt):
             run.stopped()
@@ -193,17 +183,13 @@ def _explained(error, device, batch_size) -> str:
 
 
 def _checked_set(name, images):
-    from helpers.data import ImageSet
+    from helpers.training.checks import check_set
 
-    if not isinstance(images, ImageSet):
-        wanted = "an ImageSet, such as one of the two that helpers.data.load_shapes() makes"
-        raise TypeError(f"{name} wants {wanted}, but got a {type(images).__name__}.")
-    if len(images) == 0:
-        raise ValueError(f"{name} has no pictures in it.")
-    if (shape := tuple(images.images.shape[1:])) != (3, 32, 32):
-        raise ValueError(f"{name} wants pictures (3, 32, 32), as SimpleCNN() does, but got {shape}.")
-    if (label := int(images.labels.max())) > 9:
-        raise ValueError(f"{name} wants labels 0 to 9, as SimpleCNN() has 10 outputs, but got {label}.")
+    check_set(name, images)
+    if (shape := tuple(images[:1][0].shape[1:])) != (3, 32, 32):
+        raise ValueError(f"{name} wants images (3, 32, 32), as SimpleCNN() does, but got {shape}.")
+    if (largest := int(images.labels.max())) > 9:
+        raise ValueError(f"{name} wants labels from 0 to 9, as SimpleCNN() has 10 outputs, but got {largest}.")
     return images
 
 

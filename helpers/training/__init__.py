@@ -1,42 +1,25 @@
-"""Training and testing a network, keeping it, and where it computes: what the lessons need stands here.
+"""Training and testing a network. (Keeping it: checkpoints.py; where it computes: devices.py and parallel.py.)
 
-Works in a notebook and in a plain script, on one CPU or one GPU, and under torchrun on several: see
-`python -m helpers.training --help`. The data set lives on the device whole (10,000 images of 3×32×32 bytes are
+Works in a notebook and in a plain script, on one CPU or one GPU, and under torchrun on several: see __main__.py,
+or `python -m helpers.training --help`. The data set lives on the device whole (10,000 images of 3×32×32 bytes are
 31 MB), so no step waits for a copy; nothing is read back from a GPU before the epoch ends.
 """
 
+import sys
+import time
+
 import torch
+from tqdm import tqdm
 
 from helpers.arguments import whole
-from helpers.training.bar import Bar
 from helpers.training.checkpoints import History, check_model, load_checkpoint, resume, save_checkpoint
-from helpers.training.checks import check_fit, check_optimizer, check_settings, mode, on_device
-from helpers.training.devices import (
-    check_device,
-    explain_memory,
-    helps,
-    is_out_of_memory,
-    memory_format,
-    memory_kept,
-    pick_device,
-)
-from helpers.training.loop import Meter, NotFiniteError, evaluate_steps, train_step, train_steps
-from helpers.training.parallel import in_step, sync_buffers, workers
+from helpers.training.checks import check_settings, mode, on_device
+from helpers.training.devices import check_device, explain_memory, is_out_of_memory, memory_kept, pick_device
+from helpers.training.loop import Loop, NotFiniteError, evaluation_steps, train_step
+from helpers.training.parallel import workers
 
-__all__ = [
-    "BatchTooLargeError",
-    "DivergedError",
-    "History",
-    "TrainingError",
-    "evaluate",
-    "load_checkpoint",
-    "memory_kept",
-    "pick_device",
-    "resume",
-    "save_checkpoint",
-    "train",
-    "train_step",
-]
+__all__ = ["BatchTooLargeError", "DivergedError", "History", "TrainingError", "evaluate", "train"]
+__all__ += ["load_checkpoint", "memory_kept", "pick_device", "resume", "save_checkpoint", "train_step"]
 
 
 class TrainingError(RuntimeError):
@@ -74,20 +57,23 @@ def train(
 
     The model moves to `device` (default: pick_device's) and stays there; so does a copy of the sets while this runs.
     `optimizer` is one made from this model's parameters, and keeps its own learning rate; without one it is a new Adam
-    with `lr`. Calling again goes on from the model's weights; give the same optimizer to go on with its averages, too.
+    with `lr`. Calling again goes on from the model's weights; give the same optimizer to go on with its averages as
+    well.
 
-    `seed` fixes the order of the images and what dropout drops, not the weights, which were made before.
-    Epoch e, counted from 0, uses seed + e: two epochs with seed=0 and then two with seed=2, with the same
-    optimizer, are the same run as four with seed=0. The same seed repeats a run on the same device and
-    version of torch; on a GPU the last digits may still differ. Outside, torch's random numbers go on as
-    if train had not been called (on an Apple GPU they start again from the seed).
+    `seed` fixes the order of the images and what dropout drops, not the weights, which were made before. Epoch e,
+    counted from 0, uses seed + e: two epochs with seed=0 and then two with seed=2, with the same optimizer, are the
+    same run as four with seed=0. The same seed repeats a run on the same device and version of torch; on a GPU the last
+    digits may still differ. Outside, torch's random numbers go on as if train had not been called (on an Apple GPU they
+    start again from the seed).
 
     `precision="bfloat16"` computes the forward pass in bfloat16 where torch's autocast finds that safe; weights, loss
-    and tests stay float32. `after_epoch(history)` is called at the end of each epoch, to save a checkpoint for example.
+    and tests stay float32. `after_epoch(history)` is called at the end of each epoch, to save a checkpoint, for
+    example.
 
-    Under torchrun, inside training.parallel.group, all processes call this alike and train one network together; a
-    batch is then the images of one step of all of them. The losses are those of one process, to rounding, unless the
-    model has BatchNorm, which takes the means of each process's own part, or dropout, which draws anew in each.
+    Under torchrun, inside helpers.training.parallel.group, all processes call this alike and train one network
+    together; a batch is then the images of one step of all of them. The losses are those of one process, to rounding,
+    unless the model has BatchNorm, which takes the means of each process's own part, or dropout, which draws anew in
+    each.
 
     Interrupting the kernel returns the history so far, with `.interrupted` True; the model keeps what it has learned.
     Raises DivergedError or BatchTooLargeError, which carry `.history`, and ValueError or TypeError for arguments that
@@ -98,40 +84,21 @@ def train(
     seed = whole("seed", seed)
     check_settings(lr, precision)
     device = check_device(device)
-    train_set = on_device("train_set", train_set, device)
-    test_set = None if test_set is None else on_device("test_set", test_set, device)
-    model.to(device)
-    layout = check_fit(model, train_set, test_set, memory_format(device))
-    optimizer = check_optimizer(model, optimizer, lr, helps(device, "fused"))
-
+    loop = Loop(
+        model, train_set, test_set, device, batch_size=batch_size, lr=lr, optimizer=optimizer, precision=precision
+    )
     history, problem = History(), None
-    bar = Bar(epochs * len(train_set), device, progress)
-    if batch_size > (count := len(train_set)) and not bar.disable:
-        bar.write(f"batch_size={batch_size} is more than the {count} images of train_set: an epoch is one step.")
-    gpus = [device] if device.type == "cuda" else []
     try:
-        with bar, memory_kept(device), mode(model, training=True), torch.random.fork_rng(gpus):
-            network = in_step(model, device)
-            for epoch in range(epochs):
-                torch.manual_seed(seed + epoch + 1_000_003 * workers()[0])  # dropout: other images, other masks
-                bar.set_description(f"epoch {epoch + 1}/{epochs}")
-                steps = train_steps(network, train_set, batch_size, optimizer, seed + epoch, layout, precision)
-                loss, accuracy = bar.follow(steps, meter := Meter(device))
-                seconds = meter.seconds()
-                sync_buffers(model)
-                tested = None if test_set is None else evaluate(model, test_set, batch_size=batch_size)[1]
-                history.add(loss, accuracy, tested, seconds, count)
-                if after_epoch:
-                    after_epoch(history)
+        _run(loop, history, epochs, seed, progress and workers()[0] == 0, after_epoch)
     except KeyboardInterrupt:
         history.interrupted = True
     except NotFiniteError:
-        problem = DivergedError(_explain_divergence(optimizer, len(history.loss)), history)
+        problem = DivergedError(_explain_divergence(loop.optimizer, len(history.loss)), history)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         problem = BatchTooLargeError(explain_memory(device, batch_size), history)
-    optimizer.zero_grad()  # nothing of a step that was cut short stays behind
+    loop.optimizer.zero_grad()  # nothing of a step that was cut short stays behind
     if problem:  # raised out here, where torch's error and the tensors its traceback holds are let go
         raise problem
     return history
@@ -148,12 +115,56 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
         model.to(check_device(device))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     test_set = on_device("test_set", test_set, device)
-    loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    for batch_loss, batch_right in evaluate_steps(model, test_set, batch_size):
-        # Sums, divided once at the end: a mean of means would weigh a short last batch too much.
-        loss += batch_loss
-        right += batch_right
-    return loss.item() / len(test_set), right.item() / len(test_set)
+    *_, meter = evaluation_steps(model, test_set, batch_size)
+    return meter.means()
+
+
+# -- the details of train() ----------------------------------------------------------------------------
+
+
+def _run(loop, history, epochs, seed, shown, after_epoch):
+    """All epochs, one after the other; each is in the history when it has ended."""
+    gpus = [loop.device] if loop.device.type == "cuda" else []
+    with (
+        _Bar(loop, epochs, shown) as bar,
+        memory_kept(loop.device),
+        mode(loop.model, training=True),
+        torch.random.fork_rng(gpus),
+    ):
+        for epoch in range(epochs):
+            torch.manual_seed(seed + epoch + 1_000_003 * workers()[0])  # dropout: other images, other masks
+            bar.set_description(f"epoch {epoch + 1}/{epochs}")
+            for meter, step in loop.epoch(seed + epoch, history):
+                if step:
+                    bar.count(meter, step.images)
+            bar.tell(history.loss[-1], history.train_accuracy[-1])
+            if after_epoch:
+                after_epoch(history)
+
+
+class _Bar(tqdm):
+    """Counts the images; says their loss and accuracy after each epoch, and on a CPU while it runs."""
+
+    monitor_interval = 0  # no second thread that watches the bar: it is told of every batch
+    EVERY = 0.25  # seconds
+
+    def __init__(self, loop, epochs, shown):
+        images = len(loop.train_set)
+        look = {"unit": " images", "unit_scale": True, "miniters": 1, "ncols": 110, "file": sys.stdout}
+        super().__init__(total=epochs * images, disable=not shown, **look)
+        # A GPU would have to finish all that is queued first, and other processes to do the same at the same time.
+        self.live, self.told = loop.device.type == "cpu" and workers()[1] == 1, time.perf_counter()
+        if shown and (size := loop.batch_size) > images:
+            self.write(f"batch_size={size} is more than the {images} images of train_set: an epoch is one step.")
+
+    def count(self, meter, images):
+        self.update(images)
+        if self.live and time.perf_counter() - self.told > self.EVERY:
+            self.tell(*meter.read())
+            self.told = time.perf_counter()
+
+    def tell(self, loss, accuracy):
+        self.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}")
 
 
 def _explain_divergence(optimizer, epochs):

@@ -61,41 +61,18 @@ def main(arguments=None):
 
 def _train(wanted, device):
     """Train; True if it was stopped before the last epoch, after a sentence that says why."""
-    for name in ("epochs", "batch_size"):
-        whole(f"--{name.replace('_', '-')}", getattr(wanted, name), least=1)
-    check_settings(1e-3 if wanted.lr is None else wanted.lr, wanted.precision)
-    if wanted.checkpoint.is_dir() or not wanted.checkpoint.absolute().parent.is_dir():
-        raise ValueError(f"--checkpoint wants a file in a folder that is there, but got {wanted.checkpoint}.")
-    rank, count = workers()
+    _check(wanted)
     with one_after_the_other():  # the first may have to download it, the others find it there
         train_set, test_set = _load(wanted.data)
     if wanted.batch_size > len(train_set):
         raise ValueError(f"--batch-size {wanted.batch_size} is more than all {len(train_set)} training images.")
-    torch.manual_seed(wanted.seed)
-    model = FastCNN(classes=len(train_set.classes)).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=wanted.lr or 1e-3)
-    earlier = resume(wanted.checkpoint, model, optimizer) if wanted.resume else History()
-    if wanted.lr is not None:
-        optimizer.param_groups[0]["lr"] = wanted.lr
+    model, optimizer, earlier = _begun(wanted, len(train_set.classes), device)
     done = len(earlier.loss)
-    if done >= wanted.epochs:
-        raise ValueError(f"{wanted.checkpoint} holds {done} epochs already: ask for more with --epochs {done + 1}.")
-
-    def after_epoch(history):
-        if rank == 0:
-            save_checkpoint(wanted.checkpoint, model, optimizer, earlier.joined(history))
-            print(
-                f"epoch {done + len(history.loss)}/{wanted.epochs}: loss {history.loss[-1]:.6f}, "
-                f"test accuracy {history.test_accuracy[-1]:.4f}, {history.images_per_second[-1]:,.0f} images/s",
-                flush=True,
-            )
-
+    rank, count = workers()
     if rank == 0:
         print(f"{count} process{'es' * (count > 1)} on {device.type}, {len(train_set):,} images", flush=True)
         if wanted.checkpoint.exists() and not wanted.resume:
-            names = (Path(f"{wanted.checkpoint}.{number}.old") for number in itertools.count(1))
-            older = wanted.checkpoint.replace(next(name for name in names if not name.exists()))
-            print(f"{wanted.checkpoint} was there already: it is now {older}", flush=True)
+            _move_aside(wanted.checkpoint)
     with _terminated_means_interrupted():
         stopped = None
         try:
@@ -110,7 +87,7 @@ def _train(wanted, device):
                 seed=wanted.seed + done,
                 precision=wanted.precision,
                 progress=sys.stdout.isatty(),
-                after_epoch=after_epoch,
+                after_epoch=lambda history: _keep(wanted, model, optimizer, earlier.joined(history)),
             )
             stopped = "interrupted" if history.interrupted else None
         except RuntimeError as error:
@@ -121,6 +98,45 @@ def _train(wanted, device):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's: this process is about to end by itself
             _say(f"stopped: {stopped}. {_kept(wanted)}")
     return bool(stopped)
+
+
+def _check(wanted):
+    """What can be refused before the data is there."""
+    for name in ("epochs", "batch_size"):
+        whole(f"--{name.replace('_', '-')}", getattr(wanted, name), least=1)
+    check_settings(1e-3 if wanted.lr is None else wanted.lr, wanted.precision)
+    if wanted.checkpoint.is_dir() or not wanted.checkpoint.absolute().parent.is_dir():
+        raise ValueError(f"--checkpoint wants a file in a folder that is there, but got {wanted.checkpoint}.")
+
+
+def _begun(wanted, classes, device):
+    """(model, optimizer, History so far): new ones, or those of the checkpoint to go on from."""
+    torch.manual_seed(wanted.seed)
+    model = FastCNN(classes=classes).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=wanted.lr or 1e-3)
+    earlier = resume(wanted.checkpoint, model, optimizer) if wanted.resume else History()
+    if wanted.lr is not None:
+        optimizer.param_groups[0]["lr"] = wanted.lr
+    if (done := len(earlier.loss)) >= wanted.epochs:
+        raise ValueError(f"{wanted.checkpoint} holds {done} epochs already: ask for more with --epochs {done + 1}.")
+    return model, optimizer, earlier
+
+
+def _move_aside(checkpoint):
+    names = (Path(f"{checkpoint}.{number}.old") for number in itertools.count(1))
+    older = checkpoint.replace(next(name for name in names if not name.exists()))
+    print(f"{checkpoint} was there already: it is now {older}", flush=True)
+
+
+def _keep(wanted, model, optimizer, history):
+    """Save what is reached, and say it: the first process does, for all."""
+    if workers()[0] == 0:
+        save_checkpoint(wanted.checkpoint, model, optimizer, history)
+        print(
+            f"epoch {len(history.loss)}/{wanted.epochs}: loss {history.loss[-1]:.6f}, "
+            f"test accuracy {history.test_accuracy[-1]:.4f}, {history.images_per_second[-1]:,.0f} images/s",
+            flush=True,
+        )
 
 
 def _load(data):

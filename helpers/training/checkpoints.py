@@ -41,14 +41,6 @@ class History:
                 parts.append(f"{name.replace('_', ' ')} {values[-1]:.3f}")
         return "History: " + ", ".join(parts) + (", interrupted" if self.interrupted else "")
 
-    def add(self, loss, train_accuracy, test_accuracy, seconds, images):
-        """Add an epoch on this many images; `test_accuracy` is None where nothing was tested."""
-        self.loss.append(loss)
-        self.train_accuracy.append(train_accuracy)
-        self.test_accuracy.extend([] if test_accuracy is None else [test_accuracy])
-        self.seconds.append(seconds)
-        self.images_per_second.append(images / seconds)
-
     def joined(self, later):
         """One History of these epochs and a later call's."""
         lists = [field.name for field in dataclasses.fields(self) if field.name != "interrupted"]

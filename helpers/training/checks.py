@@ -22,8 +22,7 @@ def check_settings(lr, precision):
         raise ValueError(f'precision wants "float32" or "bfloat16", but got {precision!r}.')
 
 
-def on_device(name, images, device):
-    """The data set on the device, if it is one and is not empty."""
+def check_set(name, images):
     if not all(hasattr(images, part) for part in ("batches", "labels", "to")):
         raise TypeError(
             f"{name} wants a data set, but got a {type(images).__name__}: "
@@ -31,6 +30,11 @@ def on_device(name, images, device):
         )
     if len(images) == 0:
         raise ValueError(f"{name} has no images in it.")
+
+
+def on_device(name, images, device):
+    """The data set on the device, if it is one and is not empty."""
+    check_set(name, images)
     return images.to(device)
 
 

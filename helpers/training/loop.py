@@ -1,27 +1,104 @@
-"""The one training loop: its steps, and how they are counted. train() runs it through, TrainingExplorer in pieces."""
+"""The one training loop, in steps: train() runs through them, a TrainingExplorer lets the kernel go between them."""
 
+import dataclasses
+import functools
 import math
 import time
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
-from helpers.training.checks import check_classes, mode
-from helpers.training.parallel import share_of, sum_over, workers
+from helpers.training.checks import check_classes, check_fit, check_optimizer, mode, on_device
+from helpers.training.devices import helps, memory_format
+from helpers.training.parallel import data_parallel, share_of, sum_over_processes, sync_buffers, workers
 
 
 class NotFiniteError(Exception):
     """The loss that was read is no number any more."""
 
 
-class Step(NamedTuple):
-    """What a step leaves: the batch's scores, labels and mean loss, of this process's share; its images in all."""
+@dataclasses.dataclass
+class Meter:
+    """Sums over images: of their losses, of the right answers, and of how many they are.
 
-    logits: torch.Tensor
-    labels: torch.Tensor
-    loss: torch.Tensor
-    images: int
+    It adds on the device: reading waits for all its work. (A mean of means would weigh a short last batch too much.)
+    """
+
+    loss: torch.Tensor | float = 0.0
+    right: torch.Tensor | int = 0
+    images: int = 0
+
+    def add(self, more):
+        self.loss += more.loss
+        self.right += more.right
+        self.images += more.images
+
+    def means(self):
+        return self.loss.item() / self.images, self.right.item() / self.images
+
+    def read(self):
+        """(loss, accuracy). Raises NotFiniteError where the loss is no number any more."""
+        loss, accuracy = self.means()
+        if not math.isfinite(loss):
+            raise NotFiniteError
+        return loss, accuracy
+
+
+class Loop:
+    """What a training needs, checked and on its device; `epoch` is the training itself.
+
+    Other code may run between two steps: there nothing of torch is switched, such as gradients or random numbers.
+    """
+
+    def __init__(self, model, train_set, test_set, device, *, batch_size, lr, optimizer=None, precision="float32"):
+        self.model, self.device, self.batch_size, self.precision = model, device, batch_size, precision
+        self.train_set = on_device("train_set", train_set, device)
+        self.test_set = None if test_set is None else on_device("test_set", test_set, device)
+        model.to(device)
+        self.layout = check_fit(model, self.train_set, self.test_set, memory_format(device))
+        self.optimizer = check_optimizer(model, optimizer, lr, helps(device, "fused"))
+
+    @functools.cached_property
+    def network(self):
+        """The model as all processes train it: where it is first asked for, they wait for each other."""
+        return data_parallel(self.model, self.device)
+
+    def epoch(self, seed, history):
+        """Train on all images, in the order that follows from the seed, and test; then all of it is in the history.
+
+        Yields two Meters after each step, of the epoch so far and of the step; after each batch of the test the second
+        is None.
+        """
+        network = self.network
+        began, meter = time.perf_counter(), Meter()
+        shuffle = torch.Generator().manual_seed(seed)
+        for images, labels in self.train_set.batches(self.batch_size, shuffle=True, generator=shuffle):
+            step = self._step(network, images, labels)
+            meter.add(step)
+            yield meter, step
+        for number in (meter.loss, meter.right):
+            sum_over_processes(number)
+        loss, accuracy = meter.read()
+        seconds = max(time.perf_counter() - began, 1e-9)
+        sync_buffers(self.model)
+        if self.test_set is not None:
+            for tested in evaluation_steps(self.model, self.test_set, self.batch_size):  # noqa: B007 (the last one is read)
+                yield meter, None
+            history.test_accuracy.append(tested.means()[1])
+        history.loss.append(loss)
+        history.train_accuracy.append(accuracy)
+        history.seconds.append(seconds)
+        history.images_per_second.append(len(self.train_set) / seconds)
+
+    def _step(self, network, images, labels):
+        """One step of this process on its share of a batch."""
+        batch, processes = len(labels), workers()[1]
+        # Fewer images than processes: all take all, and each counts for a part.
+        times = 1 if batch >= processes else processes
+        share = batch * times / processes
+        images, labels = share_of(images).to(memory_format=self.layout), share_of(labels)
+        logits, loss = train_step(network, images, labels, self.optimizer, self.precision, share)
+        return Meter(loss * (share / times), right_answers(logits, labels) / times, batch)
 
 
 def train_step(model, images, labels, optimizer, precision="float32", share=None):
@@ -42,52 +119,17 @@ def train_step(model, images, labels, optimizer, precision="float32", share=None
     return logits.detach(), loss.detach()
 
 
-def train_steps(model, train_set, batch_size, optimizer, seed, layout, precision="float32"):
-    """Train for one epoch, in the order of this seed: yields a Step after each step. `layout`: of images in memory."""
-    shuffle, count = torch.Generator().manual_seed(seed), workers()[1]
-    for images, labels in train_set.batches(batch_size, shuffle=True, generator=shuffle):
-        batch = len(labels)
-        share = batch / count if batch >= count else batch  # fewer images than processes: all take all
-        images, labels = share_of(images).to(memory_format=layout), share_of(labels)
-        logits, loss = train_step(model, images, labels, optimizer, precision, share)
-        yield Step(logits, labels, loss, batch)
-
-
-def evaluate_steps(model, test_set, batch_size):
-    """Try the model on a set: yields (sum of the losses, how many are right) of each batch, both on the device.
-
-    In eval mode and without gradients, for each batch alone: other cells may run before the next.
-    """
-    largest = int(test_set.labels.max())
+def evaluation_steps(model, test_set, batch_size):
+    """Test the model on all images, in eval mode; yields the Meter so far after each batch."""
+    meter, largest = Meter(), int(test_set.labels.max())
     for images, labels in test_set.batches(batch_size, shuffle=False):
         with mode(model, training=False), torch.inference_mode():
             logits = model(images)
             check_classes(logits, largest)
-            tested = F.cross_entropy(logits, labels, reduction="sum"), (logits.argmax(1) == labels).sum()
-        yield tested
+            loss = F.cross_entropy(logits, labels, reduction="sum")
+            meter.add(Meter(loss, right_answers(logits, labels), len(labels)))
+        yield meter
 
 
-class Meter:
-    """The mean loss and accuracy of the steps added. Adds on the device: reading waits for all that is queued there."""
-
-    def __init__(self, device):
-        self.loss, self.right = torch.zeros((), device=device), torch.zeros((), device=device)
-        self.images, self._began = 0, time.perf_counter()
-
-    def add(self, step):
-        """Add a Step: of several processes each adds its part, or its share of all."""
-        count = workers()[1]
-        self.loss += step.loss * (step.images / count)  # back from the batch's mean to its sum
-        self.right += (step.logits.argmax(1) == step.labels).sum() / (count if step.images < count else 1)
-        self.images += step.images
-
-    def read(self):
-        """(loss, accuracy) so far. Raises NotFiniteError where the loss is no number any more."""
-        loss, accuracy = sum_over(self.loss).item() / self.images, sum_over(self.right).item() / self.images
-        if not math.isfinite(loss):
-            raise NotFiniteError
-        return loss, accuracy
-
-    def seconds(self):
-        """Since it was made."""
-        return max(time.perf_counter() - self._began, 1e-9)
+def right_answers(logits, labels):
+    return (logits.argmax(1) == labels).sum()

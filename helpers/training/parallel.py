@@ -52,7 +52,7 @@ def group(device=None):
         distributed.destroy_process_group()
 
 
-def in_step(model, device):
+def data_parallel(model, device):
     """The model as all processes train it: they start from the first one's weights, and average their gradients."""
     if workers()[1] == 1:
         return model
@@ -75,8 +75,8 @@ def share_of(batch):
     return batch.tensor_split(count)[rank] if len(batch) >= count else batch
 
 
-def sum_over(number):
-    """The sum of a tensor over all processes, in its place."""
+def sum_over_processes(number):
+    """The sum of a tensor over all processes."""
     if workers()[1] > 1:
         distributed.all_reduce(number)
     return number
