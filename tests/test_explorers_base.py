@@ -154,10 +154,10 @@ def test_a_slider_is_an_attribute_and_moves_the_slider():
     [
         ("kernel_size", 9, ValueError, "kernel_size wants a whole number from 1 to 7, but got 9. The nearest is 7."),
         ("stride", 0, ValueError, "stride wants a whole number from 1 to 4, but got 0. The nearest is 1."),
-        ("padding", 1.0, TypeError, "padding wants a whole number from 0 to 3, but got 1.0. Try padding=1."),
-        ("padding", True, TypeError, "padding wants a whole number from 0 to 3, but got True. Try padding=1."),
-        ("size", "7", TypeError, "size wants a whole number from 3 to 12, but got '7'. Try size=7."),
-        ("size", None, TypeError, "size wants a whole number from 3 to 12, but got None. Try size=3."),
+        ("padding", 1.0, TypeError, "padding wants a whole number from 0 to 3, but got 1.0. Did you mean 1?"),
+        ("padding", True, TypeError, "padding wants a whole number from 0 to 3, but got True. Did you mean 1?"),
+        ("size", "7", TypeError, "size wants a whole number from 3 to 12, but got '7'. Did you mean 7?"),
+        ("size", None, TypeError, "size wants a whole number from 3 to 12, but got None."),
     ],
 )
 def test_a_value_outside_the_slider_is_refused_and_nothing_moves(name, value, error, sentence):

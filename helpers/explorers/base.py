@@ -73,17 +73,7 @@ class Slider(Control):
         self.low, self.high = low, high
 
     def checked(self, value) -> int:
-        try:
-            return whole(self.name, value, self.low, self.high)
-        except TypeError as error:
-            raise TypeError(f"{error} Try {self.name}={self.nearest(value)}.") from None
-
-    def nearest(self, value) -> int:
-        """The slider's value nearest to what was given; its lowest where that is no number."""
-        try:
-            return min(max(round(float(value)), self.low), self.high)
-        except (TypeError, ValueError, OverflowError):
-            return self.low
+        return whole(self.name, value, self.low, self.high)
 
 
 class Choice(Control):
