@@ -9,24 +9,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from helpers.arguments import array, channels_first, described, whole
+from helpers.colours import COLOURS, DARK, INK, PAPER
 
-# One colour for each thing in the whole course (Okabe & Ito: told apart by colour-blind readers too).
-COLOURS = {
-    "input": "#0072B2",
-    "kernel": "#D55E00",
-    "output": "#009E73",
-    "padding": "#999999",
-    "negative": "#CC79A7",
-    "N": "#000000",
-    "C": "#E69F00",
-    "H": "#56B4E9",
-    "W": "#F0E442",
-}
-
-# A scale runs from white through the thing's colour to this darker one, so that small values are seen too.
-DARK = {"kernel": "#5A2700", "output": "#00402F", "negative": "#5C1F43"}
-
-INK, PAPER = "#1B2A38", "#FFFFFF"
 DPI = 100
 MOST = 100  # pictures in one figure: more are too small to see
 

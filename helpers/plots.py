@@ -11,21 +11,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from helpers.arguments import array, class_numbers, positive, whole
-from helpers.figures import (
-    COLOURS,
-    DPI,
-    INK,
-    MOST,
-    PAPER,
-    Picture,
-    check_count,
-    numbers,
-    pictures,
-    shades,
-    signed,
-    styled,
-    tiles,
-)
+from helpers.colours import COLOURS, INK, PAPER
+from helpers.figures import DPI, MOST, Picture, check_count, numbers, pictures, shades, signed, styled, tiles
 
 
 @styled

@@ -23,8 +23,9 @@ import tutorial_loop as tutorial
 from tqdm import tqdm
 
 from helpers import model as models
+from helpers.colours import COLOURS
 from helpers.data import ImageSet, load_cifar10, load_shapes
-from helpers.figures import COLOURS, DPI, Picture, styled
+from helpers.figures import DPI, Picture, styled
 from helpers.speed import compare, copy_bandwidth, floor, matmul_rate, work
 from helpers.training import evaluate, train
 from helpers.training.devices import HELPS, pick_device

@@ -14,6 +14,7 @@ from pages import number, read, sliders_of, tensor, what_torch_says
 from PIL import Image
 from torch import nn
 
+from helpers.colours import COLOURS
 from helpers.data import load_shapes
 from helpers.explorers import FilterExplorer
 
@@ -22,7 +23,7 @@ SETTINGS = [
     dict(zip(FILTER, values, strict=True))
     for values in itertools.product(*(range(slider.low, slider.high + 1) for slider in FILTER.values()))
 ]
-PINK = np.array([204, 121, 167])
+PINK, PADDING = (np.array([*bytes.fromhex(COLOURS[name][1:])]) for name in ("negative", "padding"))
 
 SEEN = """(() => {
   const painted = (name) => {
@@ -84,7 +85,7 @@ def hold(seen, explorer, exact=True):
     assert len(seen["numbers"]) == (1 if height == width else 2)
     shape = f"# (1, {height}, {width}) → "
     if refusal:
-        assert (drawn == np.where(inside, padded, 153)[..., None])[..., :3].all()
+        assert (drawn[..., :3] == np.where(inside[..., None], padded[..., None], PADDING)).all()
         assert seen["output"] is seen["sum"] is seen["range"] is None
         assert seen["torch"] == f"PyTorch says: RuntimeError: {refusal}"
         assert seen["titles"][1] == "no output"
@@ -98,8 +99,8 @@ def hold(seen, explorer, exact=True):
     assert seen["problem"] is None
     faded = never_read(layer, padded.shape)
     assert (drawn[..., 3] == np.where(faded, 115, 255)).all()
-    grey = np.where(inside, padded, 153)[..., None]
-    assert (np.abs(drawn[..., :3] - grey) <= np.where(faded, 2, 0)[..., None]).all()  # faded: alpha rounds
+    wanted = np.where(inside[..., None], padded[..., None], PADDING)
+    assert (np.abs(drawn[..., :3] - wanted) <= np.where(faded, 2, 0)[..., None]).all()  # faded: alpha rounds
     assert np.abs(pixels_of(seen["output"])[..., :3] - colours(output)).max() <= (0 if exact else 1)
     assert seen["input"]["scale"] == pytest.approx(seen["output"]["scale"])
     assert seen["input"]["scale"][0] == pytest.approx(round(seen["input"]["scale"][0]))

@@ -12,7 +12,6 @@ from helpers import explorers
 from helpers.data import load_shapes
 from helpers.explorers import ConvolutionExplorer
 from helpers.explorers.base import Slider, Switch
-from helpers.plots import COLOURS
 
 
 def made(name, **values):
@@ -234,9 +233,3 @@ def test_an_explorer_can_be_made_into_another():
     assert Strided(size=9).settings == {**Small(size=9).settings, "stride": 2}
     assert str(inspect.signature(Biased)) == "(size=7, kernel_size=3, stride=2, padding=0, dilation=1, bias=True)"
     assert Biased(bias=False).settings == {**Small().settings, "stride": 2, "bias": False}
-
-
-def test_the_pictures_and_the_figures_use_the_same_colours():
-    css = ConvolutionExplorer().view._css
-    for name in ("input", "kernel", "output", "padding", "negative"):
-        assert f"--{name}: {COLOURS[name].lower()};" in css

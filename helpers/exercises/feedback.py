@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from pathlib import Path
 from textwrap import indent
 from typing import NamedTuple
 
+from helpers.colours import style
+
+SHEET = Path(__file__).with_name("feedback.css")
 MARKS = {"right": "✓", "wrong": "✗", "open": "○", "note": "·"}  # a state is never told by its colour alone
 
 
@@ -42,7 +44,7 @@ class Feedback:
     def _repr_html_(self):
         headline = f"<b>{_marked_up(self.name)}</b> <strong>{MARKS[self.state]} {_marked_up(self.headline)}</strong>"
         parts = [
-            f'<div class="cs-answer cs-answer-{self.state}" role="status"><style>{_style()}</style>',
+            f'<div class="cs-answer cs-answer-{self.state}" role="status"><style>{style(SHEET)}</style>',
             f"<p>{headline}</p>",
             _table(self.rows),
             *map(_paragraph, self.paragraphs),
@@ -93,10 +95,3 @@ def _aligned(rows):
     return [
         "  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
-
-
-@cache
-def _style():
-    """The style sheet without its comments, for it is in every card."""
-    style = Path(__file__).with_name("feedback.css").read_text("utf-8")
-    return re.sub(r"\s*/\*.*?\*/\n?", "\n", style, flags=re.DOTALL).strip()

@@ -11,6 +11,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from helpers import colours
 from helpers.arguments import whole
 
 FOLDER = Path(__file__).parent
@@ -18,7 +19,7 @@ FOLDER = Path(__file__).parent
 
 def style(*file_names: str) -> str:
     """The style sheet of one explorer: what all share, and what is its own."""
-    return "".join((FOLDER / name).read_text("utf-8") for name in ("shared.css", *file_names))
+    return colours.style(*(FOLDER / name for name in ("shared.css", *file_names)))
 
 
 def side_by_side(sliders) -> ipywidgets.Box:

@@ -4,7 +4,7 @@ import {
   factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, within, written,
 } from "./page/elements.js";
 import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
-import { SENTENCES } from "./page/from_python.js";
+import { COLOUR_OF, SENTENCES } from "./page/from_python.js";
 import { cellOf, lay, makeGrid, widthOf } from "./page/grid.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelError, nearestChanges } from "./page/refusals.js";
@@ -15,10 +15,14 @@ import { geometry, makeFormula, makeSum, windowTerms } from "./page/windows.js";
 const FILTER_GAP = 28; // pixels between the panels; the style sheet says the same
 const TALLEST = 420; // pixels: so high a picture is drawn at most
 const COARSEST = 24; // pixels a pixel at most
-const PINK = [204, 121, 167]; // the course's colour for negative numbers
 const UNIT = 10000; // weights have four decimals: sums of whole ten-thousandths are exact, and fit into 32 bits
 const LONGEST_NOTE = 48; // characters: `A pixel of padding = 0 is read by 25 outputs.`
-const PADDING = 153; // its grey
+const [PINK, PADDING] = [COLOUR_OF.negative, COLOUR_OF.padding].map(redGreenBlue);
+
+/** A colour's parts, 0 to 255. */
+function redGreenBlue(colour) {
+  return [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
+}
 
 /** A picture's elements: its canvas, and boxes to lay over some of its pixels. */
 function makePicture(grid, ...boxes) {
@@ -304,9 +308,10 @@ function drawPictures(figure, { now, rows, columns, inside, pixel, sides }, { sc
   if (figure.painted !== now.key) {
     figure.painted = now.key;
     paint(figure.input, vertical.padded, horizontal.padded, (row, column) => {
-      const grey = inside(row, column) ? pixel(row, column) : PADDING;
-      const used = !rows || (vertical.read.has(row) && horizontal.read.has(column));
-      return packed(grey, grey, grey, used ? 255 : 115);
+      const alpha = !rows || (vertical.read.has(row) && horizontal.read.has(column)) ? 255 : 115;
+      if (!inside(row, column)) return packed(...PADDING, alpha);
+      const grey = pixel(row, column);
+      return packed(grey, grey, grey, alpha);
     });
     if (rows) paint(figure.output, rows, columns, (row, column) => outputColour(now.value(row, column)));
   }

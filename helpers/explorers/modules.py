@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from helpers import colours
 from helpers.sentences import SENTENCES
 
 FOLDER = Path(__file__).parent
@@ -29,4 +30,7 @@ def browser_code(name: str) -> str:
 
 
 def _from_python() -> str:
-    return f"export const SENTENCES = {json.dumps(SENTENCES, ensure_ascii=False)};\n"
+    tables = {"SENTENCES": SENTENCES, "COLOUR_OF": colours.in_a_browser()}
+    return "".join(
+        f"export const {name} = {json.dumps(table, ensure_ascii=False)};\n" for name, table in tables.items()
+    )

@@ -1,12 +1,14 @@
 """A Trace as aligned text and as an HTML table."""
 
 import re
-from functools import cache
 from html import escape
 from itertools import zip_longest
 from pathlib import Path
 from textwrap import wrap
 
+from helpers.colours import style
+
+SHEET = Path(__file__).with_name("report.css")
 WIDE = 116  # characters in a line: JupyterLab on 1100 pixels breaks longer ones
 MANY = 3  # how many of the shapes that are put together are written out
 FAILS, BELOW = "✗ fails here", "! see below"
@@ -30,7 +32,7 @@ def html(trace):
     heads = "".join(f'<th scope="col">{title}</th>' for title in titles)
     longest = max((len(line) for row in trace.rows for line in _shapes(row.input_shape)), default=0)
     parts = [
-        f'<div class="cs-trace"><style>{_style()}</style>',
+        f'<div class="cs-trace"><style>{style(SHEET)}</style>',
         f'<div class="cs-trace-box"><table style="--input: {longest}ch">',
         "<caption>The model step by step: its layers, and the functions between them</caption>",
         f"<thead><tr>{heads}</tr></thead>",
@@ -164,10 +166,3 @@ def _together(trace):
 
 def _unused(trace):
     return f"never called: {', '.join(trace.unused)}"
-
-
-@cache
-def _style():
-    """The style sheet without its comments, for it is in every output."""
-    style = Path(__file__).with_name("report.css").read_text("utf-8")
-    return re.sub(r"\s*/\*.*?\*/\n?", "\n", style, flags=re.DOTALL).strip()
