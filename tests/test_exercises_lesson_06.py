@@ -3,7 +3,8 @@
 import random
 import time
 from fractions import Fraction
-from itertools import pairwise
+from functools import cache
+from itertools import accumulate, pairwise
 from math import floor
 from operator import mod as remainder
 
@@ -163,11 +164,14 @@ def test_the_larger_batch_is_compared_by_the_pictures_of_the_same_time():
         assert wrong(found, "A compared with B") == pytest.approx(steps_of_small * small / (steps_of_large * large))
 
 
-def summed(step, pictures, kept, limit):
-    """The sum, of which kept(sum, limit) is kept after each picture."""
-    total = 0
-    for _ in range(pictures):
-        total = kept(total + step, limit)
+@cache
+def sums(step, kept, limit=None, start=0):
+    """The sums after 0, 1, 2, … pictures, of each of which kept(sum, limit) is kept."""
+    most = max(lesson.q8._ranges["pictures"])
+    return list(accumulate(range(most), lambda total, _: kept(total + step, limit), initial=start))
+
+
+def as_it_is(total, limit):
     return total
 
 
@@ -177,23 +181,21 @@ def halves_up(number, digits):
 
 
 def test_the_sum_and_the_ways_to_get_it_wrong_are_torchs():
+    zeros = {dtype: torch.zeros((), dtype=dtype) for dtype in (torch.bfloat16, torch.float16)}  # cached by identity
     for numbers, found in asked(lesson.q8):
         dtype, step, pictures = getattr(torch, numbers["dtype"]), numbers["step"], numbers["pictures"]
         digits = round(1 - torch.log2(torch.tensor(torch.finfo(dtype).eps)).item())
-        total = torch.zeros((), dtype=dtype)
-        for _ in range(pictures):
-            total += step
-        assert found.answer == total.item(), numbers
+        assert found.answer == sums(step, as_it_is, start=zeros[dtype])[pictures].item(), numbers
         assert f"keeps {digits} binary digits" in found.text
         exact = wrong(found, "as if all digits were kept")
-        assert exact == summed(step, pictures, lesson._rounded, 64)
+        assert exact == sums(step, lesson._rounded, 64)[pictures]
         assert wrong(found, "rounded once at the end") == torch.tensor(exact).to(dtype).item() != exact
         assert wrong(found, "the largest of so many digits") == int("1" * digits, base=2)
-        assert wrong(found, "begun again at 0") == summed(step, pictures, remainder, 2**digits)
-        fewer = summed(step, pictures, lesson._rounded, digits - 1)
+        assert wrong(found, "begun again at 0") == sums(step, remainder, 2**digits)[pictures]
+        fewer = sums(step, lesson._rounded, digits - 1)[pictures]
         assert wrong(found, "one digit fewer") == fewer
         assert torch.tensor(fewer + step).to(dtype) == fewer + step, "the next sum is kept as well"
-        assert wrong(found, "halves rounded up") == summed(step, pictures, halves_up, digits)
+        assert wrong(found, "halves rounded up") == sums(step, halves_up, digits)[pictures]
 
 
 def test_rounding_to_digits_is_torchs():

@@ -4,7 +4,7 @@ import re
 import reprlib
 
 LARGEST = 10**15  # no shape and no number of parameters comes near
-MOST = 12  # numbers are read of a row; no shape has so many
+MOST = 12  # how many numbers of a row are read; no shape has more
 EXAMPLES = {"number": ("7", "12"), "shape": ("(3, 8, 8)", "(5, 6, 6)")}
 
 

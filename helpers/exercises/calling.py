@@ -87,7 +87,7 @@ class _TookTooLong(BaseException):
 
 @contextlib.contextmanager
 def _time_limit(seconds):
-    """Raises _TookTooLong in this thread, at its next step in Python, after so many seconds.
+    """Raises _TookTooLong in this thread, at its next step in Python, after `seconds`.
 
     Python has no other way that works on every system, in every thread, and in a loop of one line. It is raised again
     and again, for the loop may catch it. What waits outside Python (time.sleep, one huge number) ends only by itself.

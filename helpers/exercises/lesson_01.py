@@ -29,7 +29,7 @@ def q1(size, kernel_size):
             ),
             "side by side": (
                 size // kernel_size,
-                "so many kernels fit side by side. But the places are one cell apart, and they overlap.",
+                "that is how many kernels fit side by side. But the places are one cell apart, and they overlap.",
             ),
             "one place for each cell": (
                 size,
@@ -64,7 +64,7 @@ def q2(size, kernel_size, padding):
             ),
             "the padded input": (
                 size + 2 * padding,
-                "so wide is the input with its zeros. In how many places can the kernel stand on it?",
+                "that is how wide the input is with its zeros. In how many places can the kernel stand on it?",
             ),
         },
     )
@@ -100,11 +100,11 @@ def q3(size, kernel_size, stride):
             ),
             "the + 1 forgotten": (
                 room // stride,
-                f"so many steps fit. The place before the first step counts too: ⌊{room} / {stride}⌋ + 1.",
+                f"that is the number of steps. The place before the first step counts too: ⌊{room} / {stride}⌋ + 1.",
             ),
             "the stride left out": (
                 room + 1,
-                f"so many places there are with stride 1. Here the kernel goes {stride} cells at a time.",
+                f"that is the number of places with stride 1. Here the kernel goes {stride} cells at a time.",
             ),
             "an error expected": (
                 "error",
@@ -225,7 +225,7 @@ def q6(height, width, kernel_height, kernel_width, stride):
             ),
             "the stride left out": (
                 tuple(room + 1 for room in rooms),
-                f"so many places there are with stride 1. Here the kernel goes {stride} cells at a time.",
+                f"that is the number of places with stride 1. Here the kernel goes {stride} cells at a time.",
             ),
             "the + 1 forgotten": (
                 tuple(room // stride for room in rooms),

@@ -112,7 +112,7 @@ def q2(size, kernel_size):
             ),
             "the + 1 forgotten": (
                 room // kernel_size,
-                f"so many steps fit. The window before the first step counts too: {formula}.",
+                f"that is the number of steps. The window before the first step counts too: {formula}.",
             ),
         },
     )
@@ -170,7 +170,7 @@ def q3():
         ),
         "the + 1 forgotten": (
             lambda *setting: _pooled_size(*setting) - 1,
-            "so many steps fit. The window before the first step counts too.",
+            "that is the number of steps. The window before the first step counts too.",
         ),
         "padding counted once": (
             lambda size, kernel_size, stride, padding: (size + padding - kernel_size) // (stride or kernel_size) + 1,
@@ -510,7 +510,7 @@ def q10(channels, size, kernel_size):
         mistakes={
             "the ReLU before the pool": (
                 channels * size**2,
-                f"so many numbers go into the pool. The ReLU reads what comes out of it: {formula}.",
+                f"that is how many numbers go into the pool. The ReLU reads what comes out of it: {formula}.",
             ),
             "one side only": (channels * size * side, f"the pool shortens rows and columns: {formula}."),
             "one map only": (

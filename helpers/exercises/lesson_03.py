@@ -166,8 +166,8 @@ def q4(channels, height, width, order):
             ),
             "the strides of a copy": (
                 (permuted[1] * permuted[2], permuted[2], 1),
-                f"so they would be if the numbers were copied into the new order. `permute` copies nothing: {order} of "
-                f"{strides}.",
+                "these would be the strides if the numbers were copied into the new order. `permute` copies nothing: "
+                f"{order} of {strides}.",
             ),
             "turned round": (
                 strides[::-1],
@@ -254,7 +254,7 @@ def q6(pictures, image_size):
                 pictures * (one // row),
                 f"`view` knows no pictures. What is left of one ({one % row} numbers) begins a row with the next one.",
             ),
-            "one picture alone": (one / row, f"so many rows one picture makes. There are {pictures}."),
+            "one picture alone": (one / row, f"that is how many rows one picture makes. There are {pictures}."),
         },
     )
 
@@ -305,7 +305,6 @@ def scores(model, images):
     "the view that mixes pictures",
     "Find the bug",
     solution=scores,
-    reference=lambda model, images: _scores(model, images, lambda x: torch.flatten(x, 1)),
     broken=lambda model, images: _scores(model, images, lambda x: x.view(-1, 18 * 16 * 16)),
     cases=_batches,
     observe=_rows_and_scores,

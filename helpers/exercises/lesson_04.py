@@ -55,7 +55,7 @@ def q1(size, kernel_size, padding, stride):
             ),
             "the stride left out": (
                 room + 1,
-                f"so many places there are with stride 1. Here the kernel goes {stride} cells at a time.",
+                f"that is the number of places with stride 1. Here the kernel goes {stride} cells at a time.",
             ),
         },
     )
@@ -98,7 +98,7 @@ def q2(batch, channels, image_size, conv_channels, kernel_size, padding):
             ),
             "the pool forgotten": (
                 (batch, conv_channels, maps, maps),
-                "so it is after `conv1`. The pool makes one number of each 2 × 2.",
+                "that is the shape after `conv1`. The pool makes one number of each 2 × 2.",
             ),
             "the channels last": (
                 (batch, pooled, pooled, conv_channels),
@@ -195,7 +195,7 @@ def q4(batch, image_size, conv_channels, kernel_size, before, padding):
         mistakes={
             "fc1 unchanged": (
                 fc1_inputs(image_size, conv_channels, kernel_size, before),
-                f"so it was with padding {before}. The maps have another size now: {counted}.",
+                f"that was right with padding {before}. The maps have another size now: {counted}.",
             ),
             "the channels forgotten": (
                 pooled**2,
@@ -490,7 +490,7 @@ def q9(kernel_size, pool):
             ),
             "the kernels multiplied": (
                 kernel_size * pool,
-                f"so many if {pool} windows of {kernel_size} lay side by side. They are one pixel apart and overlap.",
+                f"right if {pool} windows of {kernel_size} lay side by side. But they are one pixel apart and overlap.",
             ),
             "the pool alone": (
                 pool,
@@ -498,12 +498,12 @@ def q9(kernel_size, pool):
             ),
             "the convolution alone": (
                 kernel_size,
-                f"so many pixels one number after `conv1` sees. The pool takes {pool} of them in a row, one pixel "
-                "apart.",
+                f"that is how many pixels one number after `conv1` sees. The pool takes {pool} of them in a row, one "
+                "pixel apart.",
             ),
             "the whole square counted": (
                 (kernel_size + pool - 1) ** 2,
-                "so many pixels lie in the whole square. Asked is how wide it is.",
+                "that is the number of pixels in the whole square. The question is how wide it is.",
             ),
         },
     )

@@ -32,7 +32,7 @@ def q1(pictures, batch_size):
         mistakes={
             "the last, smaller batch dropped": (
                 full,
-                f"so many batches are full. The {left} pictures that are left over make a batch too: "
+                f"that is the number of full batches. The {left} pictures that are left over make a batch too: "
                 f"{full * batch_size:,} + {left}.",
             ),
             "a part of a batch counted as a part": (
@@ -713,7 +713,7 @@ def q11(pieces, hand_over, work):
             ),
             "the work alone": (
                 all_work,
-                f"so long the GPU works. But it has to wait for the first piece, {hand_over} ms.",
+                f"that is how long the GPU works. But it has to wait for the first piece, {hand_over} ms.",
             ),
         },
     )

@@ -27,7 +27,7 @@ def q1(network, times):
         mistakes={
             "the two parts compared": (
                 times - 1,
-                "handing over takes so many times as long as the network. But the whole epoch gets faster, and what is "
+                "that compares handing over with the network. But the whole epoch gets faster, and what is "
                 f"left of it is the network's part: {working}.",
             ),
             "divided by the part that goes": (
@@ -40,7 +40,7 @@ def q1(network, times):
             ),
             "the seconds that are left": (
                 network,
-                f"so many seconds an epoch takes afterwards. How often do they fit into those before: {working}.",
+                f"these are the seconds of an epoch afterwards. How often do they fit into those before: {working}.",
             ),
             "the share that is saved": (
                 hand_over / total,
@@ -222,12 +222,12 @@ def q3(cores, hand_over, network):
         mistakes={
             "workers with cores of their own": (
                 network,
-                "for so long the network needs every core. A worker has none of its own: what it does comes on top. "
-                f"Share all work out: {working}.",
+                "that is how long the network needs every core. A worker has none of its own: what it does comes on "
+                f"top. Share all work out: {working}.",
             ),
             "one after the other": (
                 hand_over + network,
-                "so long it takes without workers: one core hands over, and the others have nothing to do. "
+                "that is how long it takes without workers: one core hands over, and the others have nothing to do. "
                 f"With workers they have, too: {working}.",
             ),
             "the network's time divided too": (
@@ -237,9 +237,9 @@ def q3(cores, hand_over, network):
             ),
             "handing over alone": (
                 hand_over / cores,
-                f"for so long all cores hand over. The network needs the same cores: {working}.",
+                f"that is how long all cores hand over. The network needs the same cores: {working}.",
             ),
-            "the work of one core": (work, f"so long a single core would take. There are {cores}: {working}."),
+            "the work of one core": (work, f"that is how long a single core would take. There are {cores}: {working}."),
         },
     )
 
@@ -271,7 +271,7 @@ def q4(channels, size, kernel_size):
         mistakes={
             "as many as before": (
                 bytes_before,
-                f"so many it reads and writes in front of the pool. The pool makes {side} × {side} numbers of "
+                f"that is what it reads and writes in front of the pool. The pool makes {side} × {side} numbers of "
                 f"{size} × {size}: {working}.",
             ),
             "one side only": (8 * channels * size * side, f"the pool shortens height and width: {working}."),
@@ -282,11 +282,11 @@ def q4(channels, size, kernel_size):
             ),
             "numbers, not bytes": (
                 channels * side**2,
-                f"so many numbers there are. Each is read, 4 bytes, and written, 4 bytes: {working}.",
+                f"that is how many numbers there are. Each is read, 4 bytes, and written, 4 bytes: {working}.",
             ),
             "what is saved": (
                 bytes_before - 8 * channels * side**2,
-                f"so many bytes fewer than before. Asked are those that are left: {working}.",
+                f"that is how many bytes are saved. The question is how many are left: {working}.",
             ),
         },
     )
@@ -419,7 +419,7 @@ def q6(compute, move, rate, bandwidth):
         mistakes={
             "added up": (
                 compute + move,
-                f"so long it takes if the machine moves first and then computes. It may do both at once: {working}.",
+                f"that is the time of first moving, then computing. The machine may do both at once: {working}.",
             ),
             "the shorter of the two": (
                 min(compute, move),
@@ -469,15 +469,15 @@ def q7(small, factor, ms_small, ms_large):
             ),
             "milliseconds compared": (
                 ms_large / ms_small,
-                f"so many times as long B takes for a step. It has more pictures, too: {working}.",
+                f"that is how many times as long B takes for a step. It has more pictures, too: {working}.",
             ),
             "batches compared": (
                 factor,
-                f"so many times as many pictures B has in a step. It takes longer, too: {working}.",
+                f"that is how many times as many pictures B has in a step. It takes longer, too: {working}.",
             ),
             "A compared with B": (
                 1 / answer,
-                f"this is how A compares with B. Asked is how B compares with A: {working}.",
+                f"this is how A compares with B. The question is how B compares with A: {working}.",
             ),
         },
     )
@@ -487,7 +487,7 @@ DIGITS = {"bfloat16": 8, "float16": 11}  # binary digits of a number, the leadin
 
 
 def _rounded(number, digits):
-    """The nearest number that has so many binary digits and then only zeros. Of two as near: that whose last is 0."""
+    """The nearest number of `digits` binary digits, and only zeros after them. Of two as near: that whose last is 0."""
     unit = 2 ** max(0, number.bit_length() - digits)
     return round(number / unit) * unit
 
@@ -544,7 +544,7 @@ def q8(dtype, step, pictures):
             ),
             "halves rounded up": (
                 step * 2 ** (digits + 1),
-                "so far it would come if a sum in the middle between two numbers were always rounded up. But it "
+                "the sum would get that far if one in the middle between two numbers were always rounded up. But it "
                 "becomes the one whose last digit is 0.",
             ),
         },
@@ -576,11 +576,11 @@ def q9(pictures, batch_size, processes):
         mistakes={
             "the last batch as full as the others": (
                 batch_size // processes,
-                f"so many in every step but the last. After {full} full batches {left} pictures are left: {working}.",
+                f"right for every step but the last. After {full} full batches {left} pictures are left: {working}.",
             ),
             "not shared out": (
                 left,
-                f"so many pictures the last step has. {processes} processes share them: {working}.",
+                f"that is how many pictures the last step has. {processes} processes share them: {working}.",
             ),
             "a full batch for each process": (
                 alone,
@@ -589,7 +589,7 @@ def q9(pictures, batch_size, processes):
             ),
             "the batch of all processes": (
                 batch_size,
-                f"so many all processes take together, and in a full step: {working}.",
+                f"that is how many all processes take together, and in a full step: {working}.",
             ),
         },
     )

@@ -11,7 +11,7 @@ REPORTED = 5  # damaged lines are reported one by one
 
 _events = []
 _latest = {}  # the latest answer to each question with the lesson's numbers, also if it was given before
-_file = {"path": None, "written": 0}  # the first so many events are in the file
+_file = {"path": None, "written": 0}  # how many events are in the file, from the first on
 
 
 def events(question=None, seed=None):
