@@ -75,6 +75,13 @@ def hold_all(seen, hold, page, explorer, settings):
             hold(shown, explorer)
 
 
+def with_own_clock(page):
+    """The page, whose time now passes as the test says, with `page.clock`; no other test gets it afterwards."""
+    page.clock.install()
+    page.has_own_clock = True
+    return page
+
+
 def number(text):
     return float(text.replace("−", "-"))
 

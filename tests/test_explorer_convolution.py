@@ -6,7 +6,7 @@ from functools import partial
 import pages
 import pytest
 import torch
-from pages import cell, lit, number, sliders_of, tensor, what_torch_says
+from pages import cell, lit, number, sliders_of, tensor, what_torch_says, with_own_clock
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -244,7 +244,7 @@ def test_a_click_pins_a_cell_and_escape_lets_go(stand):
 
 def test_playing_visits_every_output_in_turn_and_stops_at_a_key(stand):
     page = stand(ConvolutionExplorer(size=4))
-    page.clock.install()
+    with_own_clock(page)
     page.get_by_role("button", name="Play").click()
     visited = []
     for _ in range(5):

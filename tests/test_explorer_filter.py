@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from pages import number, read, sliders_of, tensor, what_torch_says
+from pages import number, read, sliders_of, tensor, what_torch_says, with_own_clock
 from PIL import Image
 from torch import nn
 
@@ -340,7 +340,7 @@ def test_the_mouse_points_a_click_pins_and_keys_move_by_one_pixel(stand):
     page.locator(".cs-figure").press("ArrowRight")
     page.locator(".cs-figure").press("ArrowUp")
     assert place() == (14, 5)
-    page.clock.install()
+    with_own_clock(page)
     page.locator(".cs-figure").press("Space")
     page.clock.run_for(1200)
     assert place() == (14, 7)

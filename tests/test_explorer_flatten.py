@@ -7,7 +7,7 @@ from functools import partial
 import pages
 import pytest
 import torch
-from pages import cell, lit, read, what_torch_says
+from pages import cell, lit, read, what_torch_says, with_own_clock
 
 from helpers.explorers import FlattenExplorer
 
@@ -273,7 +273,7 @@ def place_of(page):
 )
 def test_playing_goes_along_memory_or_in_reading_order_and_stops_at_a_key(stand, memory, visited):
     page = stand(FlattenExplorer(memory=memory))
-    page.clock.install()
+    with_own_clock(page)
     cell(page, "plane-1", 1, 2).click()
     page.mouse.move(2, 2)
     page.get_by_role("button", name="Play").click()

@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from pages import in_parts, read, sliders_of
+from pages import in_parts, read, sliders_of, with_own_clock
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -514,7 +514,7 @@ def test_where_nothing_is_pinned_the_layer_that_breaks_is_shown(stand):
 
 def test_playing_goes_through_the_layers(stand):
     page = stand(NetworkExplorer())
-    page.clock.install()
+    with_own_clock(page)
     page.get_by_role("button", name="Play").click()
     visited = []
     for _ in range(6):

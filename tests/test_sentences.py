@@ -27,11 +27,10 @@ def names_in(sentence):
 
 
 @pytest.fixture
-def filled(chromium):
+def filled(open_page):
     """`filled(key, values)` → the sentence as the browser writes it."""
-    page = chromium.new_page()
-    yield lambda key, values: page.evaluate(FILL, [browser_code("page/refusals.js"), key, values])
-    page.close()
+    page = open_page()
+    return lambda key, values: page.evaluate(FILL, [browser_code("page/refusals.js"), key, values])
 
 
 def test_each_sentence_is_written_once_and_used():

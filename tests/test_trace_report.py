@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 import torch.nn.functional as F
-from lab import ROOT, watched
+from lab import ROOT
 from torch import nn
 
 from helpers.model import SimpleCNN
@@ -293,18 +293,15 @@ OTHER = """() => [...document.querySelectorAll("#other, #other *")].map((part) =
 
 
 @pytest.fixture
-def show(chromium):
-    """`show(html, width, ...)` → a page that has it as the output of a cell."""
-    pages = []
+def show(open_page):
+    """`show(html, width)` → a page that has it as the output of a cell."""
 
-    def show(html, width=900, **options):
-        pages.append(watched(chromium.new_page(viewport={"width": width, "height": 900}, **options)))
-        pages[-1].set_content(AROUND % html)
-        return pages[-1]
+    def show(html, width=900):
+        page = open_page({"width": width, "height": 900})
+        page.set_content(AROUND % html)
+        return page
 
-    yield show
-    for page in pages:
-        page.close()
+    return show
 
 
 @pytest.mark.parametrize("width", [564, 900])  # of the output, on JupyterLab pages of 700 and 1100
