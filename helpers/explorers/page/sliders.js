@@ -31,7 +31,7 @@ export async function findSliders(model) {
  * their places, and in version 7 no role and no value at all. The sliders' views may come after the picture, so their
  * models are asked again, for a hundred frames.
  */
-export function nameSliders(models, frames = 100) {
+function nameSliders(models, frames = 100) {
   const waiting = models.filter((model) => {
     const views = Object.values(model.views ?? {});
     views.forEach((view) => view.then(({ el }) => nameSlider(el, model)));
@@ -40,7 +40,7 @@ export function nameSliders(models, frames = 100) {
   if (waiting.length && frames) requestAnimationFrame(() => nameSliders(waiting, frames - 1));
 }
 
-export function nameSlider(el, model) {
+function nameSlider(el, model) {
   const handle = el.querySelector("[role=slider], .ui-slider-handle");
   if (!handle) return; // a list or a switch, which has its name
   handle.setAttribute("role", "slider");
