@@ -3,6 +3,9 @@
 python -m helpers.training --data shapes --epochs 3
 torchrun --nproc-per-node 2 -m helpers.training --data shapes --epochs 3
 torchrun --nproc-per-node 2 -m helpers.training --data shapes --epochs 5 --resume
+
+After `make lab` these programs are .venv/bin/python and .venv/bin/torchrun. Several processes have the losses of one,
+to rounding: give each a GPU, or some of the processor's cores.
 """
 
 import argparse
@@ -37,7 +40,9 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0, help="of the weights and of the order of the images")
     parser.add_argument("--device", help="cpu, cuda or mps; default: the fastest there is")
     parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
-    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoint.pt"), help="written after each epoch")
+    parser.add_argument(
+        "--checkpoint", type=Path, default=Path("checkpoint.pt"), help="written after each epoch (checkpoint.pt)"
+    )
     parser.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint, with the same --data, --batch-size and --seed"
     )
