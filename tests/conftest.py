@@ -123,8 +123,8 @@ def open_page(idle_pages, chromium):
         if page.has_own_clock:
             page.close()
         else:
-            page.goto("about:blank")
             page.mouse.move(0, 0)
+            page.goto("about:blank")
             idle_pages.append(page)
 
 
