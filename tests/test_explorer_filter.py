@@ -94,8 +94,7 @@ def hold(seen, explorer, exact=True):
         hold_remedy(seen, explorer)
         return
     output = expected.detach()[0].numpy().astype(np.float64)
-    # float32, a few of whose last digits the sum loses, against whole ten-thousandths
-    tolerance = 0 if exact else 1e-3 + 1e-6 * np.abs(output).max()
+    tolerance = tolerance_of(output, exact)
     assert seen["problem"] is None
     faded = never_read(layer, padded.shape)
     assert (drawn[..., 3] == np.where(faded, 115, 255)).all()
@@ -119,6 +118,11 @@ def hold(seen, explorer, exact=True):
 
 def place_of(text):
     return tuple(map(int, re.match(r"output\[(\d+), (\d+)\] = ", text).groups()))
+
+
+def tolerance_of(output, exact):
+    """Of torch's float32, which loses a few of its last digits, against the page's whole ten-thousandths."""
+    return 0 if exact else 1e-3 + 1e-6 * np.abs(output).max()
 
 
 def hold_sum(text, output, tolerance=0):
@@ -233,7 +237,7 @@ def test_any_small_picture_and_kernel_draw_and_write_out_what_torch_computes(sta
             sums = [seen[0] for seen in page.evaluate(POINT, ["output", places])]
             assert [place_of(text) for text in sums] == [tuple(place) for place in places]
             for text in sums:
-                hold_sum(text, output, 0 if exact else 1e-3)
+                hold_sum(text, output, tolerance_of(output, exact))
 
     check()
     assert page.problems == []
