@@ -235,6 +235,13 @@ def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_li
     page.locator(".cs-slider", has_text="learning rate").locator(".noUi-handle").press("ArrowRight")
     page.locator(".cs-slider", has_text="epochs").locator(".noUi-handle").press("Home")
     page.wait_for_function("() => document.querySelector('.cs-code code').textContent.includes('lr=0.003)')")
+    # A slider's message waits for the one before it: after two questions the kernel has heard of both.
+    page.evaluate(
+        """async () => {
+          const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+          for (let asked = 0; asked < 2; asked++) await kernel.requestExecute({ code: "", silent: true }).done;
+        }"""
+    )
     train.click()
     newest = page.locator(".cs-run", has_text="lr 0.003")  # the stopped run may have been tested, too
     newest.filter(has_text="test accuracy").wait_for()
