@@ -1,8 +1,8 @@
 """Why shapes do not fit, in words: all that the arithmetic says, and all that is said in more places than one.
 
 Each sentence is written here alone, for the errors, for trace and for the explorers' pictures.
-`{name}` is the place of a value. Python fills it with str.format; in the browser `fill` of explorers/shared.js does
-the same. Both refuse to write a sentence that lacks a value.
+`{name}` is the place of a value. Python fills it with str.format; in the browser `fill` of
+explorers/page/refusals.js does the same. Both refuse to write a sentence that lacks a value.
 """
 
 SENTENCES = {

@@ -35,7 +35,7 @@ def small_machine():
 def test_a_lesson_gives_its_outputs_with_2_gb_one_processor_and_no_network(small_machine, lesson, request):
     printed = hold_outputs(lesson, "--nbval-current-env", through=small_machine)
     if not small_machine:
-        return
+        pytest.skip("It gives its outputs, but a process without a network is not allowed here.")
     megabytes = int(re.search(r"at most (\d+) MB of memory", printed)[1])
     request.node.user_properties.append(("measured", f"{lesson.stem}: at most {megabytes} MB of memory"))
     assert megabytes < MOST
