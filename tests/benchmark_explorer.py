@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy
 from ipywidgets import IntSlider
-from lab import chromium_browser, jupyterlab, opened, run_cell
+from lab import chromium_browser, jupyterlab, jupyterlab_page, opened, run_cell
 
 from helpers import explorers
 
@@ -188,7 +188,8 @@ def measure(presses=120):
         tempfile.TemporaryDirectory() as home,
         jupyterlab(Path(home)) as url,
         chromium_browser() as browser,
-        opened(browser, url, "one_cell.ipynb") as page,
+        jupyterlab_page(browser, url) as page,
+        opened(page, "one_cell.ipynb"),
     ):
         bench = Bench(page, presses)
         return largest_settings(bench) + beside_matplotlib(bench)

@@ -19,8 +19,17 @@ TOKEN = "a-test"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 ONE_CELL = new_notebook(cells=[new_code_cell()], metadata={"kernelspec": KERNEL})
 NO_BUILD = {"buildCheck": False, "buildAvailable": False}  # Node, started at every page
-QUIET = {"fetchNews": "false", "checkForUpdates": False}  # a first visitor's question, and a network
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},  # a question, and a network
+    "docmanager-extension/plugin": {"autosave": False},  # a notebook is opened again as it was
+}
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+# Without a question about what has changed: nothing is saved.
+CLOSE = """async () => {
+  const notebook = jupyterapp.shell.currentWidget;
+  await notebook.sessionContext.shutdown();
+  notebook.dispose();
+}"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
@@ -36,13 +45,14 @@ def chromium_browser():
 
 @contextmanager
 def jupyterlab(home):
-    """The address of a JupyterLab that serves a copy of the lessons in `home`: its autosave changes nothing here."""
+    """The address of a JupyterLab that serves a copy of the lessons in `home`."""
     shutil.copytree(ROOT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (home / "helpers").symlink_to(ROOT / "helpers")
     nbformat.write(ONE_CELL, home / "notebooks" / "one_cell.ipynb")
-    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
+    for plugin, chosen in SETTINGS.items():
+        path = home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(chosen))
     pages = home / "config" / "labconfig"
     pages.mkdir(parents=True)
     (pages / "page_config.json").write_text(json.dumps(NO_BUILD))
@@ -80,17 +90,26 @@ def _wait_until_up(url, server, log, seconds=60):
 
 
 @contextmanager
-def opened(browser, url, name, width=1100):
-    """A page with that notebook and its kernel; what the console reports as an error is in `page.problems`."""
+def jupyterlab_page(browser, url, width=1100):
+    """A page with that JupyterLab, in which nothing is open."""
     page = watched(browser.new_page(viewport={"width": width, "height": 900}))
-    page.goto(f"{url}/lab/tree/notebooks/{name}?token={TOKEN}&reset")
+    page.goto(f"{url}/lab?token={TOKEN}&reset")
+    page.wait_for_function("() => window.jupyterapp?.shell")
+    page.evaluate("() => jupyterapp.restored")
+    yield page
+    page.close()
+
+
+@contextmanager
+def opened(page, name):
+    """JupyterLab's page with that notebook and its kernel; what the console reports as an error is in `problems`."""
+    page.problems.clear()
+    page.evaluate("(path) => jupyterapp.commands.execute('docmanager:open', { path })", f"notebooks/{name}")
     page.wait_for_function(
-        "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
-        timeout=60_000,
+        "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
     )
     yield page
-    page.evaluate("() => jupyterapp.commands.execute('kernelmenu:shutdown')")
-    page.close()
+    page.evaluate(CLOSE)
 
 
 def watched(page):

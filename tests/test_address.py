@@ -38,6 +38,22 @@ def course(tmp_path):
     return copy_of_the_course(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """A course that nothing may change, for what is refused; and its files as they were."""
+    course = copy_of_the_course(tmp_path_factory.mktemp("untouched"))
+    return course, texts(course)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A course with an address and a hub."""
+    course = copy_of_the_course(tmp_path_factory.mktemp("published"))
+    done = publish(course, "Ada-L/cnn.shapes_2", "https://hub.example.edu/")
+    assert done.returncode == 0, done.stderr
+    return course
+
+
 def publish(course, repository, hub=""):
     command = [sys.executable, "tools/publish.py", f"--repository={repository}", f"--hub={hub}"]
     return subprocess.run(command, cwd=course, capture_output=True, text=True)
@@ -70,10 +86,8 @@ def test_no_file_names_a_repository_but_the_courses_own(name):
 
 
 @pytest.mark.parametrize("name", NAMES_IT)
-def test_publishing_puts_one_address_into_every_file(course, name):
-    done = publish(course, "Ada-L/cnn.shapes_2", "https://hub.example.edu/")
-    assert done.returncode == 0, done.stderr
-    text = (course / name).read_text("utf-8")
+def test_publishing_puts_one_address_into_every_file(published, name):
+    text = (published / name).read_text("utf-8")
     assert {found.lower() for found in repositories(text)} == {"ada-l/cnn.shapes_2"}
     assert "not set yet" not in text
     if name == "TEACHING.md":
@@ -128,8 +142,8 @@ def test_publishing_twice_changes_nothing_and_a_new_name_replaces_the_old_one(co
         "a" * 40 + "/shapes",
     ],
 )
-def test_a_malformed_name_changes_nothing_and_says_what_is_expected(course, given):
-    before = texts(course)
+def test_a_malformed_name_changes_nothing_and_says_what_is_expected(untouched, given):
+    course, before = untouched
     done = publish(course, given)
     assert done.returncode == 1
     assert done.stderr.startswith("REPO is the repository's owner and name on GitHub, such as REPO=ada/cnn-shapes; got")
@@ -138,8 +152,8 @@ def test_a_malformed_name_changes_nothing_and_says_what_is_expected(course, give
 
 
 @pytest.mark.parametrize("hub", ["hub.example.edu", "https://", "https://hub.example.edu/a b", "ftp://hub"])
-def test_a_malformed_hub_changes_nothing_and_says_what_is_expected(course, hub):
-    before = texts(course)
+def test_a_malformed_hub_changes_nothing_and_says_what_is_expected(untouched, hub):
+    course, before = untouched
     done = publish(course, "ada/shapes", hub)
     assert done.returncode == 1
     assert done.stderr.startswith("HUB is a hub's address, such as HUB=https://hub.example.edu; got")
@@ -148,8 +162,8 @@ def test_a_malformed_hub_changes_nothing_and_says_what_is_expected(course, hub):
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 @pytest.mark.parametrize("given", ["", 'ada/x"; touch made; echo "', "ada/$(touch made)x", "ada/$(shell touch made)x"])
-def test_make_publish_takes_a_wrong_name_for_nothing_but_a_name(course, given):
-    before = texts(course)
+def test_make_publish_takes_a_wrong_name_for_nothing_but_a_name(untouched, given):
+    course, before = untouched
     command = ["make", "-o", ".venv/test-ready", "publish", f"BIN={Path(sys.executable).parent}", f"REPO={given}"]
     done = subprocess.run(command, cwd=course, capture_output=True, text=True)
     assert done.returncode != 0
@@ -235,16 +249,15 @@ def test_each_badge_opens_its_own_lesson_and_its_picture_is_there(monkeypatch):
     assert address.hub_links().startswith(f"Put your hub's address in the place of `{address.ANY_HUB}`:")
 
 
-def test_a_lesson_opens_where_its_links_say(course):
-    publish(course, "ada/shapes", "https://hub.example.edu")
+def test_a_lesson_opens_where_its_links_say(published):
     name = "01_convolution_arithmetic.ipynb"
-    first = nbformat.read(course / "notebooks" / name, as_version=4).cells[0].source
+    first = nbformat.read(published / "notebooks" / name, as_version=4).cells[0].source
     assert first.split("\n\n")[1] == (
-        f"[Open in Colab](https://colab.research.google.com/github/ada/shapes/blob/main/notebooks/{name}) · "
-        f"[Launch on Binder](https://mybinder.org/v2/gh/ada/shapes/main?urlpath=lab/tree/notebooks/{name})"
+        f"[Open in Colab](https://colab.research.google.com/github/Ada-L/cnn.shapes_2/blob/main/notebooks/{name}) · "
+        f"[Launch on Binder](https://mybinder.org/v2/gh/Ada-L/cnn.shapes_2/main?urlpath=lab/tree/notebooks/{name})"
     )
     assert (
-        "https://hub.example.edu/hub/user-redirect/git-pull?repo=https://github.com/ada/shapes&branch=main"
-        f"&urlpath=lab/tree/shapes/notebooks/{name}"
-    ) in (course / "TEACHING.md").read_text("utf-8")
-    assert 'repository-code: "https://github.com/ada/shapes"' in (course / "CITATION.cff").read_text("utf-8")
+        "https://hub.example.edu/hub/user-redirect/git-pull?repo=https://github.com/Ada-L/cnn.shapes_2&branch=main"
+        f"&urlpath=lab/tree/cnn.shapes_2/notebooks/{name}"
+    ) in (published / "TEACHING.md").read_text("utf-8")
+    assert 'repository-code: "https://github.com/Ada-L/cnn.shapes_2"' in (published / "CITATION.cff").read_text("utf-8")

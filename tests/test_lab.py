@@ -12,7 +12,7 @@ import test_explorer_network
 import test_explorer_pooling
 import torch
 from ipywidgets import IntSlider
-from lab import ROOT, jupyterlab, opened, run_all, run_cell
+from lab import ROOT, jupyterlab, jupyterlab_page, opened, run_all, run_cell
 from pages import read
 
 from helpers import explorers
@@ -31,16 +31,16 @@ LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with jupyterlab(tmp_path_factory.mktemp("lab")) as url:
-        yield url
+def lab(tmp_path_factory, chromium):
+    with jupyterlab(tmp_path_factory.mktemp("lab")) as url, jupyterlab_page(chromium, url) as page:
+        yield page
 
 
 @pytest.fixture
-def open_lesson(lab, chromium):
-    """`open_lesson(name)` → its page in JupyterLab, with a kernel."""
-    with ExitStack() as pages:
-        yield lambda name: pages.enter_context(opened(chromium, lab, name))
+def open_lesson(lab):
+    """`open_lesson(name)` → JupyterLab's page with that lesson, and a kernel."""
+    with ExitStack() as lessons:
+        yield lambda name: lessons.enter_context(opened(lab, name))
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)

@@ -1,10 +1,11 @@
 // ChannelsExplorer: every filter lays one kernel on each input plane, and adds what they give to one output plane.
 
 import {
-  factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, upTo, within, written,
+  factor, keepHeight, make, plural, setClass, setStyle, setText, show, tint, upTo, within, written,
 } from "./page/elements.js";
 import { ending, makeFrame, makeNote, watchWidth, writeResult } from "./page/frame.js";
-import { ROOMY, makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { drawPlane } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
 import {
@@ -230,29 +231,13 @@ function drawInputs(figure, scene, page) {
     setClass(root, `cs-plane ${colourOf(channel, values)}`);
     setText(title, planeName(channel, values));
     grid.startAt(start.input);
-    drawPlane(grid, channel, scene, page.inputCell);
+    const isOn = scene.window || scene.here.channel === channel;
+    drawPlane(grid, page.inputCell, scene, { pixel: scene.pixel[channel], most: 5, kernel: scene.weights[scene.chosen][channel], isOn });
     layWindow(outline, page.inputCell, shape, at, values);
     setStyle(grid.root, "margin-bottom", `${(page.most - shape.padded) * page.inputCell}px`);
   });
   put(figure.inputName, 1, stacked ? "1 / 2 / 3" : 1);
   setText(figure.shape, `(${in_channels}, ${size}, ${size})`);
-}
-
-function drawPlane(grid, channel, { shape, out, weights, inside, pixel, at, here, part, window, chosen }, cell) {
-  const { padded, read, dropped } = shape;
-  grid.draw(padded, padded, cell, (element, row, column) => {
-    const value = pixel[channel](row, column);
-    const lit = out > 0 && (window || here.channel === channel) && part.input(row, column);
-    const laid = window && lit && cell >= ROOMY;
-    const times = laid ? weights[chosen][channel][part.tap(at.row, row)][part.tap(at.column, column)] : null;
-    setText(element, written(value));
-    setNote(element, laid ? `×${written(times)}` : "");
-    let name = inside(row) && inside(column) ? tint(value, 5) : "cs-pad";
-    if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
-    else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
-    if (lit && !window) name += " cs-lit"; // there the outline says it
-    return laid ? `${name} cs-noted` : name;
-  });
 }
 
 /** One kernel for each filter and plane, and what it sums to at the window. */

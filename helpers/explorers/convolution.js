@@ -1,10 +1,9 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
-import {
-  keepHeight, make, setClass, setNote, setStyle, setText, show, tint, upTo, within, written,
-} from "./page/elements.js";
+import { keepHeight, make, setClass, setStyle, setText, show, tint, upTo, within, written } from "./page/elements.js";
 import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
-import { ROOMY, makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { drawPlane, makePanels } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
 import { makeWeightField, makeWeights, writeWeight } from "./page/weights.js";
@@ -13,28 +12,6 @@ import {
 } from "./page/windows.js";
 
 const GAP = 20; // pixels between the panels
-
-/** The panels' elements, empty. */
-function makeFigure() {
-  const grids = {
-    input: makeGrid("input"),
-    kernel: makeGrid("kernel", { makeCell: makeWeightField }),
-    output: makeGrid("output"),
-  };
-  const outline = make("div", "cs-window");
-  const outlineName = make("div", "cs-window-name");
-  const nothing = make("div", "cs-nothing", "∅");
-  const titles = {};
-  const root = make("div", "cs-figure");
-  for (const name of ["input", "kernel", "output"]) {
-    titles[name] = make("div", "cs-title");
-    root.append(make("div", `cs-panel cs-panel-${name}`, titles[name], grids[name].root));
-  }
-  grids.input.root.append(outline, outlineName);
-  root.lastChild.append(nothing);
-  root.setAttribute("aria-label", "The convolution. Arrow keys move the window, Space plays, Escape goes back.");
-  return { root, grids, titles, outline, outlineName, nothing };
-}
 
 async function render({ model, el }) {
   const sliders = await findSliders(model);
@@ -45,7 +22,11 @@ async function render({ model, el }) {
   });
   const { player } = walker;
   const hint = make("span", "cs-hint", "Hover or click a cell · arrow keys move · Space plays · type new weights");
-  const figure = makeFigure();
+  const figure = makePanels("The convolution.", {
+    input: makeGrid("input"),
+    kernel: makeGrid("kernel", { makeCell: makeWeightField }),
+    output: makeGrid("output"),
+  });
   const weights = makeWeights(model, figure.grids.kernel, {
     trait: "weights",
     rows: (all) => all[sliders.values().kernel_size - 1],
@@ -121,23 +102,11 @@ function layOut(width, { shape: { padded, span }, out, sums }) {
 }
 
 function drawInput({ grids, titles }, scene, { cell }) {
-  const { values, shape, out, kernel, inside, pixel, at, part, window, start } = scene;
-  const { size, padding, dilation } = values;
-  const { padded, read, dropped } = shape;
+  const { values, shape, kernel, pixel, start } = scene;
+  const { size, padding } = values;
+  const { padded } = shape;
   grids.input.startAt(start.input);
-  grids.input.draw(padded, padded, cell, (element, row, column) => {
-    const value = pixel(row, column);
-    const lit = out > 0 && part.input(row, column);
-    const laid = cell >= ROOMY && lit && window;
-    const times = laid ? `×${written(kernel[part.tap(at.row, row)][part.tap(at.column, column)])}` : "";
-    setText(element, written(value));
-    setNote(element, times);
-    let name = inside(row) && inside(column) ? tint(value, 9) : "cs-pad";
-    if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
-    else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
-    if (lit && !(window && dilation === 1)) name += " cs-lit"; // there the outline says it
-    return times ? `${name} cs-noted` : name;
-  });
+  drawPlane(grids.input, cell, scene, { pixel, most: 9, kernel });
   setText(titles.input, `input ${size} × ${size}` + (padding ? `, padded ${padded} × ${padded}` : ""));
 }
 

@@ -6,6 +6,7 @@ import {
 import { ending, makeFrame, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { makePanels, unreadMark } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelTooBig, nearestChanges } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
@@ -200,24 +201,6 @@ function poolRole(at, values, { out, overhang }, windows, backward) {
   return `${name} is in ${plural(readers.length, "window")}${backward ? `: gradient ${decimal(total)}` : ", as one of the terms"}.`;
 }
 
-/** The two panels' elements, empty. */
-function makePoolFigure() {
-  const grids = { input: makeGrid("input"), output: makeGrid("output") };
-  const outline = make("div", "cs-window");
-  const outlineName = make("div", "cs-window-name");
-  const nothing = make("div", "cs-nothing", "∅");
-  const titles = {};
-  const root = make("div", "cs-figure");
-  for (const name of ["input", "output"]) {
-    titles[name] = make("div", "cs-title");
-    root.append(make("div", `cs-panel cs-panel-${name}`, titles[name], grids[name].root));
-  }
-  grids.input.root.append(outline, outlineName);
-  root.lastChild.append(nothing);
-  root.setAttribute("aria-label", "The pooling. Arrow keys move the window, Space plays, Escape goes back.");
-  return { root, grids, titles, outline, outlineName, nothing };
-}
-
 /** Two buttons of which one is on: the numbers on their way forward, or the gradient on its way back. */
 function makeDirection(redraw) {
   const buttons = ["Forward", "Backward"].map((text) => make("button", "", text));
@@ -249,7 +232,7 @@ async function render({ model, el }) {
   const { player } = walker;
   const direction = makeDirection(draw);
   const hint = make("span", "cs-hint");
-  const figure = makePoolFigure();
+  const figure = makePanels("The pooling.", { input: makeGrid("input"), output: makeGrid("output") });
   const parts = { unread: make("div", "cs-unread"), pointed: make("div"), line: makeReckoning(), remark, hint };
   parts.note = make("div", "cs-note", parts.unread, parts.pointed);
   const frame = makeFrame(el, {
@@ -331,7 +314,7 @@ const isWinner = (winner, row, column) => winner?.row === row && winner.column =
 function drawInput({ grids, titles }, scene, { cell }) {
   const { values, max, shape, out, backward, inside, pixel, windows, arriving, gradient, at, part, onOutput, start } = scene;
   const { size, padding, dilation } = values;
-  const { padded, read, dropped } = shape;
+  const { padded } = shape;
   const chosen = onOutput ? windows[at.row][at.column].winner : null;
   const peak = Math.max(1, ...arriving.flatMap((line, row) => line.map((_, column) => gradient(row, column))));
   const text = (row, column) => {
@@ -346,8 +329,7 @@ function drawInput({ grids, titles }, scene, { cell }) {
     setText(element, told);
     let name = "cs-pad";
     if (inside(row, column)) name = backward ? tint(gradient(row, column), peak) : tint(pixel(row, column), 9);
-    if (out && Math.max(row, column) >= padded - dropped) name += " cs-dropped";
-    else if (out && !(read.has(row) && read.has(column))) name += " cs-skipped";
+    name += unreadMark(shape, row, column);
     if (out && part.input(row, column) && !(onOutput && dilation === 1)) name += " cs-lit"; // there the outline says it
     if (max && arriving[row][column].length) name += " cs-won";
     return isWinner(chosen, row, column) ? `${name} cs-winner` : name;
