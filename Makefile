@@ -22,11 +22,11 @@ lab: .venv/lab-ready
 	$(LAB) $(AS_ROOT) $(ARGS)
 
 # Three processes, as the browser's tests mostly wait; one thread for each: torch is several times slower where
-# processes compete for cores with more.
+# processes compete for cores with more. Bytecode is kept, which containers often switch off: a hundred processes start.
 test: .venv/test-ready .venv/colab-ready
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -rs $(ARGS)
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -rs $(ARGS)
 
 notebooks: .venv/test-ready
 	$(BIN)/python tools/run_notebooks.py $(ARGS)

@@ -24,6 +24,8 @@ SETTINGS = {
     "docmanager-extension/plugin": {"autosave": False},  # a notebook is opened again as it was
 }
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+# What a command returns is not for Python: it is most of JupyterLab.
+OPEN = "async (path) => void (await jupyterapp.commands.execute('docmanager:open', { path }))"
 # Without a question about what has changed: nothing is saved.
 CLOSE = """async () => {
   const notebook = jupyterapp.shell.currentWidget;
@@ -95,7 +97,7 @@ def jupyterlab_page(browser, url, width=1100):
     page = watched(browser.new_page(viewport={"width": width, "height": 900}))
     page.goto(f"{url}/lab?token={TOKEN}&reset")
     page.wait_for_function("() => window.jupyterapp?.shell")
-    page.evaluate("() => jupyterapp.restored")
+    page.evaluate("async () => void (await jupyterapp.restored)")
     yield page
     page.close()
 
@@ -104,7 +106,7 @@ def jupyterlab_page(browser, url, width=1100):
 def opened(page, name):
     """JupyterLab's page with that notebook and its kernel; what the console reports as an error is in `problems`."""
     page.problems.clear()
-    page.evaluate("(path) => jupyterapp.commands.execute('docmanager:open', { path })", f"notebooks/{name}")
+    page.evaluate(OPEN, f"notebooks/{name}")
     page.wait_for_function(
         "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
     )
@@ -133,8 +135,13 @@ def run_cell(page, code):
 
 
 def run_all(page):
-    """Run the notebook, and return its cells as nbformat has them."""
-    page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+    """Run the notebook, and return its cells."""
+    page.evaluate("async () => void (await jupyterapp.commands.execute('notebook:run-all-cells'))")
+    return cells_of(page)
+
+
+def cells_of(page):
+    """The notebook's cells as nbformat has them."""
     return page.evaluate(
         "() => jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map((cell) => cell.toJSON())"
     )

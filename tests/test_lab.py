@@ -3,6 +3,8 @@
 import re
 from contextlib import ExitStack
 
+import lesson_page
+import nbformat
 import pytest
 import test_explorer_channels
 import test_explorer_convolution
@@ -12,7 +14,7 @@ import test_explorer_network
 import test_explorer_pooling
 import torch
 from ipywidgets import IntSlider
-from lab import ROOT, jupyterlab, jupyterlab_page, opened, run_all, run_cell
+from lab import ROOT, cells_of, jupyterlab, jupyterlab_page, opened, run_all, run_cell
 from pages import read
 
 from helpers import explorers
@@ -46,7 +48,8 @@ def open_lesson(lab):
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_every_lesson_opens_and_runs_without_an_error(open_lesson, lesson):
     page = open_lesson(lesson.name)
-    all_cells = run_all(page)
+    has_widgets = lesson_page.has_widgets(nbformat.read(lesson, as_version=4))
+    all_cells = run_all(page) if has_widgets else cells_of(page)  # else nbval's run says all that one here could say
     cells = [cell for cell in all_cells if cell["cell_type"] == "code"]
     assert all(cell["execution_count"] for cell in cells)
     outputs = [output for cell in cells for output in cell["outputs"]]
