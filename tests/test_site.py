@@ -5,6 +5,7 @@ import html as html_text
 import os
 import re
 import shutil
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import address
@@ -28,7 +29,7 @@ LESSONS = address.LESSONS
 PAGES = ["index", *(path.stem for path in LESSONS)]
 LIMIT = 6_000_000  # bytes of a page with what it loads
 EXPLORER = ".widget-vbox:has(> div > .cs-explorer)"
-each_page = pytest.mark.parametrize("name", PAGES)
+each_page = pytest.mark.parametrize("name", PAGES, scope="module")  # page by page: its tests share what is opened
 
 
 def needs_node():
@@ -53,26 +54,35 @@ def site(tmp_path_factory):
     return folder
 
 
+@contextmanager
+def opened(chromium, site, name, **options):
+    """The page opened from the disk, offline, when its pictures are drawn."""
+    context = chromium.new_context(**options)
+    context.set_offline(True)
+    page = watched(context.new_page())
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("requestfailed", lambda request: page.problems.append(f"not loaded: {request.url}"))
+    page.goto((site / f"{name}.html").as_uri())
+    page.wait_for_load_state("networkidle")
+    if shown(name):  # lesson 06 has no explorer
+        page.locator(".cs-explorer").nth(len(shown(name)) - 1).wait_for()
+    yield page
+    context.close()
+
+
 @pytest.fixture
 def visit(site, chromium):
-    """`visit(page name, **options)` → the page opened from the disk, offline, when its pictures are drawn."""
-    contexts = []
+    """`visit(page name, **options)` → a page of the test's own."""
+    with ExitStack() as pages:
+        yield lambda name, **options: pages.enter_context(opened(chromium, site, name, **options))
 
-    def opened(name, **options):
-        contexts.append(chromium.new_context(**options))
-        contexts[-1].set_offline(True)
-        page = watched(contexts[-1].new_page())
-        page.asked = []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("requestfailed", lambda request: page.problems.append(f"not loaded: {request.url}"))
-        page.goto((site / f"{name}.html").as_uri())
-        if shown(name):  # lesson 06 has no explorer
-            page.locator(".cs-explorer").nth(len(shown(name)) - 1).wait_for()
-        return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+@pytest.fixture(scope="module")
+def page(site, chromium, name):
+    """A page for the tests that follow one another on it: opened once, in a window 1100 pixels wide."""
+    with opened(chromium, site, name, viewport={"width": 1100, "height": 900}) as page:
+        yield page
 
 
 def html(site, name):
@@ -106,8 +116,7 @@ def explorer_of(source):
 
 
 @each_page
-def test_a_page_opens_from_the_disk_without_a_network_an_error_or_another_host(visit, name):
-    page = visit(name)
+def test_a_page_opens_from_the_disk_without_a_network_an_error_or_another_host(page, name):
     assert page.problems == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert page.locator(".cs-explorer").count() == len(shown(name))
@@ -115,8 +124,7 @@ def test_a_page_opens_from_the_disk_without_a_network_an_error_or_another_host(v
 
 
 @each_page
-def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_computes(visit, name):
-    page = visit(name, viewport={"width": 1200, "height": 900})
+def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_computes(page, name):
     for place, source in enumerate(shown(name)):
         if "TrainingExplorer" in source:
             continue  # its curves are Python's; the next test moves its sliders
@@ -166,8 +174,32 @@ def test_the_training_explorers_code_follows_its_sliders_which_say_what_they_sho
 
 
 @each_page
-def test_an_audit_finds_no_serious_problem_of_accessibility_in_either_theme(visit, name):
-    page = visit(name, viewport={"width": 1100, "height": 900})
+def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_wider_than_its_window(page, name):
+    wanted = [
+        widget.description
+        for source in shown(name)
+        if "TrainingExplorer" not in source
+        for widget in explorer_of(source).sliders.values()
+        if not isinstance(widget, (Checkbox, Dropdown))
+    ]
+    page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
+    named = page.get_by_role("slider").evaluate_all("(handles) => handles.map((handle) => handle.ariaLabel)")
+    assert named[: len(wanted)] == wanted
+    if wanted:
+        page.get_by_role("slider").first.focus()
+    reached = []
+    for _ in wanted[:3]:
+        reached.append(page.evaluate("() => document.activeElement.ariaLabel"))
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")  # over the number beside the slider, which can be typed
+    assert reached == wanted[:3]
+    for width in (360, 700, 1100):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+@each_page
+def test_an_audit_finds_no_serious_problem_of_accessibility_in_either_theme(page):
     page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
     page.evaluate((npm.package("axe-core@4.14.1") / "axe.min.js").read_text("utf-8"))
     page.evaluate("() => document.querySelectorAll('details').forEach((folded) => (folded.open = true))")
@@ -195,32 +227,6 @@ def told(page, rules=None):
         if problem["impact"] in ("serious", "critical")
         for node in problem["nodes"]
     ]
-
-
-@each_page
-def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_wider_than_its_window(visit, name):
-    page = visit(name)
-    wanted = [
-        widget.description
-        for source in shown(name)
-        if "TrainingExplorer" not in source
-        for widget in explorer_of(source).sliders.values()
-        if not isinstance(widget, (Checkbox, Dropdown))
-    ]
-    page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
-    named = page.get_by_role("slider").evaluate_all("(handles) => handles.map((handle) => handle.ariaLabel)")
-    assert named[: len(wanted)] == wanted
-    if wanted:
-        page.get_by_role("slider").first.focus()
-    reached = []
-    for _ in wanted[:3]:
-        reached.append(page.evaluate("() => document.activeElement.ariaLabel"))
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")  # over the number beside the slider, which can be typed
-    assert reached == wanted[:3]
-    for width in (360, 700, 1100):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
 @each_page

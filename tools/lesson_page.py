@@ -75,7 +75,8 @@ def has_widgets(notebook) -> bool:
 
 def widget_state(notebook) -> str:
     """The state of the widgets that the lesson shows, and of those they refer to, as JSON for a script element."""
-    everything = notebook.metadata.get("widgets", {}).get(STATE, {"state": {}})
+    none = {"version_major": 2, "version_minor": 0, "state": {}}
+    everything = notebook.metadata.get("widgets", {}).get(STATE, none)
     models, wanted = everything["state"], {}
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     ahead = [output["data"][VIEW]["model_id"] for output in outputs if VIEW in output.get("data", {})]
