@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmark_explorer import main, summary
-from lab import chromium_browser, jupyterlab, jupyterlab_page, opened
+from lab import chromium_browser, jupyterlab, jupyterlab_page, open_notebook
 
 CELL = "import sys\nsys.path.insert(0, '..')\nfrom helpers.explorers import ConvolutionExplorer\nConvolutionExplorer()"
 CELLS = {"the first explorer in a fresh kernel": CELL, "the same after import torch": f"import torch\n{CELL}"}
@@ -35,8 +35,8 @@ def measure(repeats=7):
     with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as url, chromium_browser() as browser:
         for _ in range(repeats):
             for what, code in CELLS.items():
-                with jupyterlab_page(browser, url) as page, opened(page, "one_cell.ipynb"):
-                    times[what].append(page.evaluate(TIME_START, code))
+                with jupyterlab_page(browser, url) as page:
+                    times[what].append(open_notebook(page, "one_cell.ipynb").evaluate(TIME_START, code))
     return [summary(what, each) for what, each in times.items()]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy
 from ipywidgets import IntSlider
-from lab import chromium_browser, jupyterlab, jupyterlab_page, opened, run_cell
+from lab import chromium_browser, jupyterlab, jupyterlab_page, open_notebook, run_cell
 
 from helpers import explorers
 
@@ -189,9 +189,8 @@ def measure(presses=120):
         jupyterlab(Path(home)) as url,
         chromium_browser() as browser,
         jupyterlab_page(browser, url) as page,
-        opened(page, "one_cell.ipynb"),
     ):
-        bench = Bench(page, presses)
+        bench = Bench(open_notebook(page, "one_cell.ipynb"), presses)
         return largest_settings(bench) + beside_matplotlib(bench)
 
 

@@ -18,19 +18,25 @@ ROOT = Path(__file__).parent.parent
 TOKEN = "a-test"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 ONE_CELL = new_notebook(cells=[new_code_cell()], metadata={"kernelspec": KERNEL})
-NO_BUILD = {"buildCheck": False, "buildAvailable": False}  # Node, started at every page
+PAGE = {
+    "buildCheck": False,
+    "buildAvailable": False,  # Node, started at every page
+    # It asks each kernel what it debugs, and complains where the kernel has gone before it answers.
+    "disabledExtensions": {"@jupyterlab/debugger-extension": True},
+}
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},  # a question, and a network
     "docmanager-extension/plugin": {"autosave": False},  # a notebook is opened again as it was
 }
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-# What a command returns is not for Python: it is most of JupyterLab.
-OPEN = "async (path) => void (await jupyterapp.commands.execute('docmanager:open', { path }))"
-# Without a question about what has changed: nothing is saved.
-CLOSE = """async () => {
-  const notebook = jupyterapp.shell.currentWidget;
-  await notebook.sessionContext.shutdown();
-  notebook.dispose();
+# One notebook is open at a time. If it is the one that is wanted, it becomes again what it is on the disk, and its
+# kernel goes on; another is closed without a question about what has changed.
+OPEN = """async (path) => {
+  const open = jupyterapp.shell.currentWidget;
+  if (open?.context?.path === path) return open.context.revert();
+  await open?.sessionContext?.shutdown();
+  open?.dispose();
+  await jupyterapp.commands.execute("docmanager:open", { path });
 }"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
@@ -57,7 +63,7 @@ def jupyterlab(home):
         path.write_text(json.dumps(chosen))
     pages = home / "config" / "labconfig"
     pages.mkdir(parents=True)
-    (pages / "page_config.json").write_text(json.dumps(NO_BUILD))
+    (pages / "page_config.json").write_text(json.dumps(PAGE))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -102,16 +108,14 @@ def jupyterlab_page(browser, url, width=1100):
     page.close()
 
 
-@contextmanager
-def opened(page, name):
-    """JupyterLab's page with that notebook and its kernel; what the console reports as an error is in `problems`."""
+def open_notebook(page, name):
+    """Open it in JupyterLab, with a kernel; what the console reports as an error from now on is in `page.problems`."""
     page.problems.clear()
     page.evaluate(OPEN, f"notebooks/{name}")
     page.wait_for_function(
         "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
     )
-    yield page
-    page.evaluate(CLOSE)
+    return page
 
 
 def watched(page):
