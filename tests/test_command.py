@@ -152,17 +152,10 @@ def test_another_error_comes_through_as_it_is(run, monkeypatch):
         run()
 
 
-def test_two_processes_have_the_losses_of_one(tmp_path):
-    arguments = ["-m", "helpers.training", "--data", "shapes", "--epochs", "1", "--device", "cpu"]
-    alone = subprocess.run(
-        [sys.executable, *arguments, "--checkpoint", "alone.pt"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert alone.returncode == 0, alone.stderr
-    two = torchrun(arguments, tmp_path)
-    assert two.returncode == 0, two.stderr
-    assert "2 processes on cpu, 10,000 images" in two.stdout
-    assert two.stdout.count("epoch 1/1") == 1
-    assert losses(tmp_path / "checkpoint.pt") == pytest.approx(losses(tmp_path / "alone.pt"), rel=1e-3)
+def test_as_a_module_it_is_the_same_command(tmp_path):
+    command = [sys.executable, "-m", "helpers.training", "--epochs", "0"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (1, "error: --epochs wants a whole number of at least 1, but got 0.\n")
 
 
 # The command, on 300 images, in which one process is killed after its second epoch if KILL names it.
@@ -203,6 +196,8 @@ def test_a_process_that_dies_ends_the_run_with_a_whole_checkpoint_to_go_on_from(
     monkeypatch.delenv("KILL")
     again = torchrun([*arguments, "--resume"], tmp_path)
     assert again.returncode == 0, again.stderr
-    run("--epochs", "4", "--checkpoint", "straight.pt")  # one process, and nobody dies
+    assert again.stdout.startswith("2 processes on cpu, 300 images\n")
+    assert again.stdout.count("epoch 4/4") == 1
+    run("--epochs", "4", "--checkpoint", "straight.pt")  # one process, and nobody dies: lesson 06 holds it on 10,000 images
     assert losses("checkpoint.pt") == pytest.approx(losses("straight.pt"), rel=1e-3)
     assert not list(tmp_path.glob("*.old"))
