@@ -198,6 +198,6 @@ def test_a_process_that_dies_ends_the_run_with_a_whole_checkpoint_to_go_on_from(
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("2 processes on cpu, 300 images\n")
     assert again.stdout.count("epoch 4/4") == 1
-    run("--epochs", "4", "--checkpoint", "straight.pt")  # one process, and nobody dies: lesson 06 holds it on 10,000 images
+    run("--epochs", "4", "--checkpoint", "straight.pt")  # one process; lesson 06 compares them on 10,000 images
     assert losses("checkpoint.pt") == pytest.approx(losses("straight.pt"), rel=1e-3)
     assert not list(tmp_path.glob("*.old"))
