@@ -48,14 +48,16 @@ window.mount = async ({ esm, css, state, sliders }) => {
 </script>"""
 
 
-SYNCED = (
-    "value",
-    "min",
-    "max",
-    "description",
-    "index",
-    "_options_labels",
-)  # what the view reads of a slider, a choice, a switch
+# What the view reads of a slider, a choice, a switch.
+SYNCED = ("value", "min", "max", "description", "index", "_options_labels")
+
+
+LONGEST = ("test_site", "test_colab", "test_small_machine", "test_lab")  # minutes each
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest modules: else one process is left alone with one of them at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -138,6 +138,15 @@ def run_cell(page, code):
     )
 
 
+def write_sources(page, sources):
+    """Write a text into each cell of the notebook, in their order."""
+    page.evaluate(
+        "(sources) => jupyterapp.shell.currentWidget.content.model.sharedModel.cells.forEach("
+        "(cell, place) => cell.setSource(sources[place]))",
+        sources,
+    )
+
+
 def run_all(page):
     """Run the notebook, and return its cells."""
     page.evaluate("async () => void (await jupyterapp.commands.execute('notebook:run-all-cells'))")

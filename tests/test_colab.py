@@ -12,13 +12,13 @@ import nbformat
 import pytest
 import torch
 from address import LESSONS, ROOT
-from elsewhere import COLAB, LONG, add_kernel, hold_outputs, needs_colab, outputs_of
+from elsewhere import COLAB, LONG, add_kernel, execute, hold_outputs, needs_colab, outputs_of
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell
 from packaging.requirements import Requirement
 from pages import ends
 from test_address import copy_of_the_course, git, publish
-from test_exercises_notebooks import hold_solved
+from test_exercises_notebooks import hold_right, solved
 
 from helpers import explorers
 
@@ -132,11 +132,12 @@ def test_a_lesson_alone_in_a_folder_fetches_the_course_and_gives_its_outputs(col
 
 @pytest.mark.parametrize("path", LONG, ids=lambda path: path.stem)
 def test_a_long_lesson_alone_in_a_folder_fetches_the_course_and_runs_with_every_answer_right(
-    colab, published, tmp_path, path
+    colab, tmp_path, published, path
 ):
-    lesson = nbformat.read(published / "notebooks" / path.name, as_version=4)
+    lesson = solved(published / "notebooks" / path.name)
     lesson.cells.append(new_code_cell(ITS_OWN))
-    hold_solved(lesson, path, colab, tmp_path)
+    execute(lesson, colab, tmp_path)
+    hold_right(path, lesson.cells)
 
 
 def test_the_first_cell_may_run_twice_and_in_the_next_kernel(colab, published, tmp_path):

@@ -1,6 +1,8 @@
 """A learner's function can do what it likes: print, raise, loop for ever. What came of it is told."""
 
 import contextlib
+import re
+import subprocess
 import sys
 import threading
 import time
@@ -135,6 +137,52 @@ def test_nothing_is_left_behind_after_a_call():
     assert sys.gettrace() is trace
     time.sleep(0.1)
     assert threading.active_count() <= threads
+
+
+@pytest.mark.parametrize("first", ["lambda: 1", "endless"])
+def test_a_debugger_works_after_a_call_that_ended_and_after_one_that_was_stopped(first):
+    code = f"""
+import sys
+from helpers.exercises.calling import called
+def endless():
+    while True:
+        pass
+called({first}, [], seconds=0.05)
+sys.settrace(lambda *a: None)
+(lambda: 1)()
+sys.settrace(None)
+print("went on")
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.stdout == "went on\n", run.stderr
+
+
+def test_one_that_comes_in_the_last_moment_is_taken_before_the_lesson_goes_on():
+    before = threading.active_count()
+    for _ in range(300):  # they end about when they are stopped
+        error = called(lambda: time.sleep(0.001), [], seconds=0.001).error
+        assert error == "" or error.startswith("It was stopped after 0.001 seconds.")
+    assert threading.active_count() == before
+
+
+class Untold(Exception):  # noqa: N818
+    def __str__(self):
+        sys.exit("from within the text of an error")
+
+
+class Endless(Exception):  # noqa: N818
+    def __str__(self):
+        while True:
+            pass
+
+
+@pytest.mark.parametrize("kind", [Untold, Endless])
+def test_an_error_that_cannot_say_itself_is_told_by_its_name(kind):
+    def fails():
+        raise kind
+
+    error = called(fails, [], seconds=0.05).error
+    assert re.match(rf"(test_exercises_calling\.)?{kind.__name__}\b.*\nin line \d+: raise kind$", error)
 
 
 def test_three_dots_are_seen_as_unwritten_where_ever_they_stand():

@@ -4,9 +4,10 @@ from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from helpers.exercises import record
+from helpers.exercises import calling, record
 from helpers.exercises.calling import called
 from helpers.exercises.implementation import Implementation
 from helpers.trace import explained
@@ -135,6 +136,45 @@ def test_what_cannot_be_compared_is_said(make):
 
     q1 = make(reference=lambda row, times: (1, 2), mistakes={})
     assert "What it returns cannot be compared: RuntimeError: no length" in repr(q1.check(lambda row, times: Broken()))
+
+
+class Endless:
+    def __repr__(self):
+        while True:
+            pass
+
+
+def test_what_contains_itself_or_never_ends_showing_itself_is_wrong_and_the_lesson_goes_on(make, monkeypatch):
+    monkeypatch.setattr(calling.called, "__defaults__", (None, 0.1))
+    with_itself = {}
+    with_itself["it"] = with_itself
+    q1 = make(reference=lambda row, times: {"it": 1}, mistakes={})
+    assert "yours: RecursionError: " in repr(q1.check(lambda row, times: with_itself))
+    q2 = make(reference=lambda row, times: 1, mistakes={})
+    assert "yours: It was stopped after 0.1 seconds." in repr(q2.check(lambda row, times: Endless()))
+
+
+def test_a_signature_that_is_none_is_no_obstacle(make):
+    def right(row, times):
+        return row * times
+
+    right.__signature__ = "x"
+    assert "q1 ✓" in repr(make().check(right))
+
+
+def test_what_a_function_switches_for_all_of_torch_is_as_before_afterwards(make):
+    conv2d = F.conv2d
+
+    def switches(row, times):
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        F.conv2d = None
+        return row * times
+
+    make().check(switches)
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
+    assert F.conv2d is conv2d
 
 
 def test_two_different_wrong_functions_are_two_answers(make):

@@ -44,8 +44,9 @@ def called(function, arguments, observe=None, seconds=SECONDS):
     except KeyboardInterrupt:  # the stop button
         raise
     except BaseException as raised:  # whatever the learner's function does, the lesson goes on
-        is_unwritten = bool(re.search(r"'ellipsis'|\b(a|of) ellipsis\b", str(raised)))
-        error = _told(raised, function)
+        words = _words(raised, seconds)
+        is_unwritten = bool(re.search(r"'ellipsis'|\b(a|of) ellipsis\b", words))
+        error = words + _place(raised, function)
     return Called(value, error, printed.text, is_unwritten)
 
 
@@ -53,7 +54,7 @@ def takes_others(function, names):
     """A sentence if the function cannot be called with arguments of these names, in this order; else ""."""
     try:
         signature = inspect.signature(function)
-    except ValueError:  # written in C: it will say so itself
+    except (ValueError, TypeError):  # written in C, or with a signature that is none: the call will say so
         return ""
     try:
         signature.bind(*names)
@@ -92,36 +93,60 @@ def _time_limit(seconds):
     Python has no other way that works on every system, in every thread, and in a loop of one line. It is raised again
     and again, for the loop may catch it. What waits outside Python (time.sleep, one huge number) ends only by itself.
     """
-    thread, lock, waking = ctypes.c_ulong(threading.get_ident()), threading.Lock(), threading.Event()
-    is_over = False
+    thread, waking = ctypes.c_ulong(threading.get_ident()), threading.Event()
+    is_over = has_fired = False
 
     def stop():
+        nonlocal has_fired
         pause = seconds
-        while not waking.wait(pause):
-            pause = 0.01
-            with lock:
-                if is_over:
-                    return
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TookTooLong))
+        while not waking.wait(pause) and not is_over:
+            pause, has_fired = 0.01, True
+            _raise_in(thread)
 
+    def settle():
+        waking.set()
+        stopper.join()
+        if has_fired:
+            # One that is taken back before it comes leaves a flag set in Python 3.11 and 3.12: a debugger then hangs,
+            # and every call is slower. One that comes takes the flag away.
+            _raise_in(thread)
+            while True:
+                pass
+
+    stopper = threading.Thread(target=stop, daemon=True)
     try:
-        threading.Thread(target=stop, daemon=True).start()
+        stopper.start()
         yield
     finally:
-        is_over = True  # first of all: from here on nothing new is raised
-        with lock:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # one that came in the last moment
-        waking.set()
+        is_over = True  # first of all, in one step: from here on one may be on its way, and one more, and no other
+        try:
+            settle()
+        except _TookTooLong:
+            try:
+                settle()
+            except _TookTooLong:
+                with contextlib.suppress(_TookTooLong):
+                    settle()
 
 
-def _told(error, function):
-    """The exception's own words, and the line of the learner's function where it came up."""
-    words = "".join(traceback.format_exception_only(error)).strip()
-    if len(words) > 4 * SHOWN:
-        words = words[: 4 * SHOWN] + " …"
+def _raise_in(thread):
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TookTooLong))
+
+
+def _words(error, seconds):
+    """The exception's own words, not too many; its name alone if it takes too long over them."""
+    try:
+        with _time_limit(seconds):
+            words = "".join(traceback.format_exception_only(error)).strip()
+    except _TookTooLong:
+        words = type(error).__name__
+    return words if len(words) <= 4 * SHOWN else words[: 4 * SHOWN] + " …"
+
+
+def _place(error, function):
+    """The line of the learner's function where the exception came up; "" where it is not known."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     places = [place for place in traceback.extract_tb(error.__traceback__) if place.filename == file]
     if not places:
-        return words
-    line = linecache.getline(file, places[-1].lineno).strip()
-    return f"{words}\nin line {places[-1].lineno}: {line}"
+        return ""
+    return f"\nin line {places[-1].lineno}: {linecache.getline(file, places[-1].lineno).strip()}"

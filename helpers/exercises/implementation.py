@@ -1,10 +1,12 @@
 """Questions whose answer is a function: one to write, or a broken one to mend. torch is the judge."""
 
+import contextlib
 import inspect
 import random
 from copy import deepcopy
 
 import torch
+import torch.nn.functional as F
 
 from helpers.exercises.calling import SHOWN, called, takes_others
 from helpers.exercises.comparing import described, difference
@@ -47,7 +49,7 @@ class Implementation(Question):
         if not callable(function):
             how = f"hand over the function itself, without brackets: `{self.label}.check(name_of_it)`."
             return self._open(how)
-        with torch.random.fork_rng(devices=[]):  # the lesson's random numbers go on as if nothing had been
+        with _as_before():
             return self._checked(function)
 
     def _checked(self, function):
@@ -92,6 +94,18 @@ class Implementation(Question):
         return (self.code + "\n",)
 
 
+@contextlib.contextmanager
+def _as_before():
+    """The lesson goes on as if no function had been called: what one may change for all of torch is put back."""
+    dtype, functions = torch.get_default_dtype(), dict(vars(F))
+    with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(torch.is_grad_enabled()):
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            vars(F).update(functions)
+
+
 def _problem(mine, right):
     """What is wrong with one result, in a sentence; "" if nothing is."""
     if mine.error:
@@ -100,22 +114,26 @@ def _problem(mine, right):
         if mine.printed:
             return "It prints its result and returns nothing: write `return` in place of `print`."
         return "It returns nothing. Does it end with `return`?"
-    try:
-        return difference(mine.value, right.value)
-    except Exception as error:  # there is no end of what a function may return
-        return f"What it returns cannot be compared: {type(error).__name__}: {error}"
+    compared = called(difference, [mine.value, right.value])  # there is no end of what a function may return
+    return f"What it returns cannot be compared: {_first_line(compared)}" if compared.error else compared.value
+
+
+def _first_line(called):
+    """The error itself, without its place."""
+    return called.error.split("\n")[0]
 
 
 def _is_alike(mine, theirs):
     if mine.error or theirs.error:
-        return mine.error.split("\n")[0] == theirs.error.split("\n")[0]
+        return _first_line(mine) == _first_line(theirs)
     return (mine.value is None) == (theirs.value is None) and not _problem(mine, theirs)
 
 
 def _shown(problem, case, mine, right):
     """The paragraphs that show one failing case."""
     values = {**case, "expected": right.value} if mine.error else {**case, "yours": mine.value, "expected": right.value}
-    shown = Beside(tuple((name, described(value)) for name, value in values.items()))
+    texts = {name: called(described, [value]) for name, value in values.items()}
+    shown = Beside(tuple((name, _first_line(text) if text.error else text.value) for name, text in texts.items()))
     paragraphs = [problem if "\n" not in problem else ("it stopped", problem), shown]
     if mine.printed:
         more = " …" * (len(mine.printed) > SHOWN)
