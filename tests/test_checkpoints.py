@@ -1,6 +1,8 @@
+import contextlib
 import errno
 import os
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -97,6 +99,29 @@ def test_when_writing_fails_the_old_checkpoint_is_still_whole(saved, monkeypatch
     assert os.listdir(path.parent) == ["model.pt"]
 
 
+def test_a_flipped_bit_in_the_list_of_its_parts_is_never_loaded_as_weights(saved):
+    path, model = saved
+    content, weights = path.read_bytes(), model.state_dict()
+    places = [found.start() for found in re.finditer(rb"PK\x01\x02", content)]
+    assert len(places) > 5
+    for place in places:
+        for bit in range(8 * 38, 8 * 42):  # how the entry is marked: as a file or as a folder
+            damaged = bytearray(content)
+            damaged[place + bit // 8] ^= 1 << bit % 8
+            path.write_bytes(damaged)
+            with contextlib.suppress(ValueError):
+                loaded = load_checkpoint(path)["weights"]
+                assert all(torch.equal(loaded[name], weights[name]) for name in weights), (place, bit)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a device")
+def test_a_device_is_neither_written_nor_read():
+    with pytest.raises(OSError, match=r"Cannot write the checkpoint /dev/null: what is there is no regular file\."):
+        save_checkpoint("/dev/null", nn.Linear(3, 2))
+    with pytest.raises(OSError, match=r"Cannot read the checkpoint /dev/zero: what is there is no regular file\."):
+        load_checkpoint("/dev/zero")
+
+
 def test_an_interrupt_while_writing_leaves_the_old_checkpoint_and_nothing_else(saved, monkeypatch):
     path, model = saved
     before = path.read_bytes()
@@ -117,7 +142,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, where):
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
-@pytest.mark.parametrize(("where", "why"), [("none.pt", "there is no such file"), (".", "directory")])
+@pytest.mark.parametrize(("where", "why"), [("none.pt", "there is no such file"), (".", "no regular file")])
 def test_a_path_that_cannot_be_read_is_named(tmp_path, where, why):
     with pytest.raises(OSError, match=f"Cannot read the checkpoint .*: .*{why}"):
         load_checkpoint(tmp_path / where)

@@ -98,8 +98,18 @@ def test_what_the_command_line_says_is_how_it_trains(run, monkeypatch):
             ["--resume", "--checkpoint", "other.pt"],
             "other.pt holds another network than this FastCNN: its conv1.weight",
         ),
-        (["--checkpoint", "."], "--checkpoint wants a file in a folder that is there, but got ."),
-        (["--checkpoint", "no/x.pt"], "--checkpoint wants a file in a folder that is there, but got no"),
+        (
+            ["--checkpoint", "."],
+            "--checkpoint wants a file that can be written, but got .: what is there is no regular file",
+        ),
+        (
+            ["--checkpoint", "no/x.pt"],
+            "--checkpoint wants a file that can be written, but got no/x.pt: no such file or",
+        ),
+        (
+            ["--checkpoint", "/dev/null"],
+            "--checkpoint wants a file that can be written, but got /dev/null: what is there",
+        ),
         (["--resume", "--checkpoint", "bytes.pt"], "bytes.pt is damaged or was not written by save_checkpoint."),
     ],
 )

@@ -11,6 +11,7 @@ import traceback
 import warnings
 import weakref
 from collections import OrderedDict, namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
@@ -120,6 +121,11 @@ WRITES = {
     "added": lambda fc: fc.weight.__iadd__(1),
     "gradient": lambda fc: setattr(fc.weight, "grad", torch.ones(2, 4)),
     "to": lambda fc: fc.double().float(),
+    "several at once": lambda fc: torch._foreach_mul_([fc.weight, fc.bias], 2),
+    "out": lambda fc: torch.mul(fc.weight, 2, out=fc.weight),
+    "set": lambda fc: fc.weight.set_(torch.ones_like(fc.weight)),
+    "storage": lambda fc: fc.weight.untyped_storage().fill_(0),
+    "running mean": lambda fc: F.batch_norm(torch.ones(3, 2), fc.bias, fc.bias, training=True),
 }
 
 
@@ -632,6 +638,59 @@ def test_other_threads_are_not_noted():
             return self.fc(x)
 
     assert names_in(Waits(nn.Linear(3, 5)), (4, 3)) == ["fc"]
+
+
+def test_threads_that_trace_one_model_leave_its_layers():
+    model = SimpleCNN()
+    layers = dict(model.named_modules())
+
+    def follow_it():
+        assert trace(model, (4, 3, 48, 48)).problem.kind == "linear-width"
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(follow_it) for _ in range(9)]:
+            done.result()
+    assert dict(model.named_modules()) == layers
+
+
+def test_numpys_and_a_models_own_random_numbers_stay_the_same():
+    class Draws(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.generator = torch.Generator().manual_seed(3)
+
+        def forward(self, x):
+            return x + torch.rand(1, generator=self.generator) + numpy.random.rand()
+
+    model = Draws()
+    own, numpys = model.generator.get_state(), numpy.random.get_state()[1].tolist()
+    assert trace(model, (2, 3)).ok
+    assert torch.equal(model.generator.get_state(), own)
+    assert numpy.random.get_state()[1].tolist() == numpys
+
+
+def test_a_model_may_return_what_contains_itself_and_a_lazy_one_may_hold_a_lock():
+    class Circular(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.lock = nn.LazyLinear(3), threading.Lock()
+
+        def forward(self, x):
+            with self.lock:
+                result = [self.layer(x)]
+            result.append(result)
+            return result
+
+    model = Circular()
+    assert trace(model, (2, 5)).ok
+    assert isinstance(model.layer, nn.LazyLinear)
+
+
+def test_a_shape_without_end_is_refused_in_a_sentence():
+    with pytest.raises(
+        ValueError, match=r"^trace: a tensor of shape .* has [\d,]+ numbers, and there is no memory for"
+    ):
+        trace(nn.Linear(3, 2), (10**7, 10**7, 3))
 
 
 def test_a_trace_inside_a_trace_leaves_nothing_behind():

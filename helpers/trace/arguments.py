@@ -1,6 +1,7 @@
 """What `trace` is given: refused in one sentence, or made ready to run."""
 
 import reprlib
+from math import prod
 
 import torch
 from torch import nn
@@ -45,9 +46,16 @@ def _zeros(model, shape):
         raise ValueError(f"trace wants a shape such as {SHAPE}, but got {shape}.")
     text = reprlib.repr(shape)
     shape = tuple(whole(f"trace: shape[{place}] of {text}", size, least=1) for place, size in enumerate(shape))
-    parameter = next((parameter for parameter in model.parameters() if parameter.is_floating_point()), None)
+    numbers = (each for each in model.parameters() if each.dtype.is_floating_point or each.dtype.is_complex)
+    parameter = next(numbers, None)
     like = {} if parameter is None else {"device": parameter.device, "dtype": parameter.dtype}
     first = next(layer for layer in model.modules() if not layer._modules)
     if isinstance(first, (nn.Embedding, nn.EmbeddingBag)):  # it looks up whole numbers
         like["dtype"] = torch.int64
-    return torch.zeros(shape, **like)
+    try:
+        return torch.zeros(shape, **like)
+    except RuntimeError:  # of the allocator: its message speaks of itself
+        raise ValueError(
+            f"trace: a tensor of shape {text} has {prod(shape):,} numbers, and there is no memory for them. "
+            "Give it a smaller batch, or smaller sides."
+        ) from None

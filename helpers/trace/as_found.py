@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections import deque
 
+import numpy
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
@@ -21,14 +22,17 @@ def as_found(model, tensors):
     forward pass may write into are copies meanwhile, so that also their version is the old one; parameters are copied
     only where one is written (see `spared`), as they can be large.
     """
-    parameters = [(parameter, parameter.grad) for parameter in model.parameters()]
+    parameters = [(each, each.grad, None if is_lazy(each) else each.data) for each in model.parameters()]
     gpus = {tensor.device.index for tensor in [*model.parameters(), *tensors] if tensor.device.type == "cuda"}
     numbers, casts, kept = random.getstate(), torch.is_autocast_cache_enabled(), {}
+    drawn = numpy.random.get_state()
+    own = [part for module in model.modules() for part in vars(module).values() if isinstance(part, torch.Generator)]
+    states = [generator.get_state() for generator in own]
     with torch.random.fork_rng(sorted(gpus)), torch.no_grad(), _not_compiled(), warnings.catch_warnings():
         # torch.utils.checkpoint sees that there are no gradients.
         warnings.filterwarnings("ignore", "None of the inputs have requires_grad")
         try:
-            for parameter, _ in parameters:
+            for parameter, _, _ in parameters:
                 parameter.grad = None
             torch.set_autocast_cache_enabled(False)  # or a later run with gradients met weights cast without
             _keep(model, kept, {})
@@ -37,10 +41,15 @@ def as_found(model, tensors):
             for part, before in kept.values():
                 part.clear()
                 (part.extend if isinstance(part, (list, deque)) else part.update)(before)
-            for parameter, grad in parameters:
+            for parameter, grad, data in parameters:
+                if data is not None and parameter.data_ptr() != data.data_ptr():
+                    parameter.data = data  # `set_` tells nobody
                 parameter.grad = grad
             torch.set_autocast_cache_enabled(casts)
             random.setstate(numbers)
+            numpy.random.set_state(drawn)
+            for generator, state in zip(own, states, strict=True):
+                generator.set_state(state)
 
 
 def _keep(value, kept, copies):
@@ -60,12 +69,15 @@ def _keep(value, kept, copies):
 def spared(function, args, kwargs, copies):
     """The arguments of a call, copies instead of the parameters if it writes into them, or hands them out for it."""
     name = getattr(function, "__name__", "")
-    is_inplace = name.endswith("_") and not name.startswith("__")
-    hands_out = name == "detach" or (name == "__get__" and call_kind(function) == "data")
-    if not (is_inplace or hands_out or name in ("__set__", "__setitem__") or kwargs.get("max_norm") is not None):
+    writes = name.endswith("_") and not name.startswith("__")
+    writes |= name in ("__set__", "__setitem__", "batch_norm", "instance_norm")  # their running means may be parameters
+    hands_out = name in ("detach", "untyped_storage") or (name == "__get__" and call_kind(function) == "data")
+    if not (writes or hands_out or kwargs.get("out") is not None or kwargs.get("max_norm") is not None):
         return args, kwargs
 
     def own(arg):
+        if isinstance(arg, (list, tuple)) and not isinstance(arg, torch.Size):
+            return type(arg)(map(own, arg)) if type(arg) in (list, tuple) else arg
         return copied(arg, copies) if isinstance(arg, nn.Parameter) else arg
 
     return tuple(map(own, args)), {name: own(arg) for name, arg in kwargs.items()}

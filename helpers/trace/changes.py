@@ -1,5 +1,6 @@
 """Changes that could mend a model: in words, as the learner would write them, and for a trial run."""
 
+import functools
 import inspect
 
 import torch
@@ -17,12 +18,27 @@ def _where(step):
     return "model" if step.name == step.kind and not step.kind.endswith("Loss") else step.label
 
 
+def _if_possible(change):
+    """The same, but None where torch makes no such layer: what cannot be made is no change to offer."""
+
+    @functools.wraps(change)
+    def made(*args, **kwargs):
+        try:
+            return change(*args, **kwargs)
+        except (TypeError, ValueError, RuntimeError, ArithmeticError, AssertionError):  # what its constructors raise
+            return None
+
+    return made
+
+
+@_if_possible
 def replaced(step, **arguments):
     """The layer with some arguments changed: `fc1 = nn.Linear(18432, 64)`."""
     text = f"{_where(step)} = {written(step.layer, **arguments)}"
     return Change(text, layers={step.name: remade(step.layer, **arguments)})
 
 
+@_if_possible
 def setting(step, **argument):
     """One argument of a layer or a function changed: `padding=1 in conv1`."""
     ((name, value),) = argument.items()
@@ -39,6 +55,7 @@ def other_class(step, layer, text):
     return Change(f"{_where(step)} = {text}", layers={step.name: layer.train(step.layer.training)})
 
 
+@_if_possible
 def moved(step, device):
     """The layer on another device: `fc1.to("cuda:0")`."""
     how = f'to_empty(device="{device}")' if _device(step.layer).type == "meta" else f'to("{device}")'
@@ -145,6 +162,7 @@ def written(layer, **arguments):
 def _arguments_of(layer):
     """(class, what has its signature, {argument: value}) that make such a layer again, as its attributes tell."""
     base = next(base for base in type(layer).__mro__ if base.__module__.startswith("torch.nn.modules."))
+    base = getattr(base, "cls_to_become", None) or base  # of a lazy layer
     maker = nn.RNNBase if isinstance(layer, nn.RNNBase) else base
     names = [name for name in inspect.signature(maker).parameters if name not in ("device", "dtype", "mode")]
     found = {name: getattr(layer, name) for name in names if hasattr(layer, name)}

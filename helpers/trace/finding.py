@@ -12,7 +12,8 @@ class Finding(NamedTuple):
 
     layer         where it shows
     call          where it begins: a change must lead further than this call
-    alternatives  lists of changes, the best first; the changes of any one list, together, may mend it
+    alternatives  lists of changes, the best first; the changes of any one list, together, may mend it. A change that
+                  cannot be made (None) is left out, and so is a list that needs it
     """
 
     kind: str
@@ -28,7 +29,8 @@ class Finding(NamedTuple):
 def found(step, kind, what, got, wanted, why, *alternatives):
     """The Finding at a step; each alternative is one change, or a list of changes made together."""
     lists = [change if isinstance(change, list) else [change] for change in alternatives]
-    return Finding(kind, step.name, step.call, what, str(got), str(wanted), why, lists)
+    made = [changes for changes in lists if None not in changes]
+    return Finding(kind, step.name, step.call, what, str(got), str(wanted), why, made)
 
 
 def count(number, noun):

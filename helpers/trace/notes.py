@@ -34,28 +34,28 @@ class TensorNote(NamedTuple):
         return self.maker is not None
 
 
-def noted(value, note):
-    """`value` with `note(tensor)` in place of each tensor in it."""
+def noted(value, note, around=()):
+    """`value` with `note(tensor)` in place of each tensor in it; `...` where it contains itself."""
     if isinstance(value, torch.Tensor):
         return note(value)
+    if not isinstance(value, (dict, list, tuple)) or isinstance(value, torch.Size):
+        return value
+    if any(value is outer for outer in around):
+        return ...
+    around = (*around, value)
     if isinstance(value, dict):
-        return {key: noted(part, note) for key, part in value.items()}
-    if isinstance(value, list):
-        return [noted(part, note) for part in value]
-    if isinstance(value, tuple) and not isinstance(value, torch.Size):
-        return tuple(noted(part, note) for part in value)
-    return value
+        return {key: noted(part, note, around) for key, part in value.items()}
+    return (list if isinstance(value, list) else tuple)(noted(part, note, around) for part in value)
 
 
-def notes_in(value, kind=TensorNote):
-    """Every TensorNote in a noted value, from left to right."""
+def notes_in(value, kind=TensorNote, around=()):
+    """Every TensorNote in a noted value, from left to right; what contains itself is read once."""
     if isinstance(value, kind):
         return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if not isinstance(value, (tuple, list)):
+    if not isinstance(value, (tuple, list, dict)) or any(value is outer for outer in around):
         return []
-    return [note for part in value for note in notes_in(part, kind)]
+    parts = list(value.values()) if isinstance(value, dict) else value
+    return [note for part in parts for note in notes_in(part, kind, (*around, value))]
 
 
 def tensors_in(value):

@@ -33,7 +33,8 @@ def follow(model, args, kwargs=None, changes=()):
     An exception that ends the run is in `.error`; `KeyboardInterrupt` and its like go through.
     """
     kwargs, copies = kwargs or {}, {}
-    with as_found(model, tensors_in((args, kwargs))):
+    # One at a time: what another thread tries meanwhile is not what was found.
+    with _one_at_a_time, as_found(model, tensors_in((args, kwargs))):
         args = [_own(arg, copies) for arg in args]  # a model may write into them
         kwargs = {name: _own(arg, copies) for name, arg in kwargs.items()}
         model = _sized(model)
@@ -88,26 +89,25 @@ class _Follower(TorchFunctionMode):
 
     @contextlib.contextmanager
     def in_front_of_layers(self):
-        with _one_at_a_time:
-            call, thread = nn.Module.__call__, threading.get_ident()
+        call, thread = nn.Module.__call__, threading.get_ident()
 
-            def instead(module, *args, **kwargs):
-                if self.is_inside or threading.get_ident() != thread:
-                    return call(module, *args, **kwargs)
-                module = uncompiled(module)
-                if is_layer(module):
-                    return self.step(lambda *args, **kwargs: call(module, *args, **kwargs), module, args, kwargs)
-                self.blocks.append(self.names.get(id(module), type(module).__name__))
-                try:
-                    return call(module, *args, **kwargs)
-                finally:
-                    self.blocks.pop()
-
-            nn.Module.__call__ = instead
+        def instead(module, *args, **kwargs):
+            if self.is_inside or threading.get_ident() != thread:
+                return call(module, *args, **kwargs)
+            module = uncompiled(module)
+            if is_layer(module):
+                return self.step(lambda *args, **kwargs: call(module, *args, **kwargs), module, args, kwargs)
+            self.blocks.append(self.names.get(id(module), type(module).__name__))
             try:
-                yield
+                return call(module, *args, **kwargs)
             finally:
-                nn.Module.__call__ = call
+                self.blocks.pop()
+
+        nn.Module.__call__ = instead
+        try:
+            yield
+        finally:
+            nn.Module.__call__ = call
 
     def step(self, function, layer, args, kwargs):
         self.run.calls += 1
@@ -179,7 +179,17 @@ def _sized(model):
     # torch copies a lazy parameter, but no lazy buffer.
     buffers = [buffer for buffer in model.buffers() if is_lazy(buffer)]
     new = {id(buffer): type(buffer)(device=buffer.device, dtype=buffer.dtype) for buffer in buffers}
+    for module in model.modules():  # a lock or an open file cannot be copied: the copy has the same one
+        new |= {id(value): value for value in vars(module).values() if not _can_be_copied(value, dict(new))}
     return copy.deepcopy(model, new)
+
+
+def _can_be_copied(value, new):
+    try:
+        copy.deepcopy(value, new)
+    except Exception:  # whatever its class says to that
+        return False
+    return True
 
 
 def _with_layers(model, layers):

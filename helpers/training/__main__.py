@@ -21,6 +21,7 @@ from torch import distributed
 
 from helpers.arguments import whole
 from helpers.data import load_cifar10, load_shapes
+from helpers.files import check_writable
 from helpers.model import FastCNN
 from helpers.training import TrainingError, train
 from helpers.training.checkpoints import History, load_checkpoint, resume, save_checkpoint
@@ -110,8 +111,12 @@ def _check(wanted):
     for name in ("epochs", "batch_size"):
         whole(f"--{name.replace('_', '-')}", getattr(wanted, name), least=1)
     check_settings(1e-3 if wanted.lr is None else wanted.lr, wanted.precision)
-    if wanted.checkpoint.is_dir() or not wanted.checkpoint.absolute().parent.is_dir():
-        raise ValueError(f"--checkpoint wants a file in a folder that is there, but got {wanted.checkpoint}.")
+    try:
+        check_writable(wanted.checkpoint)  # before an epoch is spent
+    except OSError as error:
+        raise ValueError(
+            f"--checkpoint wants a file that can be written, but got {wanted.checkpoint}: {error.strerror.lower()}."
+        ) from None
 
 
 def _begun(wanted, classes, device):

@@ -1,14 +1,14 @@
 """What is kept of a training run: its History, and checkpoints on disk, written whole and read without running code."""
 
-import contextlib
 import dataclasses
 import io
-import os
 import zipfile
 from pathlib import Path
 
 import torch
 from torch import nn
+
+from helpers.files import check_regular, write_whole
 
 FORMAT = "helpers.training checkpoint, version 1"  # stands in every file
 
@@ -59,7 +59,8 @@ def save_checkpoint(path, model, optimizer=None, history=None, **settings):
         train(model, train_set, optimizer=optimizer, seed=len(history.loss))
 
     The new file takes the old one's place in one move, so a crash leaves the old one as it was. Raises
-    OSError if the file cannot be written, TypeError for settings that are not plain.
+    OSError if the file cannot be written, or something else than a file is there (a device, a pipe); TypeError for
+    settings that are not plain.
     """
     check_model(model)
     _check_plain(settings)
@@ -73,19 +74,10 @@ def save_checkpoint(path, model, optimizer=None, history=None, **settings):
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # same folder: a move between disks is a copy
     try:
-        with open(part, "wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        write_whole(path, buffer.getbuffer())
     except OSError as error:
         raise OSError(f"Cannot write the checkpoint {path}: {_why(error)}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def load_checkpoint(path):
@@ -96,6 +88,7 @@ def load_checkpoint(path):
     is damaged or something else.
     """
     try:
+        check_regular(path)  # a pipe or a device may never end
         buffer = io.BytesIO(Path(path).read_bytes())
     except OSError as error:
         raise OSError(f"Cannot read the checkpoint {path}: {_why(error)}.") from None
@@ -152,8 +145,12 @@ def check_model(model):
 
 def _read(buffer):
     buffer.seek(0)
-    if zipfile.ZipFile(buffer).testzip():  # torch.load itself does not compare the checksums
-        raise ValueError
+    with zipfile.ZipFile(buffer) as archive:
+        if archive.testzip():  # torch.load itself does not compare the checksums
+            raise ValueError
+        # For what is marked as a folder, or says another size than it has, torch.load takes memory as it lies there.
+        if any(entry.external_attr or entry.is_dir() for entry in archive.infolist()):
+            raise ValueError
     buffer.seek(0)
     return torch.load(buffer, map_location="cpu", weights_only=True)  # tensors and plain values, never code
 

@@ -1,5 +1,13 @@
 """The rules: each looks at a run, or at the step that failed, and yields what it finds."""
 
+import platform
+import traceback
+import warnings
+from pathlib import Path
+
+import torch
+
+from helpers.trace.finding import found
 from helpers.trace.rules import arrival, batch, code, features, joins, losses, spatial
 
 # In this order: what arrives at all, whether it is a batch of pictures, the step's own numbers, and the rest.
@@ -35,17 +43,40 @@ SILENT_RULES = (
 
 
 def findings(run):
-    """What the rules find in a run, the likeliest first."""
+    """What the rules find in a run, the likeliest first.
+
+    A rule that fails itself is passed over: an explanation must not be the next error. What it could not say is told,
+    with what to report.
+    """
+    faults = []
     if run.error is None:
         for rule in SILENT_RULES:
-            yield from (finding for finding in rule(run) if finding.call not in run.changed)
+            yield from (finding for finding in _asked(rule, faults, run) if finding.call not in run.changed)
+        for fault in faults:
+            warnings.warn(fault, stacklevel=2)
     elif run.failed is None:
         yield from code.between_steps(run)
     else:
         is_known = False
         for rule in STEP_RULES:
-            for finding in rule(run, run.failed):
+            for finding in _asked(rule, faults, run, run.failed):
                 is_known = True
                 yield finding
-        if not is_known:
+        if not is_known and faults:
+            what = f"{run.failed.label} does not take what arrives."
+            yield found(run.failed, "other", what, run.failed.shape, "something else", faults[0])
+        elif not is_known:
             yield from joins.anything(run, run.failed)
+
+
+def _asked(rule, faults, *given):
+    """What a rule finds; an error of its own goes into `faults`, in words."""
+    try:
+        yield from rule(*given)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        versions = f"torch {torch.__version__}, Python {platform.python_version()}"
+        faults.append(
+            f"trace cannot say more, for a rule of its own failed: {type(error).__name__} in "
+            f"{Path(place.filename).name}, line {place.lineno} ({versions}). Please report this, with the model."
+        )

@@ -93,6 +93,10 @@ def norm(run, step):
         what = misfit(step, "arrives", what=shape, who=kind, wanted=wanted)
         yield found(step, "batchnorm", what, shape, wanted, source(run, step), *changes)
         return
+    if len(shape) < 2:
+        what = misfit(step, "arrives", what=shape, who=kind, wanted="(N, C, …)")
+        yield found(step, "batchnorm", what, shape, "(N, C, …)", source(run, step))
+        return
     name = "num_channels" if isinstance(layer, nn.GroupNorm) else "num_features"
     wanted = getattr(layer, name)
     if shape[1] != wanted:

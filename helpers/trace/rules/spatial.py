@@ -19,7 +19,13 @@ def kernels(run, step):
     computed = operation(step)
     if computed is None or step.shape is None:
         return
-    for name, kind in (("padding", "padding-argument"), ("stride", "stride"), ("dilation", "other")):
+    if isinstance(computed, Pool) and isinstance(computed.padding, str):
+        what = f'{step.label}: padding="{computed.padding}" is a word, which only a convolution takes.'
+        change = setting(step, padding=computed.kernel_size[0] // 2)
+        yield found(step, "padding-argument", what, f'"{computed.padding}"', "a whole number", "", change)
+        return
+    names = (("kernel_size", "other"), ("padding", "padding-argument"), ("stride", "stride"), ("dilation", "other"))
+    for name, kind in names:
         sizes = getattr(computed, name)
         if isinstance(sizes, tuple) and len(sizes) != computed.dims:
             what = f"{step.label}: {name}={sizes} has {len(sizes)} numbers, for {count(computed.dims, 'side')}."
@@ -44,7 +50,7 @@ def _wrong_rank(run, step, computed):
     maker, changes = run.before(step), []
     if maker is not None and maker.kind in FLATTENING:
         changes.append(without(run, maker))
-    if len(shape) == computed.dims == 2 and isinstance(channels, int):
+    if len(shape) == computed.dims == 2 and isinstance(channels, int) and channels:  # a lazy layer has 0 as yet
         sizes = (channels, *[isqrt(shape[1] // channels)] * 2)
         if channels * sizes[1] ** 2 == shape[1]:
             changes.append(before(step, f"x.unflatten(1, {sizes})", lambda x: x.unflatten(1, sizes)))
@@ -192,7 +198,7 @@ def _first(computed, dim, fixes):
     """({argument: value}, {argument: value that works}) of the first argument worth changing."""
     if isinstance(computed.padding, str):
         return {"padding": f'"{computed.padding}"', "stride": computed.stride[dim]}, {"padding": "as a number"}
-    name, value = next(iter(fixes.items()))
+    name, value = next(iter(fixes.items()), ("stride", "of at least 1"))  # without a change: a stride of 0
     return {name: getattr(computed, name)[dim]}, {name: value}
 
 
@@ -214,7 +220,7 @@ def _shrunk(run, step):
 def padding(run, step):
     """F.pad and the padding layers, in "reflect" or "circular" mode, or with too many numbers."""
     mode = {"ReflectionPad": "reflect", "CircularPad": "circular"}.get(step.kind[:-2])
-    if step.kind != "pad" and mode is None:
+    if (step.kind != "pad" and mode is None) or step.shape is None:
         return
     if step.layer is not None:
         numbers = tuple(step.layer.padding)
