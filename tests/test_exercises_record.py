@@ -70,9 +70,41 @@ def test_a_file_that_was_removed_is_written_again(tmp_path):
     record.add(answered())
     path.unlink()
     record.add(answered(given="5"))
-    record.keep_in(path)
-    assert record.events() == [answered(given="5"), answered()]
+    assert [json.loads(line)["given"] for line in path.read_text().splitlines()] == ["4", "5"]
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_an_older_copy_that_is_put_back_gets_what_it_lacks(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    record.keep_in(path)
+    record.add(answered())
+    older = path.read_bytes()
+    for given in ("5", "6"):
+        record.add(answered(given=given))
+        path.write_bytes(older)
+    record.add(hinted())
+    restart()
+    record.keep_in(path)
+    assert record.events() == [answered(), answered(given="5"), answered(given="6"), hinted()]
+
+
+def test_what_a_full_disk_has_cut_off_is_added_once(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    record.keep_in(path)
+    for number in range(10):
+        record.add(answered(given=str(number)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])  # as after a write that found no more room
+    record.add(hinted())
+    kept = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    assert [event.get("given") for event in kept] == [*map(str, range(9)), "9", None]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe")
+def test_a_pipe_is_no_file_for_answers_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (said,) = record.keep_in(tmp_path / "pipe")
+    assert "cannot be used: what is there is no regular file." in said
 
 
 def test_another_file_that_cannot_be_used_changes_nothing(tmp_path):

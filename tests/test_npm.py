@@ -48,6 +48,18 @@ def registry(monkeypatch, tmp_path):
     return fake
 
 
+def test_a_python_whose_tarfile_has_no_filters_unpacks_it_too(registry, monkeypatch):
+    extractall = tarfile.TarFile.extractall
+
+    def older(archive, path):
+        extractall(archive, path, **({"filter": "data"} if data_filter else {}))
+
+    data_filter = getattr(tarfile, "data_filter", None)
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    monkeypatch.setattr(tarfile.TarFile, "extractall", older)
+    assert (npm.package(NAME) / "index.js").read_text() == "code"
+
+
 def test_a_package_is_unpacked_and_asked_for_once(registry, tmp_path):
     for _ in range(2):
         assert (npm.package(NAME) / "index.js").read_text() == "code"

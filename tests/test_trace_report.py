@@ -11,7 +11,7 @@ from lab import ROOT
 from torch import nn
 
 from helpers.model import SimpleCNN
-from helpers.trace import Problem, Row, Trace, trace
+from helpers.trace import Problem, Row, Trace, report, trace
 
 WIDE = 116  # what JupyterLab shows in a line on a page of 1100 pixels
 
@@ -261,6 +261,32 @@ def test_names_and_messages_are_escaped():
     assert "<b>" not in html
     assert "&amp;</b" not in html
     assert html.count("&lt;b&gt;&amp;amp;&lt;/b&gt;") == 7  # its kind is said by its name
+
+
+def test_however_many_steps_and_however_long_a_name_the_report_can_be_read():
+    class Many(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.add_module("<script>" * 100_000, nn.Linear(4, 2))
+
+        def forward(self, x):
+            for _ in range(2000):
+                x = F.relu(x)
+            return next(self.children())(x)
+
+    result = trace(Many(), (2, 3))
+    assert result.problem.kind == "linear-width"
+    assert "… and 1,701 more steps …" in repr(result)
+    assert len(repr(result)) < 60_000
+    assert len(result._repr_html_()) < 200_000
+    assert "<script>" not in result._repr_html_()
+    many = trace(nn.Sequential(*(nn.Linear(3, 3) for _ in range(1000))), (2, 3))
+    assert "… and 700 more steps …" in repr(many)
+    assert re.search(r"together .*12,000", repr(many)), "of all steps, also those that are not shown"
+
+
+def test_a_shape_that_is_a_text_is_escaped():
+    assert report._coloured("<img src=x>") == "&lt;img src=x&gt;"
 
 
 def test_the_html_has_nothing_from_outside_and_names_only_its_own_classes(traced):

@@ -123,7 +123,6 @@ WRITES = {
     "to": lambda fc: fc.double().float(),
     "several at once": lambda fc: torch._foreach_mul_([fc.weight, fc.bias], 2),
     "out": lambda fc: torch.mul(fc.weight, 2, out=fc.weight),
-    "set": lambda fc: fc.weight.set_(torch.ones_like(fc.weight)),
     "storage": lambda fc: fc.weight.untyped_storage().fill_(0),
     "running mean": lambda fc: F.batch_norm(torch.ones(3, 2), fc.bias, fc.bias, training=True),
 }
@@ -638,6 +637,18 @@ def test_other_threads_are_not_noted():
             return self.fc(x)
 
     assert names_in(Waits(nn.Linear(3, 5)), (4, 3)) == ["fc"]
+
+
+def test_a_weight_that_is_given_other_memory_has_its_own_again():
+    class Sets(nn.Linear):
+        def forward(self, x):
+            self.weight.set_(torch.ones_like(self.weight))
+            return super().forward(x)
+
+    model = Sets(4, 2)
+    place, numbers = model.weight.data_ptr(), model.weight.tolist()
+    assert trace(model, (3, 4)).ok
+    assert (model.weight.data_ptr(), model.weight.tolist()) == (place, numbers)
 
 
 def test_threads_that_trace_one_model_leave_its_layers():

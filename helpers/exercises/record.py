@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from helpers.files import check_regular
+
 # An event is a dict. "reveal": the answer was seen on the page. An answer has what was given, and what was found in it.
 WHAT = ("answer", "hint", "solution", "reveal")
 FIELDS = {"question": str, "seed": int, "what": str}
@@ -11,7 +13,7 @@ REPORTED = 5  # damaged lines are reported one by one
 
 _events = []
 _latest = {}  # the latest answer to each question with the lesson's numbers, also if it was given before
-_file = {"path": None, "written": 0}  # how many events are in the file, from the first on
+_file = {"path": None}
 
 
 def events(question=None, seed=None):
@@ -43,6 +45,7 @@ def keep_in(path):
     """
     try:
         path = Path(path)
+        check_regular(path)  # a pipe would never end
         found, damaged = _read(path)
         path.open("a").close()  # can it be written to?
     except (OSError, ValueError, TypeError) as error:
@@ -50,7 +53,7 @@ def keep_in(path):
         where = f"still kept in {_file['path']}" if _file["path"] else "in memory only"
         return [f"{path} cannot be used: {reason}. Nothing in it was changed. Your answers are {where}."]
     _events[:] = found + [event for event in _events if event not in found]
-    _file.update(path=path.resolve(), written=len(found))
+    _file["path"] = path.resolve()
     notes = [f"Kept in {path}. Found in it: {len(found)}."]
     notes += [f"Line {number} of {path} cannot be read. It is left as it is." for number in damaged[:REPORTED]]
     if len(damaged) > REPORTED:
@@ -62,7 +65,7 @@ def forget():
     """Empty the memory; a file stays as it is."""
     _events.clear()
     _latest.clear()
-    _file.update(path=None, written=0)
+    _file["path"] = None
 
 
 def _read(path):
@@ -97,17 +100,26 @@ def _event(line):
 
 
 def _write():
-    """Add to the file what is not in it yet. Returns "" or a warning."""
-    path, missing = _file["path"], _events[_file["written"] :]
-    if path is None or not missing:
+    """Add to the file what is not in it; returns "" or a warning.
+
+    It may have been taken away since, or an older copy put back; and another kernel may write it, too.
+    """
+    path = _file["path"]
+    if path is None:
         return ""
     try:
-        text = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in missing)
-        if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
+        there = set(map(_line, _read(path)[0]))
+        text = "".join(line for line in map(_line, _events) if line not in there)
+        if text and path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
             text = "\n" + text  # the last line was torn off
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        return f"{path.name} could not be written ({error.strerror}). Your answers are in memory only."
-    _file["written"] = len(_events)
+        if text:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return f"{path.name} could not be written ({reason}). Your answers are in memory only."
     return ""
+
+
+def _line(event):
+    return json.dumps(event, ensure_ascii=False) + "\n"

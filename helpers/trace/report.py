@@ -1,21 +1,26 @@
 """A Trace as aligned text and as an HTML table."""
 
 import re
+from dataclasses import replace
 from html import escape
 from itertools import zip_longest
 from pathlib import Path
 from textwrap import wrap
+from types import SimpleNamespace
 
 from helpers.colours import style
 
 SHEET = Path(__file__).with_name("report.css")
 WIDE = 116  # characters in a line: JupyterLab on 1100 pixels breaks longer ones
 MANY = 3  # how many of the shapes that are put together are written out
+ROWS = 300  # more steps are not all shown
+LONGEST = 3000  # characters of a sentence, or of torch's message
 FAILS, BELOW = "✗ fails here", "! see below"
 
 
 def text(trace):
     """The table, the layers that were never called, and the problem."""
+    trace = _bounded(trace)
     lines = _aligned(_cells(trace))
     if trace.unused:
         lines += wrap(_unused(trace), WIDE)
@@ -26,6 +31,7 @@ def text(trace):
 
 def html(trace):
     """The same as a table for a notebook. It brings its style, and can be read where a page drops that."""
+    trace = _bounded(trace)
     at, mark = _marked(trace)
     rows = "".join(_row(row, mark if place == at else "") for place, row in enumerate(trace.rows))
     titles = ("layer", "input → output", "parameters", "multiply-adds")
@@ -44,6 +50,28 @@ def html(trace):
         "</div>",
     ]
     return "\n".join(filter(None, parts))
+
+
+def _bounded(trace):
+    """The same with what can be read on a page: of many steps the first and the last, of long texts the beginning."""
+    rows, left_out, half = list(trace.rows), len(trace.rows) - ROWS, ROWS // 2
+    if left_out > 0:
+        name = f"… and {left_out:,} more steps …"
+        gap = replace(
+            rows[half], name=name, kind="", input_shape=None, output_shape=None, parameters=0, macs=0, formula=""
+        )
+        rows = [*rows[:half], gap, *rows[half + left_out :]]
+    rows = [replace(row, name=_cut(row.name), kind=_cut(row.kind), formula=_cut(row.formula)) for row in rows]
+    problem = trace.problem
+    if problem is not None:
+        told = {name: _cut(value, LONGEST) for name, value in vars(problem).items()}
+        problem = replace(problem, **told | {"layer": _cut(problem.layer)})
+    unused = [_cut(name) for name in trace.unused[:ROWS]]
+    return SimpleNamespace(rows=rows, problem=problem, unused=unused, parameters=trace.parameters, macs=trace.macs)
+
+
+def _cut(text, most=400):
+    return text if len(text) <= most else f"{text[:most]} …"
 
 
 def _cells(trace):
@@ -101,7 +129,7 @@ def _coloured(shape):
     """N, C, H and W in the colours that they have in the whole course."""
     sizes = re.fullmatch(r"\((\d+), (\d+), (\d+), (\d+)\)", shape)
     if sizes is None:
-        return shape
+        return escape(shape)
     letters = zip("nchw", sizes.groups(), strict=True)
     return "(" + ", ".join(f'<span class="cs-trace-{name}">{size}</span>' for name, size in letters) + ")"
 
