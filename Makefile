@@ -58,11 +58,18 @@ bench: .venv/test-ready site
 	PYTHONPATH=tools $(BIN)/python tests/benchmark_site.py
 	$(BIN)/python tests/benchmark_trace.py
 
+# Interrupted while it was made, or its Python taken away or replaced since: nothing below would say so.
+ifneq ($(wildcard .venv/pyvenv.cfg),)
+ifneq ($(shell $(BIN)/python -c 'import pip; print("whole")' 2>/dev/null),whole)
+$(error .venv cannot be used: its Python is another than it was made with, or it was never completed. Take it away with "rm -r .venv", and run this again)
+endif
+endif
+
 .venv/bin/python:
-	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)' here: install Python 3.10 or newer, or name one: make lab PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$$($(PYTHON) --version 2>&1) is too old: the course needs Python 3.10 or newer. Name another: make lab PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot make virtual environments: install its venv module (on Debian or Ubuntu: apt install python3-venv)."; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no '$(PYTHON)' here: install Python 3.10 or newer, or name one: make lab PYTHON=python3.12"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$$("$(PYTHON)" --version 2>&1) is too old: the course needs Python 3.10 or newer. Name another: make lab PYTHON=python3.12"; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot make virtual environments: install its venv module (on Debian or Ubuntu: apt install python3-venv)."; exit 1; }
+	@"$(PYTHON)" -m venv .venv
 
 .venv/lab-ready: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing the course into .venv (once; a few minutes) ..."

@@ -34,8 +34,9 @@ def hold_outputs(notebook, *options, through=()):
     `through` is a command in front: what starts the process.
     """
     command = [*through, sys.executable, "-m", "pytest", "--nbval", *options, notebook]
-    command += ["-c", os.devnull, "--rootdir", notebook.parent, "-p", "no:cacheprovider", "-q"]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=notebook.parent)
+    command += ["-c", os.devnull, "--rootdir", notebook.parent, "-p", "no:cacheprovider", "-p", "nbval.plugin", "-q"]
+    alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # the other plugins take a second to start
+    run = subprocess.run(command, capture_output=True, text=True, cwd=notebook.parent, env=alone)
     assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"
     return run.stdout
 

@@ -60,6 +60,30 @@ def test_the_constraints_pin_every_package_the_project_names():
     assert {split(requirement)[0].lower() for requirement in named} <= pinned
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_says_of_an_environment_that_cannot_be_used_how_to_get_another(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "pyvenv.cfg").touch()  # killed just then; or its Python is not there any more
+    run = subprocess.run(["make", "lab"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert ".venv cannot be used: " in run.stderr
+    assert 'Take it away with "rm -r .venv", and run this again.' in run.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_takes_a_python_whose_path_has_spaces(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    python = tmp_path / "my python" / "python3"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\n[ "$2" = venv ] && exec mkdir -p .venv/bin/python\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    make = ["make", ".venv/bin/python", f"PYTHON={python}"]
+    run = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (tmp_path / ".venv" / "bin" / "python").exists()
+
+
 def test_importing_helpers_or_its_explorers_does_not_import_torch():
     code = (
         "import sys, helpers; assert not {'torch', 'numpy', 'ipywidgets'} & set(sys.modules);"

@@ -1,6 +1,8 @@
 """The pages that need no kernel: complete, without a network, alive, true, and usable by keyboard and screen reader."""
 
 import ast
+import copy
+import functools
 import html as html_text
 import os
 import re
@@ -85,7 +87,9 @@ def page(site, chromium, name):
         yield page
 
 
+@functools.cache
 def html(site, name):
+    """The page, to be read and not to be changed."""
     return BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")
 
 
@@ -287,7 +291,7 @@ def committed(output):
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_page_has_all_of_its_lesson(site, path):
-    page, cells = html(site, path.stem), nbformat.read(path, as_version=4).cells
+    page, cells = copy.copy(html(site, path.stem)), nbformat.read(path, as_version=4).cells
     for style in page.select("main style"):
         style.decompose()
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")

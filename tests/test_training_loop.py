@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import signal
+import threading
 
 import pytest
 import torch
@@ -32,6 +34,32 @@ def test_a_step_is_the_five_lines():
     assert loss == F.cross_entropy(logits, y)
     error = (logits.softmax(1) - F.one_hot(y, 3)).mean(0)  # the bias's gradient
     assert torch.allclose(model.layer.bias.detach(), before - 0.1 * error, atol=1e-6)
+
+
+def test_an_interrupt_waits_until_the_optimizers_step_is_whole():
+    class Interrupted(torch.optim.Adam):
+        def step(self):
+            signal.raise_signal(signal.SIGINT)
+            return super().step()
+
+    model = Watched()
+    x, y = next(TinySet(8).batches(8))
+    optimizer, handler = Interrupted(model.parameters()), signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train_step(model, x, y, optimizer)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert all({"step", "exp_avg", "exp_avg_sq"} <= state.keys() for state in optimizer.state.values())
+    assert len(optimizer.state) == len(list(model.parameters()))
+
+
+def test_a_step_in_another_thread_is_the_same():
+    model = Watched()
+    x, y = next(TinySet(8).batches(8))
+    before = model.layer.bias.detach().clone()
+    thread = threading.Thread(target=train_step, args=(model, x, y, torch.optim.SGD(model.parameters(), lr=0.1)))
+    thread.start()
+    thread.join()
+    assert not torch.equal(model.layer.bias, before)
 
 
 def test_a_share_divides_the_loss_of_a_part_as_the_whole_batch_would():
