@@ -359,6 +359,20 @@ def test_a_slow_network_is_waited_for_and_another_host_is_not_asked(visit):
     assert page.evaluate("() => requirejs.s.contexts._.config.waitSeconds") == 0
 
 
+@pytest.mark.parametrize("missing", ["anywidget.js", "site.js"])
+def test_what_is_missing_beside_a_page_is_asked_of_no_other_host(site, chromium, tmp_path, missing):
+    shutil.copytree(site, tmp_path / "half")
+    (tmp_path / "half" / "assets" / missing).unlink()
+    page = chromium.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "half" / "index.html").as_uri())
+    page.wait_for_load_state("networkidle")
+    page.close()
+    assert any("anywidget" in url for url in asked)
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
 def test_what_needs_a_kernel_leads_to_colab_and_binder_when_the_address_is_set(monkeypatch):
     needs_node()
     monkeypatch.setattr(address, "settings", lambda: {"repository": "ada/shapes", "hub": ""})

@@ -198,6 +198,11 @@ def test_no_random_model_makes_trace_fail():
     assert held > 50
 
 
+@pytest.mark.parametrize("seed", [264, 351, 823, 50702])
+def test_what_once_made_it_fail_does_not_any_more(seed):
+    assert hold(seed)
+
+
 def test_a_rule_that_fails_is_told_with_what_to_report(monkeypatch):
     def broken(*given):
         raise ZeroDivisionError

@@ -163,6 +163,9 @@ def formula(step):
         return ""
     before, after, computed = step.shape, step.outputs[0].shape, operation(step)
     if computed is not None:
+        of_a_side = (computed.kernel_size, computed.stride, computed.padding, computed.dilation)
+        if any(isinstance(size, tuple) and len(size) != computed.dims for size in of_a_side):
+            return ""  # torch may take it: padding for two of three sides, if it is filled with reflections
         sizes = zip(before[-computed.dims :], after[-computed.dims :], strict=True)
         parts = [f"{computed.formula(size, dim)} = {out}" for dim, (size, out) in enumerate(sizes)]
         if len(set(parts)) == 1:
