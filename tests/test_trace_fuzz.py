@@ -192,7 +192,7 @@ def hold(seed):
 
 def test_no_random_model_makes_trace_fail():
     end, held, seed = time.monotonic() + SECONDS, 0, 0
-    while time.monotonic() < end and held < 300:
+    while time.monotonic() < end and held < 200:
         held += hold(seed)
         seed += 1
     assert held > 50
