@@ -24,6 +24,7 @@ def torchrun(arguments, cwd, processes=2):
 # 101 images in batches of 50: the last holds one, fewer than there are processes, and `view` takes no empty batch.
 TRAIN = """
 import sys, torch
+from torch import nn
 from helpers.training.checkpoints import save_checkpoint
 from helpers.data import load_shapes
 from helpers.model import SimpleCNN
@@ -39,15 +40,28 @@ with group("cpu") as device:
     model = Viewing(conv_channels=4)
     history = train(model, *load_shapes(train=101, test=40), epochs=3, batch_size=50, device=device, progress=False)
     save_checkpoint(f"{workers()[0]}.pt", model, None, history)
+
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Dropout(0.5), nn.Linear(3072, 10))
+    masks = []
+    model[2].register_forward_hook(lambda layer, args, out: masks.append((out == 0).flatten()[:100].tolist()))
+    history = train(model, *load_shapes(train=64, test=40), epochs=2, batch_size=32, device=device, progress=False)
+    save_checkpoint(f"{workers()[0]}-normalised.pt", model, None, history, mask=masks[1])
 """
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_several_processes_train_as_one(tmp_path, processes):
-    (tmp_path / "script.py").write_text(TRAIN)
-    run = torchrun(["script.py"], tmp_path, processes)
+@pytest.fixture(scope="module", params=[2, 3])
+def trained(request, tmp_path_factory):
+    """(how many processes, the folder in which each has left its checkpoints)."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "script.py").write_text(TRAIN)
+    run = torchrun(["script.py"], folder, request.param)
     assert run.returncode == 0, run.stderr
-    theirs = [load_checkpoint(tmp_path / f"{rank}.pt") for rank in range(processes)]
+    return request.param, folder
+
+
+def test_several_processes_train_as_one(trained):
+    processes, folder = trained
+    theirs = [load_checkpoint(folder / f"{rank}.pt") for rank in range(processes)]
 
     torch.manual_seed(0)
     model = SimpleCNN(conv_channels=4)
@@ -61,31 +75,13 @@ def test_several_processes_train_as_one(tmp_path, processes):
             assert torch.equal(checkpoint["weights"][name], theirs[0]["weights"][name])
 
 
-NORMALISED = """
-import torch
-from torch import nn
-from helpers.training.checkpoints import save_checkpoint
-from helpers.data import load_shapes
-from helpers.training.parallel import group, workers
-from helpers.training import train
-
-with group("cpu") as device:
-    model = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Dropout(0.5), nn.Linear(3072, 10))
-    masks = []
-    model[2].register_forward_hook(lambda layer, args, out: masks.append((out == 0).flatten()[:100].tolist()))
-    history = train(model, *load_shapes(train=64, test=40), epochs=2, batch_size=32, device=device, progress=False)
-    save_checkpoint(f"{workers()[0]}.pt", model, None, history, mask=masks[1])
-"""
-
-
-def test_all_processes_end_with_the_same_running_means_and_drop_other_cells(tmp_path):
-    (tmp_path / "script.py").write_text(NORMALISED)
-    run = torchrun(["script.py"], tmp_path)
-    assert run.returncode == 0, run.stderr
-    first, second = (load_checkpoint(tmp_path / f"{rank}.pt") for rank in range(2))
-    assert torch.equal(first["weights"]["0.running_mean"], second["weights"]["0.running_mean"])
-    assert first["history"].test_accuracy == second["history"].test_accuracy
-    assert first["settings"]["mask"] != second["settings"]["mask"]
+def test_all_processes_end_with_the_same_running_means_and_drop_other_cells(trained):
+    processes, folder = trained
+    first, *others = (load_checkpoint(folder / f"{rank}-normalised.pt") for rank in range(processes))
+    for other in others:
+        assert torch.equal(first["weights"]["0.running_mean"], other["weights"]["0.running_mean"])
+        assert first["history"].test_accuracy == other["history"].test_accuracy
+        assert first["settings"]["mask"] != other["settings"]["mask"]
 
 
 def test_without_torchrun_there_is_a_group_of_one():
