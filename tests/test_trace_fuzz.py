@@ -58,7 +58,7 @@ LAYERS = [
 # The same for what stands between layers: functions of a tensor.
 FUNCTIONS = [
     lambda r: lambda x: x,
-    lambda r, n=None: (lambda n: lambda x: torch.flatten(x, n))(r.choice((0, 1, 1, 2))),
+    lambda r: (lambda n: lambda x: torch.flatten(x, n))(r.choice((0, 1, 1, 2))),
     lambda r: (lambda n: lambda x: x.view(-1, n))(size(r)),
     lambda r: (lambda n: lambda x: x.view(x.size(0), n))(size(r)),
     lambda r: (lambda n: lambda x: x.reshape(n, -1))(size(r)),

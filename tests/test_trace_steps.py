@@ -693,8 +693,9 @@ def test_a_model_may_return_what_contains_itself_and_a_lazy_one_may_hold_a_lock(
             return result
 
     model = Circular()
-    assert trace(model, (2, 5)).ok
-    assert isinstance(model.layer, nn.LazyLinear)
+    for whole in (model, nn.Sequential(model)):
+        assert trace(whole, (2, 5)).ok
+        assert isinstance(model.layer, nn.LazyLinear)
 
 
 def test_a_shape_without_end_is_refused_in_a_sentence():

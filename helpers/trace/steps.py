@@ -180,7 +180,8 @@ def _sized(model):
     buffers = [buffer for buffer in model.buffers() if is_lazy(buffer)]
     new = {id(buffer): type(buffer)(device=buffer.device, dtype=buffer.dtype) for buffer in buffers}
     for module in model.modules():  # a lock or an open file cannot be copied: the copy has the same one
-        new |= {id(value): value for value in vars(module).values() if not _can_be_copied(value, dict(new))}
+        own = [value for name, value in vars(module).items() if name not in ("_modules", "_parameters", "_buffers")]
+        new |= {id(value): value for value in own if not _can_be_copied(value, dict(new))}
     return copy.deepcopy(model, new)
 
 
