@@ -10,7 +10,7 @@ import time
 import pytest
 import torch
 
-from helpers.exercises.calling import called, takes_others
+from helpers.exercises.calling import Called, called, takes_others
 
 
 def test_the_value_and_what_was_printed_come_back(capsys):
@@ -163,6 +163,14 @@ def test_one_that_comes_in_the_last_moment_is_taken_before_the_lesson_goes_on():
         error = called(lambda: time.sleep(0.001), [], seconds=0.001).error
         assert error == "" or error.startswith("It was stopped after 0.001 seconds.")
     assert threading.active_count() == before
+
+
+def test_without_room_for_a_thread_a_function_is_called_all_the_same(monkeypatch):
+    def no_room(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_room)
+    assert called(lambda: 1, []) == Called(1)
 
 
 class Untold(Exception):  # noqa: N818

@@ -118,6 +118,22 @@ def test_a_bug_in_forward_goes_by_untouched():
     assert told(raised.value) == "NameError: name 'missing' is not defined\n"
 
 
+def test_an_error_that_takes_no_explanation_goes_on_its_way():
+    class Bare(RuntimeError):
+        def add_note(self, note):
+            raise TypeError
+
+    class Refuses(nn.Linear):
+        def forward(self, x):
+            try:
+                return super().forward(x)
+            except RuntimeError as error:
+                raise Bare(str(error)) from error
+
+    with pytest.raises(Bare), explained(model := Refuses(4, 2)):
+        model(torch.zeros(3, 5))
+
+
 def test_an_interruption_goes_by_untouched():
     with pytest.raises(KeyboardInterrupt), explained(Net()):
         raise KeyboardInterrupt

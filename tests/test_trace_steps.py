@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import gc
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -124,6 +125,9 @@ WRITES = {
     "several at once": lambda fc: torch._foreach_mul_([fc.weight, fc.bias], 2),
     "out": lambda fc: torch.mul(fc.weight, 2, out=fc.weight),
     "storage": lambda fc: fc.weight.untyped_storage().fill_(0),
+    "a view": lambda fc: fc.weight.t().mul_(2),
+    "a view of a view": lambda fc: fc.weight[0][1:].zero_(),
+    "out, a view": lambda fc: torch.mul(fc.bias, 2, out=fc.weight[:, 0]),
     "running mean": lambda fc: F.batch_norm(torch.ones(3, 2), fc.bias, fc.bias, training=True),
 }
 
@@ -171,6 +175,21 @@ def test_an_interrupted_run_leaves_nothing_behind():
     assert nn.Module.__call__ is call
     assert torch.equal(torch.get_rng_state(), numbers)
     assert torch.is_grad_enabled()
+
+
+def test_an_interrupt_while_all_is_put_back_waits_until_it_is():
+    class Interrupts(list):
+        def clear(self):
+            super().clear()
+            signal.raise_signal(signal.SIGINT)
+
+    model = nn.Sequential(nn.Linear(4, 2))
+    model.seen = Interrupts([1, 2])
+    model(torch.ones(3, 4)).sum().backward()
+    before = state_of(model)
+    with pytest.raises(KeyboardInterrupt):
+        trace(model, (3, 4))
+    assert state_of(model) == before
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (2, 4, 8, 8)], ids=["fits", "fails"])

@@ -105,7 +105,8 @@ def _time_limit(seconds):
 
     def settle():
         waking.set()
-        stopper.join()
+        if stopper.ident is not None:  # it was started
+            stopper.join()
         if has_fired:
             # One that is taken back before it comes leaves a flag set in Python 3.11 and 3.12: a debugger then hangs,
             # and every call is slower. One that comes takes the flag away.
@@ -115,7 +116,8 @@ def _time_limit(seconds):
 
     stopper = threading.Thread(target=stop, daemon=True)
     try:
-        stopper.start()
+        with contextlib.suppress(RuntimeError):  # a machine may have no room for a thread: then there is no limit
+            stopper.start()
         yield
     finally:
         is_over = True  # first of all, in one step: from here on one may be on its way, and one more, and no other

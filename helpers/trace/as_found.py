@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from helpers.interrupts import uninterrupted
 from helpers.trace.calls import call_kind
 
 
@@ -38,18 +39,19 @@ def as_found(model, tensors):
             _keep(model, kept, {})
             yield
         finally:
-            for part, before in kept.values():
-                part.clear()
-                (part.extend if isinstance(part, (list, deque)) else part.update)(before)
-            for parameter, grad, data in parameters:
-                if data is not None and parameter.data_ptr() != data.data_ptr():
-                    parameter.data = data  # `set_` tells nobody
-                parameter.grad = grad
-            torch.set_autocast_cache_enabled(casts)
-            random.setstate(numbers)
-            numpy.random.set_state(drawn)
-            for generator, state in zip(own, states, strict=True):
-                generator.set_state(state)
+            with uninterrupted():
+                for part, before in kept.values():
+                    part.clear()
+                    (part.extend if isinstance(part, (list, deque)) else part.update)(before)
+                for parameter, grad, data in parameters:
+                    if data is not None and parameter.data_ptr() != data.data_ptr():
+                        parameter.data = data  # `set_` tells nobody
+                    parameter.grad = grad
+                torch.set_autocast_cache_enabled(casts)
+                random.setstate(numbers)
+                numpy.random.set_state(drawn)
+                for generator, state in zip(own, states, strict=True):
+                    generator.set_state(state)
 
 
 def _keep(value, kept, copies):
@@ -78,7 +80,10 @@ def spared(function, args, kwargs, copies):
     def own(arg):
         if isinstance(arg, (list, tuple)) and not isinstance(arg, torch.Size):
             return type(arg)(map(own, arg)) if type(arg) in (list, tuple) else arg
-        return copied(arg, copies) if isinstance(arg, nn.Parameter) else arg
+        is_weight = (
+            isinstance(arg, nn.Parameter) or isinstance(arg, torch.Tensor) and isinstance(arg._base, nn.Parameter)
+        )
+        return copied(arg, copies) if is_weight else arg  # a view of a weight, such as weight.t(), is the weight
 
     return tuple(map(own, args)), {name: own(arg) for name, arg in kwargs.items()}
 

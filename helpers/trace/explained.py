@@ -31,7 +31,8 @@ def explained(model):
         for call in _calls(model, error):
             problem = _problem(*call)
             if problem is not None:
-                _add(error, problem.explanation)
+                with contextlib.suppress(Exception):  # whatever its class says to that, the error goes on its way
+                    _add(error, problem.explanation)
                 break
         raise
 

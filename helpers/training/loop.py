@@ -1,16 +1,14 @@
 """The one training loop, in steps: train() runs through them, a TrainingExplorer lets the kernel go between them."""
 
-import contextlib
 import dataclasses
 import functools
 import math
-import signal
-import threading
 import time
 
 import torch
 import torch.nn.functional as F
 
+from helpers.interrupts import uninterrupted
 from helpers.training.checks import check_classes, check_fit, check_optimizer, mode, on_device
 from helpers.training.devices import helps, memory_format
 from helpers.training.parallel import data_parallel, share_of, sum_over_processes, sync_buffers, workers
@@ -118,26 +116,9 @@ def train_step(model, images, labels, optimizer, precision="float32", share=None
             loss = F.cross_entropy(logits, labels, reduction="sum") / share
     optimizer.zero_grad()
     loss.backward()
-    with _uninterrupted():
+    with uninterrupted():  # after half of its first step, Adam could take no other
         optimizer.step()
     return logits.detach(), loss.detach()
-
-
-@contextlib.contextmanager
-def _uninterrupted():
-    """An interrupt waits until this is done: after half of its first step, Adam could take no other."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield  # only the main thread is interrupted; what is no function of Python's is not ours to call
-        return
-    came = []
-    signal.signal(signal.SIGINT, lambda *given: came.append(given))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
-        before(*came[0])
 
 
 def evaluation_steps(model, test_set, batch_size):
