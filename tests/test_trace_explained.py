@@ -119,7 +119,7 @@ def test_a_bug_in_forward_goes_by_untouched():
 
 
 def test_an_error_that_takes_no_explanation_goes_on_its_way():
-    class Bare(RuntimeError):
+    class BareError(RuntimeError):
         def add_note(self, note):
             raise TypeError
 
@@ -128,9 +128,9 @@ def test_an_error_that_takes_no_explanation_goes_on_its_way():
             try:
                 return super().forward(x)
             except RuntimeError as error:
-                raise Bare(str(error)) from error
+                raise BareError(str(error)) from error
 
-    with pytest.raises(Bare), explained(model := Refuses(4, 2)):
+    with pytest.raises(BareError), explained(model := Refuses(4, 2)):
         model(torch.zeros(3, 5))
 
 

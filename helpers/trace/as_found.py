@@ -80,10 +80,10 @@ def spared(function, args, kwargs, copies):
     def own(arg):
         if isinstance(arg, (list, tuple)) and not isinstance(arg, torch.Size):
             return type(arg)(map(own, arg)) if type(arg) in (list, tuple) else arg
-        is_weight = (
-            isinstance(arg, nn.Parameter) or isinstance(arg, torch.Tensor) and isinstance(arg._base, nn.Parameter)
-        )
-        return copied(arg, copies) if is_weight else arg  # a view of a weight, such as weight.t(), is the weight
+        if not isinstance(arg, torch.Tensor):
+            return arg
+        is_weight = isinstance(arg, nn.Parameter) or isinstance(arg._base, nn.Parameter)  # weight.t() is the weight
+        return copied(arg, copies) if is_weight else arg
 
     return tuple(map(own, args)), {name: own(arg) for name, arg in kwargs.items()}
 
