@@ -1,19 +1,20 @@
 """CIFAR-10 as arrays: the archive from a cache or the first host that delivers it, checked byte by byte, and read."""
 
 import codecs
-import functools
 import hashlib
 import io
-import os
 import pickle
 import sys
 import tarfile
-import tempfile
+import threading
 import time
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
+
+from helpers.files import check_regular, check_writable, write_whole
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -29,6 +30,8 @@ SOURCES = (
 TIMEOUT = 20  # seconds of silence after which a host is passed over
 PATIENCE = 20  # seconds after which a host must have sent ENOUGH, or the others are tried first
 ENOUGH = 300_000  # bytes per second: the archive in ten minutes
+LEAST = 15_000  # bytes per second that are better than nothing: the archive in three hours
+LARGEST = 200_000_000  # bytes; both archives have 170 million
 
 
 def read_cifar10(root):
@@ -49,6 +52,9 @@ def _cached_archive(root):
     """The bytes of an archive in `root` with the right checksum, or None."""
     for archive, sha256 in dict.fromkeys(source[1:] for source in SOURCES):
         try:
+            check_regular(root / archive)  # a pipe may never end
+            if (root / archive).stat().st_size > LARGEST:
+                continue
             data = (root / archive).read_bytes()
         except OSError:
             continue
@@ -60,38 +66,36 @@ def _cached_archive(root):
 
 def _download_archive(root):
     """Ask one host after the other, keep the archive in `root`, return its bytes."""
-    import pooch
     import requests
 
-    pooch.get_logger().setLevel("WARNING")  # the progress bar says it all
     try:
         root.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=root).close()
+        for archive in {archive for _, archive, _ in SOURCES}:
+            check_writable(root / archive)
         said = []
         attempts = [(source, ENOUGH) for source in SOURCES]
         for source, enough in attempts:
             url, archive, sha256 = source
             host = urlsplit(url).netloc
             try:
-                # pooch downloads into a temporary file, which gets its name only if the checksum is right.
-                fetch = functools.partial(_fetch, enough=enough)
-                path = pooch.retrieve(url, f"sha256:{sha256}", fname=archive, path=root, downloader=fetch)
-                os.chmod(path, 0o644)  # a temporary file is for its owner alone; a class may share this one
-                data = _cached_archive(root)
-                if data is None:
-                    raise ValueError("the file was changed after pooch checked it")
-                return data
+                data = _fetch(url, enough)
+                if hashlib.sha256(data).hexdigest() != sha256:
+                    raise _OtherError("sent something else than the archive (its checksum is wrong)")
             except _TooSlowError as error:
                 said.append(f"{host}: {error}")
-                attempts.append((source, 0))  # once more after all the others, and then without hurry
+                if enough > LEAST:
+                    attempts.append((source, LEAST))  # once more after all the others, and then with less hurry
+            except _OtherError as error:
+                said.append(f"{host}: {error}")
             except requests.RequestException as error:
                 said.append(f"{host}: {_reason(error)}")
-            except ValueError:
-                said.append(f"{host}: sent something else than the archive (its checksum is wrong)")
+            else:
+                write_whole(root / archive, data)
+                return data
     except OSError as error:
         raise OSError(
             f"load_cifar10 cannot keep its archive in {root} ({error.strerror or error}). "
-            "Name a folder you may write to, with 400 MB free: load_cifar10(root='cifar10'). "
+            "Name a folder you may write to, with 200 MB free: load_cifar10(root='cifar10'). "
             "load_shapes() needs no folder."
         ) from None
     archives = " or ".join(dict.fromkeys(archive for _, archive, _ in SOURCES))
@@ -107,23 +111,57 @@ class _TooSlowError(Exception):
     """A host sends, but so slowly that another may be done earlier."""
 
 
-def _fetch(url, file_name, pooch, *, enough):
-    """Download `url` into `file_name` with a progress bar, at `enough` bytes per second or more."""
-    import requests
+class _OtherError(Exception):
+    """A host sends something else than the archive."""
+
+
+def _fetch(url, enough):
+    """What is at `url`, with a progress bar, at `enough` bytes per second or more.
+
+    Another thread receives it: a host that sends a byte now and then, or never ends its first line, is waited for
+    there, and can be left from here.
+    """
     from tqdm import tqdm  # the plain text bar: tqdm.auto would bring in ipywidgets
 
-    bar = functools.partial(tqdm, unit="B", unit_scale=True, ncols=90, mininterval=0.5, file=sys.stdout)
-    with requests.get(url, stream=True, timeout=TIMEOUT) as response, open(file_name, "wb") as file:
-        response.raise_for_status()
-        total = int(response.headers.get("content-length", 0)) or None
-        start = time.monotonic()
-        with bar(total=total, desc=urlsplit(url).netloc) as progress:
-            for some in response.iter_content(8192):
-                file.write(some)
-                progress.update(len(some))
+    answer = SimpleNamespace(file=io.BytesIO(), received=0, total=None, error=None, is_wanted=True)
+    thread = threading.Thread(target=_receive, args=(url, answer), daemon=True)
+    start = time.monotonic()
+    bar = tqdm(unit="B", unit_scale=True, ncols=90, mininterval=0.5, file=sys.stdout, desc=urlsplit(url).netloc)
+    try:
+        with bar:
+            thread.start()
+            while thread.is_alive():
+                thread.join(0.1)
+                bar.total = answer.total
+                bar.update(answer.received - bar.n)
                 seconds = time.monotonic() - start
-                if seconds > PATIENCE and file.tell() < enough * seconds:
-                    raise _TooSlowError(f"only {file.tell() / seconds / 1000:.0f} kB/s")
+                if seconds > PATIENCE and answer.received < enough * seconds:
+                    raise _TooSlowError(f"only {answer.received / seconds / 1000:.0f} kB/s")
+    finally:
+        answer.is_wanted = False
+    if answer.error:
+        raise answer.error
+    return answer.file.getvalue()
+
+
+def _receive(url, answer):
+    """Read what is at `url` into `answer`, as long as it is wanted."""
+    import requests
+
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+            response.raise_for_status()
+            length = response.headers.get("content-length", "")
+            answer.total = int(length) if length.isdecimal() else None
+            for some in response.iter_content(8192):
+                answer.file.write(some)
+                answer.received += len(some)
+                if answer.received > LARGEST:
+                    raise _OtherError(f"sent more than {LARGEST // 1_000_000} MB: that is not the archive")
+                if not answer.is_wanted:
+                    return
+    except Exception as error:  # raised where it is waited for
+        answer.error = error
 
 
 def _reason(error):
@@ -131,7 +169,8 @@ def _reason(error):
     import requests
 
     if isinstance(error, requests.HTTPError):
-        return f"answered {error.response.status_code} {error.response.reason}"
+        words = "".join(filter(str.isprintable, error.response.reason))  # the host's own, whatever they are
+        return f"answered {error.response.status_code} {words[:80]}"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
     if isinstance(error, requests.exceptions.SSLError):

@@ -7,7 +7,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # pip's names of what `helpers` imports; JupyterLab is not among them: Colab is the front end.
-NEEDED = ("anywidget", "ipywidgets", "matplotlib", "numpy", "pillow", "pooch", "requests", "torch", "tqdm", "traitlets")
+NEEDED = (
+    "anywidget",
+    "ipywidgets",
+    "matplotlib",
+    "numpy",
+    "pillow",
+    "platformdirs",
+    "requests",
+    "torch",
+    "tqdm",
+    "traitlets",
+)
 
 
 def install_missing() -> list[str]:

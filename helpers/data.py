@@ -128,12 +128,18 @@ def load_cifar10(root=None, subset=None):
     if subset is not None:
         subset = whole("subset", subset, 1, 50_000)
     if root is None:
-        import pooch  # here and not above: in a notebook, pooch imports ipywidgets
+        import platformdirs
 
-        root = pooch.os_cache("cnn-shapes")
+        root = platformdirs.user_cache_dir("cnn-shapes")
     elif not isinstance(root, (str, os.PathLike)):
         raise TypeError(f"root wants the name of a folder, such as 'cifar10', but got {root!r}.")
-    (images, labels), (test_images, test_labels) = read_cifar10(Path(root).expanduser().absolute())
+    try:
+        root = Path(root).expanduser().absolute()
+    except RuntimeError:  # a user without a home
+        raise OSError(
+            f"load_cifar10 finds no folder {root}. Name one that you may write to: load_cifar10(root='cifar10')."
+        ) from None
+    (images, labels), (test_images, test_labels) = read_cifar10(root)
     images, labels, test_images, test_labels = map(torch.from_numpy, (images, labels, test_images, test_labels))
     mean, std = _mean_and_std(images)
     if subset is not None:

@@ -10,12 +10,16 @@ from helpers.interrupts import uninterrupted
 
 def test_an_interrupt_comes_when_all_is_done():
     done = []
-    with pytest.raises(KeyboardInterrupt):
+
+    def work():
         with uninterrupted():
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             done.append("all of it")
         done.append("what comes after")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert done == ["all of it"]
     with pytest.raises(KeyboardInterrupt):  # and the next one comes at once
         signal.raise_signal(signal.SIGINT)
@@ -23,9 +27,14 @@ def test_an_interrupt_comes_when_all_is_done():
 
 def test_an_error_is_heard_before_an_interrupt():
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(ZeroDivisionError), uninterrupted():
-        signal.raise_signal(signal.SIGINT)
-        1 / 0  # noqa: B018
+
+    def work():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
     assert signal.getsignal(signal.SIGINT) is before
 
 
