@@ -185,6 +185,12 @@ def test_another_torch_file_is_told_from_a_damaged_one(tmp_path):
         load_checkpoint(tmp_path / "weights.pt")
 
 
+def test_one_of_a_later_version_is_told_from_another_file(tmp_path):
+    torch.save({"format": "helpers.training checkpoint, version 2"}, tmp_path / "later.pt")
+    with pytest.raises(ValueError, match=r"later.pt is of version 2: a newer version of the course reads it\."):
+        load_checkpoint(tmp_path / "later.pt")
+
+
 @pytest.mark.parametrize(
     ("model", "words"), [("model.pt", "but got 'model.pt'"), (SimpleCNN, r"the class; SimpleCNN\(\) makes one")]
 )

@@ -1,5 +1,6 @@
 """python -m helpers.training, alone and under torchrun: what it prints, keeps, refuses, and how it goes on."""
 
+import socket
 import subprocess
 import sys
 
@@ -71,6 +72,17 @@ def test_resuming_keeps_the_learning_rate_unless_another_is_given(run):
     assert rate() == 0.01
     run("--epochs", "3", "--resume", "--lr", "0.25")
     assert rate() == 0.25
+
+
+def test_resuming_goes_on_with_the_data_the_batches_and_the_seed_of_the_run(run, monkeypatch):
+    run("--epochs", "3", "--checkpoint", "straight.pt", "--batch-size", "100", "--seed", "5")
+    run("--epochs", "2", "--batch-size", "100", "--seed", "5")
+    for option, before, other in (("--batch-size", 100, 64), ("--seed", 5, 0), ("--data", "shapes", "cifar10")):
+        status, out = run("--epochs", "3", "--resume", option, str(other))
+        assert status == 1
+        assert out.startswith(f"error: checkpoint.pt was trained with {option} {before}, and {option} {other} would be")
+    assert run("--epochs", "3", "--resume", "--seed", "5")[0] == 0
+    assert losses("checkpoint.pt") == pytest.approx(losses("straight.pt"), rel=1e-5)
 
 
 def test_what_the_command_line_says_is_how_it_trains(run, monkeypatch):
@@ -166,6 +178,21 @@ def test_as_a_module_it_is_the_same_command(tmp_path):
     command = [sys.executable, "-m", "helpers.training", "--epochs", "0"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (run.returncode, run.stdout) == (1, "error: --epochs wants a whole number of at least 1, but got 0.\n")
+
+
+def test_a_port_that_is_taken_is_said_with_another_to_take(run, monkeypatch):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        here = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
+        for name, value in {**here, "MASTER_PORT": str(port)}.items():
+            monkeypatch.setenv(name, value)
+        status, out = run("--epochs", "1")
+    assert status == 1
+    assert out.startswith(f"error: The processes could not meet at 127.0.0.1:{port} (")
+    assert out.endswith("take another: torchrun --master-port 29501 …\n")
+    assert out.count("\n") == 1
 
 
 # The command, on 300 images, in which one process is killed after its second epoch if KILL names it.

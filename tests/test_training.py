@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from helpers import training
@@ -22,6 +24,7 @@ from helpers.training import (
     train,
     train_step,
 )
+from helpers.training.checks import _smallest
 from helpers.training.loop import Loop
 
 
@@ -83,6 +86,31 @@ class Dropping(nn.Module):
 
     def forward(self, x):
         return self.layer(self.drop(torch.flatten(self.norm(x), 1)))
+
+
+class Twice(Watched):
+    def forward(self, x):
+        return super().forward(x), x
+
+
+class Remembers(Watched):
+    """Keeps a mask from the first call, as models keep tables of positions."""
+
+    mask = None
+
+    def forward(self, x):
+        if self.mask is None:
+            self.mask = torch.full((3,), 2.0)
+        return super().forward(x) * self.mask
+
+
+class Normed(Watched):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        return self.norm(super().forward(x))
 
 
 def fail(error):
@@ -450,6 +478,20 @@ def test_a_loss_of_nan_stops_with_the_learning_rate_to_try():
     assert error.value.__context__ is None
 
 
+def test_pictures_that_are_no_numbers_are_named_and_not_the_learning_rate():
+    class Broken(TinySet):
+        def to(self, device):
+            return self
+
+        def batches(self, *given, **named):
+            for images, labels in super().batches(*given, **named):
+                yield images.where(labels[:, None, None, None] != 2, float("nan")), labels
+
+    with pytest.raises(DivergedError) as error:
+        quietly(Watched(), Broken())
+    assert "in epoch 1, for so are numbers in train_set's pictures" in said(error)
+
+
 def test_a_learning_rate_far_too_high_diverges():
     model = SimpleCNN(image_size=8, classes=3)
     with pytest.raises(DivergedError, match=r"lr=1e\+19 instead of 1e\+20"):
@@ -506,6 +548,8 @@ def test_another_error_comes_through_as_it_is():
         ("lr", 0, ValueError, "lr, the learning rate, wants a number above 0"),
         ("lr", -1e-3, ValueError, "lr, the learning rate, wants a number above 0"),
         ("lr", float("nan"), ValueError, "lr, the learning rate, wants a number above 0"),
+        ("lr", 1e300, ValueError, "lr, the learning rate, wants a number above 0 such as 1e-3, but got 1e+300."),
+        ("after_epoch", 5, TypeError, "after_epoch wants a function that takes the History so far, but got 5."),
         ("lr", "0.1", TypeError, "lr, the learning rate, wants a number such as 1e-3, but got '0.1'."),
         ("precision", "bf16", ValueError, "but got 'bf16': write \"bfloat16\"."),
         ("precision", "half", ValueError, 'precision wants "float32" or "bfloat16", but got \'half\'.'),
@@ -529,6 +573,7 @@ def test_arguments_that_cannot_work_are_refused_in_a_sentence(name, value, error
         ((TinySet(), TinySet()), TypeError, "train_set, test_set = helpers.data.load_shapes() makes two."),
         (TinySet(0), ValueError, "train_set has no images in it."),
         (TinySet(labels=torch.full((50,), 6)), ValueError, "SimpleCNN(classes=7)"),
+        (TinySet(labels=torch.full((50,), -100)), ValueError, "train_set wants labels from 0, but got -100:"),
     ],
 )
 def test_a_data_set_that_cannot_work_is_refused_in_a_sentence(images, error, words):
@@ -546,6 +591,7 @@ def test_a_data_set_that_cannot_work_is_refused_in_a_sentence(images, error, wor
         (nn.Sequential(nn.Flatten(), nn.Linear(192, 3)).requires_grad_(False), ValueError, "no parameter"),
         (nn.Conv2d(3, 3, 8), ValueError, "scores (N, classes) from the model, but 2 images gave (2, 3, 1, 1)"),
         (nn.Sequential(nn.Flatten(0), nn.Linear(384, 3)), ValueError, "but 2 images gave (3,)"),
+        (Twice(), ValueError, "scores (N, classes) from the model, but 2 images gave a tuple"),
     ],
 )
 def test_a_model_that_cannot_work_is_refused_in_a_sentence(model, error, words):
@@ -557,6 +603,52 @@ def test_a_model_that_cannot_work_is_refused_in_a_sentence(model, error, words):
 def test_an_optimizer_of_another_model_is_refused():
     with pytest.raises(ValueError, match="parameters that are not this model's"):
         quietly(Watched(), TinySet(), optimizer=torch.optim.Adam(Watched().parameters()))
+
+
+def test_an_optimizer_that_wants_the_loss_again_and_again_is_refused():
+    with pytest.raises(ValueError, match=r"LBFGS computes the loss .* take another, such as torch.optim.Adam"):
+        quietly(model := Watched(), TinySet(), optimizer=torch.optim.LBFGS(model.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "words"),
+    [
+        (49, 16, r"In batches of 16, 49 images leave a single one for a step, .* Take batch_size=15\."),
+        (49, 1, r"In batches of 1, 49 images .* Take batch_size=5\."),
+        (25, 8, r"Take batch_size=7\."),
+        (1, 8, "Take more images"),
+    ],
+)
+def test_a_last_batch_of_one_is_refused_before_a_step_where_the_model_cannot_train_on_it(images, batch_size, words):
+    model = Normed()
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(ValueError, match=words) as error:
+        quietly(model, TinySet(images), batch_size=batch_size)
+    assert "Expected more than 1 value per channel when training, got input size" in said(error)
+    assert all(torch.equal(now, before[name]) for name, now in model.state_dict().items())
+    quietly(Watched(), TinySet(images), batch_size=batch_size, epochs=1)  # which the others take
+
+
+@given(st.integers(1, 300), st.integers(1, 150), st.integers(1, 4))
+def test_the_smallest_part_of_a_batch_is_what_the_processes_get(images, batch_size, processes):
+    parts = []
+    for batch in torch.arange(images).split(batch_size):
+        parts += batch.tensor_split(processes) if len(batch) >= processes else [batch]
+    assert _smallest(images, batch_size, processes) == min(map(len, parts))
+
+
+def test_it_trains_where_gradients_were_switched_off():
+    here, there = Watched(), Watched()
+    with torch.no_grad():
+        quietly(here, TinySet())
+    quietly(there, TinySet())
+    assert torch.equal(weights(here), weights(there))
+
+
+def test_a_model_that_was_tested_first_and_keeps_a_tensor_from_it_can_be_trained():
+    model = Remembers()
+    evaluate(model, TinySet())
+    quietly(model, TinySet())
 
 
 def test_an_optimizer_of_some_of_the_models_layers_trains_these():

@@ -83,6 +83,8 @@ def train(
     epochs, batch_size = whole("epochs", epochs, least=1), whole("batch_size", batch_size, least=1)
     seed = whole("seed", seed)
     check_settings(lr, precision)
+    if after_epoch is not None and not callable(after_epoch):
+        raise TypeError(f"after_epoch wants a function that takes the History so far, but got {after_epoch!r}.")
     device = check_device(device)
     loop = Loop(
         model, train_set, test_set, device, batch_size=batch_size, lr=lr, optimizer=optimizer, precision=precision
@@ -93,7 +95,7 @@ def train(
     except KeyboardInterrupt:
         history.interrupted = True
     except NotFiniteError:
-        problem = DivergedError(_explain_divergence(loop.optimizer, len(history.loss)), history)
+        problem = DivergedError(_explain_divergence(loop, len(history.loss)), history)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -167,8 +169,14 @@ class _Bar(tqdm):
         self.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}")
 
 
-def _explain_divergence(optimizer, epochs):
-    lr = float(optimizer.param_groups[0]["lr"])
+def _explain_divergence(loop, epochs):
+    for images, _ in loop.train_set.batches(512):
+        if not torch.isfinite(images).all():
+            return (
+                f"The loss became infinite or NaN in epoch {epochs + 1}, for so are numbers in train_set's pictures. "
+                "Mend the pictures, and make the model again."
+            )
+    lr = float(loop.optimizer.param_groups[0]["lr"])
     return (
         f"The loss became infinite or NaN in epoch {epochs + 1}, most likely because the steps are too long. "
         f"Make the model again and train it with a smaller learning rate, lr={lr / 10:g} instead of {lr:g}."

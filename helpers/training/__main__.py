@@ -28,24 +28,26 @@ from helpers.training.checkpoints import History, load_checkpoint, resume, save_
 from helpers.training.checks import check_settings
 from helpers.training.parallel import group, one_after_the_other, workers
 
+USUAL = {"data": "shapes", "batch_size": 128, "seed": 0}  # what a run keeps from its first epoch to its last
+
 
 def main(arguments=None):
     """Train as the command line says; returns the exit status: 0, or 1 after one sentence about what went wrong."""
     parser = argparse.ArgumentParser(
         "python -m helpers.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", default="shapes", help="shapes (default), cifar10, or a folder with CIFAR-10")
+    parser.add_argument("--data", help="shapes (default), cifar10, or a folder with CIFAR-10")
     parser.add_argument("--epochs", type=int, default=5, help="in all, those before --resume included")
-    parser.add_argument("--batch-size", type=int, default=128, help="images of one step, of all processes together")
+    parser.add_argument("--batch-size", type=int, help="images of one step, of all processes together (128)")
     parser.add_argument("--lr", type=float, help="default: 0.001, or that of the checkpoint")
-    parser.add_argument("--seed", type=int, default=0, help="of the weights and of the order of the images")
+    parser.add_argument("--seed", type=int, help="of the weights and of the order of the images (0)")
     parser.add_argument("--device", help="cpu, cuda or mps; default: the fastest there is")
     parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
     parser.add_argument(
         "--checkpoint", type=Path, default=Path("checkpoint.pt"), help="written after each epoch (checkpoint.pt)"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint, with the same --data, --batch-size and --seed"
+        "--resume", action="store_true", help="go on from the checkpoint, with its --data, --batch-size and --seed"
     )
     wanted = parser.parse_args(arguments)
     try:
@@ -67,6 +69,7 @@ def main(arguments=None):
 
 def _train(wanted, device):
     """Train; True if it was stopped before the last epoch, after a sentence that says why."""
+    _settle(wanted)
     _check(wanted)
     with one_after_the_other():  # the first may have to download it, the others find it there
         train_set, test_set = _load(wanted.data)
@@ -106,6 +109,21 @@ def _train(wanted, device):
     return bool(stopped)
 
 
+def _settle(wanted):
+    """What the command line leaves open is as the checkpoint to go on from has it, or as usual; it must not differ."""
+    kept = load_checkpoint(wanted.checkpoint)["settings"] if wanted.resume else {}
+    for name, usual in USUAL.items():
+        asked, before = getattr(wanted, name), kept.get(name, usual)
+        if asked is None:
+            setattr(wanted, name, before)
+        elif name in kept and asked != before:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(
+                f"{wanted.checkpoint} was trained with {option} {before}, and {option} {asked} would be another run. "
+                f"Leave {option} out to go on with it, or --resume to begin anew."
+            )
+
+
 def _check(wanted):
     """What can be refused before the data is there."""
     for name in ("epochs", "batch_size"):
@@ -141,7 +159,8 @@ def _move_aside(checkpoint):
 def _keep(wanted, model, optimizer, history):
     """Save what is reached, and say it: the first process does, for all."""
     if workers()[0] == 0:
-        save_checkpoint(wanted.checkpoint, model, optimizer, history)
+        kept = {name: getattr(wanted, name) for name in USUAL}
+        save_checkpoint(wanted.checkpoint, model, optimizer, history, **kept)
         print(
             f"epoch {len(history.loss)}/{wanted.epochs}: loss {history.loss[-1]:.6f}, "
             f"test accuracy {history.test_accuracy[-1]:.4f}, {history.images_per_second[-1]:,.0f} images/s",

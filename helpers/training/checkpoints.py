@@ -10,7 +10,8 @@ from torch import nn
 
 from helpers.files import check_regular, write_whole
 
-FORMAT = "helpers.training checkpoint, version 1"  # stands in every file
+KIND = "helpers.training checkpoint, version "  # stands in every file
+FORMAT = f"{KIND}1"
 
 
 @dataclasses.dataclass(repr=False)
@@ -98,7 +99,12 @@ def load_checkpoint(path):
         raise ValueError(
             f"{path} is damaged or was not written by save_checkpoint. Save it again, or take an older one."
         ) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    written = content.get("format") if isinstance(content, dict) else None
+    if written != FORMAT and str(written).startswith(KIND):
+        raise ValueError(
+            f"{path} is of version {written.removeprefix(KIND)[:20]}: a newer version of the course reads it."
+        )
+    if written != FORMAT:
         raise ValueError(
             f"{path} is a torch file, but not one that save_checkpoint wrote. If it holds only weights: "
             "model.load_state_dict(torch.load(path, weights_only=True))."

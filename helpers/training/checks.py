@@ -1,15 +1,19 @@
 """What train() and evaluate() are given: each check says what came, what is wanted, and the nearest that works."""
 
 import contextlib
+import inspect
 import numbers
 
 import torch
+
+from helpers.arguments import kind_of
+from helpers.trace.as_found import as_found
 
 
 def check_settings(lr, precision):
     if isinstance(lr, bool) or not isinstance(lr, numbers.Real):
         raise TypeError(f"lr, the learning rate, wants a number such as 1e-3, but got {lr!r}.")
-    if not 0 < lr < float("inf"):
+    if not 0 < lr <= torch.finfo(torch.float32).max:
         raise ValueError(f"lr, the learning rate, wants a number above 0 such as 1e-3, but got {lr!r}.")
     if precision in ("bf16", torch.bfloat16):
         raise ValueError(f'precision wants "float32" or "bfloat16", but got {precision!r}: write "bfloat16".')
@@ -30,6 +34,8 @@ def check_set(name, images):
         )
     if len(images) == 0:
         raise ValueError(f"{name} has no images in it.")
+    if (least := int(images.labels.min())) < 0:  # cross_entropy would leave out those of -100 without a word
+        raise ValueError(f"{name} wants labels from 0, but got {least}: label k is the model's k-th score, from 0.")
 
 
 def on_device(name, images, device):
@@ -57,13 +63,41 @@ def check_fit(model, train_set, test_set, memory_format):
         raise ValueError("This model has no parameter to train: it has none whose requires_grad is True.")
     if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
         raise ValueError("This model's weights are infinite or NaN already: make the model again.")
-    if logits.ndim != 2 or len(logits) != len(images):
-        gave = f"{len(images)} images gave {tuple(logits.shape)}"
-        raise ValueError(f"Training wants scores (N, classes) from the model, but {gave}.")
+    is_tensor = isinstance(logits, torch.Tensor)
+    if not is_tensor or logits.ndim != 2 or len(logits) != len(images):
+        gave = tuple(logits.shape) if is_tensor else kind_of(logits)
+        raise ValueError(f"Training wants scores (N, classes) from the model, but {len(images)} images gave {gave}.")
     for images in (train_set, test_set):
         if images is not None:
             check_classes(logits, int(images.labels.max()))
     return memory_format
+
+
+def check_smallest_batch(model, train_set, batch_size, processes):
+    """Refuse batches that leave a single image somewhere if this model cannot train on one, as BatchNorm cannot."""
+    if _smallest(len(train_set), batch_size, processes) > 1:
+        return
+    image, _ = next(iter(train_set.batches(1, shuffle=False)))
+    try:
+        with mode(model, training=True), as_found(model, [image]):
+            model(image)
+    except RuntimeError:  # no memory, for one: it comes up again in the first step, and is explained there
+        return
+    except ValueError as error:
+        sizes = range(2, max(batch_size, len(train_set)) + 1)
+        others = [size for size in sizes if _smallest(len(train_set), size, processes) > 1]
+        nearest = min(others, key=lambda size: abs(size - batch_size), default=None)
+        raise ValueError(
+            f"In batches of {batch_size}, {len(train_set)} images leave a single one for a step"
+            f"{f' of one of the {processes} processes' * (processes > 1)}, and this model cannot train on one: "
+            f"{error}. {f'Take batch_size={nearest}' if nearest else 'Take more images'}."
+        ) from None
+
+
+def _smallest(images, batch_size, processes):
+    """The fewest images that a process gets in a step; see `share_of`."""
+    batches = {min(images, batch_size), images % batch_size or batch_size}
+    return min(batch // processes or batch for batch in batches)
 
 
 def check_classes(logits, largest):
@@ -81,6 +115,11 @@ def check_optimizer(model, optimizer, lr, fused):
     such = "torch.optim.Adam(model.parameters(), lr=1e-3)"
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(f"optimizer wants one such as {such}, but got {optimizer!r}.")
+    if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
+        raise ValueError(
+            f"{type(optimizer).__name__} computes the loss of a batch many times for one step (it wants a closure), "
+            f"and this training computes it once: take another, such as {such}."
+        )
     ours = {id(parameter) for parameter in model.parameters()}
     if not all(id(parameter) in ours for group in optimizer.param_groups for parameter in group["params"]):
         raise ValueError(

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from helpers.interrupts import uninterrupted
-from helpers.training.checks import check_classes, check_fit, check_optimizer, mode, on_device
+from helpers.training.checks import check_classes, check_fit, check_optimizer, check_smallest_batch, mode, on_device
 from helpers.training.devices import helps, memory_format
 from helpers.training.parallel import data_parallel, share_of, sum_over_processes, sync_buffers, workers
 
@@ -57,6 +57,7 @@ class Loop:
         self.test_set = None if test_set is None else on_device("test_set", test_set, device)
         model.to(device)
         self.layout = check_fit(model, self.train_set, self.test_set, memory_format(device))
+        check_smallest_batch(model, self.train_set, batch_size, workers()[1])
         self.optimizer = check_optimizer(model, optimizer, lr, helps(device, "fused"))
 
     @functools.cached_property
@@ -98,7 +99,8 @@ class Loop:
         times = 1 if batch >= processes else processes
         share = batch * times / processes
         images, labels = share_of(images).to(memory_format=self.layout), share_of(labels)
-        logits, loss = train_step(network, images, labels, self.optimizer, self.precision, share)
+        with torch.enable_grad():  # whoever called this may have switched gradients off
+            logits, loss = train_step(network, images, labels, self.optimizer, self.precision, share)
         return Meter(loss * (share / times), right_answers(logits, labels) / times, batch)
 
 
@@ -125,7 +127,7 @@ def evaluation_steps(model, test_set, batch_size):
     """Test the model on all images, in eval mode; yields the Meter so far after each batch."""
     meter, largest = Meter(), int(test_set.labels.max())
     for images, labels in test_set.batches(batch_size, shuffle=False):
-        with mode(model, training=False), torch.inference_mode():
+        with mode(model, training=False), torch.no_grad():  # what a model keeps in inference_mode cannot train later
             logits = model(images)
             check_classes(logits, largest)
             loss = F.cross_entropy(logits, labels, reduction="sum")

@@ -26,7 +26,8 @@ def group(device=None):
     """Join the processes that torchrun started, for a while; gives the device to compute on.
 
     CPUs talk through gloo and GPUs through nccl, one GPU to a process. Raises ValueError where the device is not there,
-    or the machine has fewer GPUs than processes. Without torchrun it only gives the device.
+    or the machine has fewer GPUs than processes, and ConnectionError where they cannot meet. Without torchrun it only
+    gives the device.
     """
     wanted, device = device, check_device(device)
     if "LOCAL_RANK" not in os.environ:
@@ -45,7 +46,14 @@ def group(device=None):
             )
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except RuntimeError as error:
+        place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        raise ConnectionError(
+            f"The processes could not meet at {place} ({str(error).splitlines()[0]}). If another program uses the "
+            "port, take another: torchrun --master-port 29501 …"
+        ) from None
     try:
         yield device
     finally:
