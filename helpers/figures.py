@@ -56,6 +56,17 @@ def styled(draw):
     return styled
 
 
+def short(name, most=40):
+    """The beginning of a name, without what cannot be printed: a figure shows a few words of each."""
+    lines = ["".join(filter(str.isprintable, line)) for line in str(name)[:200].splitlines()[:3]]
+    return "\n".join(line if len(line) <= most else f"{line[: most - 1]}…" for line in lines)
+
+
+def plain(text):
+    """Text that is shown as it is: what stands between two $, matplotlib would read as a formula."""
+    return text.replace("$", r"\$")
+
+
 def tiles(pictures, titles, columns, *, size=0.96, note="", bar="", cmap="gray", limits=(0, 1)):
     """A Picture of pictures, (N, H, W) on one scale or (N, H, W, 3), in rows of `columns`, `size` inches wide each.
 
@@ -63,7 +74,7 @@ def tiles(pictures, titles, columns, *, size=0.96, note="", bar="", cmap="gray",
     """
     count, columns = len(pictures), min(whole("columns", columns, least=1), len(pictures))
     rows = -(-count // columns)
-    titles = [str(title) for title in titles or ()]
+    titles = [plain(str(title)) for title in titles or ()]
     lines = max((title.count("\n") + 1 for title in titles), default=0)
     # All in inches: a tile is `size` wide and `tall` high, has `head` above it, and `gap` from the next one.
     gap, edge, head = 0.1, 0.12, 0.17 * lines + (0.05 if lines else 0)

@@ -9,6 +9,8 @@ import stat
 import time
 from pathlib import Path
 
+from helpers.interrupts import uninterrupted
+
 STALE = 3600  # seconds: what was begun longer ago, nobody ends any more
 
 
@@ -37,21 +39,31 @@ def write_whole(path, data):
     However it ends, there is the old file or the new one: killed at any moment, on a full disk, or with others who
     write the same file. A link stays a link. Raises OSError.
     """
-    check_regular(path)
-    path = Path(os.path.realpath(path))
-    part = _part(path)
-    _sweep(path)
+    write_all({path: data})
+
+
+def write_all(contents):
+    """The same for several files, {path: bytes}. If one of them cannot be written, all are as they were."""
+    parts = {}
     try:
-        with open(part, "xb") as file:  # nothing that is there already is opened, nor a link followed
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            part.chmod(stat.S_IMODE(path.stat().st_mode))
-        os.replace(part, path)
+        for path, data in contents.items():
+            check_regular(path)
+            path = Path(os.path.realpath(path))
+            _sweep(path)
+            parts[part := _part(path)] = path
+            with open(part, "xb") as file:  # nothing that is there already is opened, nor a link followed
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if path.exists():
+                part.chmod(stat.S_IMODE(path.stat().st_mode))
+        with uninterrupted():
+            for part, path in parts.items():
+                os.replace(part, path)
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        for part in parts:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def _sweep(path):

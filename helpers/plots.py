@@ -12,7 +12,20 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from helpers.arguments import array, class_numbers, positive, whole
 from helpers.colours import COLOURS, INK, PAPER
-from helpers.figures import DPI, MOST, Picture, check_count, numbers, pictures, shades, signed, styled, tiles
+from helpers.figures import (
+    DPI,
+    MOST,
+    Picture,
+    check_count,
+    numbers,
+    pictures,
+    plain,
+    shades,
+    short,
+    signed,
+    styled,
+    tiles,
+)
 
 
 @styled
@@ -24,7 +37,7 @@ def show_images(images, titles=None, columns=8):
     """
     images, note = pictures(images)
     if titles is not None:
-        titles = [str(title) for title in (titles.tolist() if hasattr(titles, "tolist") else titles)]
+        titles = [short(title) for title in (titles.tolist() if hasattr(titles, "tolist") else titles)]
         if len(titles) != len(images):
             raise ValueError(f"There are {len(images)} images, but {len(titles)} titles.")
     figure = tiles(images, titles, columns, note=note)
@@ -87,20 +100,21 @@ def show_feature_maps(maps, columns=6):
 def show_history(history):
     """Loss and accuracy after each epoch, of one History or of several, {name: History}, overlaid."""
     runs = history if isinstance(history, dict) else {"": history}
-    for run in runs.values():
+    runs = [(short(name), run) for name, run in runs.items()]
+    for _, run in runs:
         if not hasattr(run, "train_accuracy"):
             wanted = "what train returned, or {name: history}"
             raise TypeError(f"show_history wants {wanted}, but got a {type(run).__name__}.")
-    if not any(run.loss for run in runs.values()):
+    if not any(run.loss for _, run in runs):
         raise ValueError("There is no completed epoch to show yet.")
     figure = Picture(figsize=(8.4, 3.4), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     left, right = figure.subplots(1, 2)
-    for number, (name, run) in enumerate(runs.items()):
+    for number, (name, run) in enumerate(runs):
         # 7 colours, 8 markers: the first 56 runs all look different, and no two by their colour only.
         colour = COLOURS[("input", "kernel", "output", "negative", "C", "H", "N")[number % 7]]
         look = {"color": colour, "marker": "os^DvPX*"[number % 8], "markersize": 5}
-        label = f"{name}{' (interrupted)' * run.interrupted}".strip() or None
+        label = f"{plain(name)}{' (interrupted)' * run.interrupted}".strip() or None
         epochs = range(1, len(run.loss) + 1)
         left.plot(epochs, run.loss, **look, label=label)
         right.plot(epochs, run.train_accuracy, **look, linestyle="--", markerfacecolor=PAPER)
@@ -112,12 +126,12 @@ def show_history(history):
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
     right.plot([], [], "--o", color=INK, markerfacecolor=PAPER, markersize=5, label="training")
-    if any(run.test_accuracy for run in runs.values()):
+    if any(run.test_accuracy for _, run in runs):
         right.plot([], [], "-o", color=INK, markersize=5, label="test")
     right.legend(frameon=False)
     if left.get_legend_handles_labels()[1]:
         figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", frameon=False)
-    figure.description = f"Figure: {'; '.join(_told(name, run) for name, run in runs.items())}"
+    figure.description = f"Figure: {'; '.join(_told(name, run) for name, run in runs)}"
     return figure
 
 
@@ -128,7 +142,7 @@ def show_confusion(labels, predictions, classes):
     `labels` and `predictions` are class numbers (N,), `classes` the names. The larger a cell's part of
     its row, the darker it is.
     """
-    classes = [str(name) for name in classes]
+    classes = [short(name, 20) for name in classes]
     labels = class_numbers("labels", labels, classes)
     predictions = class_numbers("predictions", predictions, classes)
     if len(labels) != len(predictions):
@@ -149,8 +163,9 @@ def show_confusion(labels, predictions, classes):
     ax.imshow(colour)
     for (row, column), count in np.ndenumerate(counts):
         ax.text(column, row, str(count) if count else "·", ha="center", va="center", fontsize=9)
-    ax.set_xticks(range(n), classes, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(n), classes)
+    names = [plain(name) for name in classes]
+    ax.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(n), names)
     ax.set(xlabel="predicted", ylabel="true")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
@@ -170,7 +185,7 @@ def show_most_wrong(images, labels, scores, classes, n=8):
 
     `scores` are the model's logits (N, classes), or probabilities if each row is one already.
     """
-    classes = [str(name) for name in classes]
+    classes = [short(name, 20) for name in classes]
     labels = class_numbers("labels", labels, classes)
     scores = numbers("scores", scores, 2, "the model's logits, (N, classes)").astype(np.float64)
     images = array(images)
@@ -211,14 +226,15 @@ def roofline(works, bandwidth, rate, seconds=None):
     multiply-adds only move bytes, and stand below the picture.
     """
     bandwidth, rate = positive("bandwidth", bandwidth), positive("rate", rate)
+    works = [one._replace(name=short(one.name)) for one in works]
     computing = sorted((one for one in works if one.macs), key=lambda one: one.macs / one.bytes)
     if not computing:
         raise ValueError("roofline wants the work of layers, but none of these has multiply-adds.")
-    seconds = {name: positive(f"seconds of {name}", value) for name, value in (seconds or {}).items()}
+    seconds = {short(name): positive(f"seconds of {name}", value) for name, value in (seconds or {}).items()}
     if unknown := seconds.keys() - {one.name for one in works}:
         raise ValueError(f"seconds names {_some(sorted(unknown))}, but works has {_some([w.name for w in works])}.")
 
-    moving = [f"{one.name} {_bytes(one.bytes)}" for one in works if not one.macs]
+    moving = [f"{plain(one.name)} {_bytes(one.bytes)}" for one in works if not one.macs]
     note = textwrap.wrap(f"no multiply-adds, only bytes: {', '.join(moving)}", 100) if moving else []
     reached = {one.name: one.macs / seconds[one.name] for one in computing if one.name in seconds}
     intensity = np.array([one.macs / one.bytes for one in computing])
@@ -244,7 +260,7 @@ def roofline(works, bandwidth, rate, seconds=None):
     for x, y, row, one in zip(intensity, allowed, rows, computing, strict=True):
         end = low * (high / low) ** ((names - line * (row + 1)) / tall)
         ax.plot([x, x], [y, end], color=COLOURS["padding"], linewidth=0.8, zorder=0)
-        ax.annotate(one.name, (x, end), (3, 0), textcoords="offset points", fontsize=9, va="bottom")
+        ax.annotate(plain(one.name), (x, end), (3, 0), textcoords="offset points", fontsize=9, va="bottom")
         if one.name in reached:
             ax.plot(x, reached[one.name], "D", color=COLOURS["kernel"], markersize=6)
     ax.annotate(_per_second(rate), (right, rate), (-4, 3), textcoords="offset points", ha="right", fontsize=9)

@@ -20,6 +20,7 @@ from ipywidgets import IntSlider
 from lab import chromium_browser, jupyterlab, jupyterlab_page, open_notebook, run_cell
 
 from helpers import explorers
+from helpers.files import write_whole
 
 # Each explorer at its largest setting, and the slider that is moved there and back.
 LARGEST = {
@@ -214,7 +215,7 @@ def main(measure=measure, **options):
     rows = measure(**chosen)
     tell(rows)
     if path:
-        path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        write_whole(path, (json.dumps(rows, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 if __name__ == "__main__":

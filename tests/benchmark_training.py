@@ -26,6 +26,7 @@ from helpers import model as models
 from helpers.colours import COLOURS
 from helpers.data import ImageSet, load_cifar10, load_shapes
 from helpers.figures import DPI, Picture, styled
+from helpers.files import write_whole
 from helpers.speed import compare, copy_bandwidth, floor, matmul_rate, work
 from helpers.training import evaluate, train
 from helpers.training.devices import HELPS, pick_device
@@ -405,7 +406,7 @@ def main(arguments=None):
     report(results)
     path = given.json or MEASURED / f"training-{device}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    write_whole(path, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
     bars(results).savefig(path.with_suffix(".png"), metadata={"Software": None})
 
 

@@ -222,6 +222,17 @@ def test_a_paragraph_about_colab_and_code_that_is_not_the_setup_cell_are_never_o
             stamp.in_canonical_form(wrong, "07_new.ipynb")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_when_one_file_cannot_be_written_publishing_changes_none(untouched):
+    course, before = untouched
+    command = [sys.executable, "tools/publish.py", "--repository=ada/shapes"]
+    small = ["sh", "-c", 'ulimit -f 40; exec "$@"', "sh", *command]  # 20 or 40 KB: the lessons are larger
+    done = subprocess.run(small, cwd=course, capture_output=True, text=True)
+    assert done.stderr == "The files cannot be written (File too large). Nothing was changed.\n"
+    assert texts(course) == before
+    assert not list(course.rglob("*.part"))
+
+
 def test_publishing_again_keeps_the_hub(course):
     publish(course, "ada/first", "https://hub.example.edu")
     publish(course, "ada/second")

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from helpers import files
-from helpers.files import check_regular, check_writable, write_whole
+from helpers.files import check_regular, check_writable, write_all, write_whole
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs devices, pipes and permissions")
 
@@ -47,6 +47,15 @@ def test_threads_that_write_one_file_leave_it_whole(tmp_path):
         for writer in writers:
             writer.join()
     assert os.listdir(tmp_path) == ["shared"]
+
+
+def test_of_several_files_all_are_written_or_none(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    write_all({one: b"1", other: b"1"})
+    with pytest.raises(FileNotFoundError):
+        write_all({one: b"2", other: b"2", tmp_path / "no folder" / "third": b"2"})
+    assert (one.read_bytes(), other.read_bytes()) == (b"1", b"1")
+    assert sorted(os.listdir(tmp_path)) == ["one", "other"]
 
 
 WRITER = """

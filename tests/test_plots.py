@@ -7,14 +7,15 @@ from functools import cache
 from itertools import pairwise
 
 import matplotlib
-import matplotlib.text
 import numpy as np
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib import image as matplotlib_image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
+from helpers.figures import plain
 from helpers.plots import (
     COLOURS,
     roofline,
@@ -100,9 +101,9 @@ def titles(figure):
 def texts(draw):
     """(the figure, every text that is drawn)."""
     figure = draw()
-    drawn, draw = [], matplotlib.text.Text.draw
+    drawn, draw = [], Text.draw
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matplotlib.text.Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer))
+        patch.setattr(Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer))
         FigureCanvasAgg(figure).draw()
     assert drawn
     return figure, [text for text in drawn if text.get_text().strip() and text.get_visible()]
@@ -231,6 +232,25 @@ def test_titles_stand_over_their_images_and_in_the_text():
     assert titles(figure) == list(CIFAR)
     assert repr(figure) == f"Figure: 10 images of 32×32, titled {', '.join(CIFAR[:8])}, …"
     assert titles(show_images(pictures(2), torch.tensor([3, 4]))) == ["3", "4"]
+
+
+@pytest.mark.parametrize(
+    "name", [r"$\frac$", "$x$ and $", "no\x07 <b>\u202eend", "A" * 10**6, "A\n" * 10**5, "$" * 10**6]
+)
+def test_whatever_names_are_given_they_are_shown_as_they_are_and_not_without_end(name):
+    for figure in (
+        show_images(pictures(2), [name, "b"]),
+        show_confusion([0, 1], [1, 0], [name, "b"]),
+        show_most_wrong(pictures(2), [0, 1], [[0, 5], [0, 5]], [name, "b"]),
+        show_history({name: a_run(), "b": a_run()}),
+        roofline([Work(name, 200, 10), Work("b", 0, 10)], 1e9, 1e9),
+    ):
+        png, _ = figure._repr_png_()
+        assert len(png) < 100_000
+        assert len(repr(figure)) < 1_000
+        texts = [text for text in figure.findobj(Text) if text.get_text().startswith(plain(name[:2]))]
+        assert texts
+        assert not any(text._preprocess_math(text.get_text())[1] for text in texts)
 
 
 def test_columns_break_the_row():

@@ -424,6 +424,8 @@ def test_without_node_or_npm_the_build_says_what_is_missing_and_how_to_get_it(mo
 
 def test_a_build_stopped_while_it_changes_places_leaves_the_earlier_site_whole(monkeypatch, earlier):
     needs_node()
+    (earlier.parent / ".site-killed" / "new").mkdir(parents=True)
+    os.utime(earlier.parent / ".site-killed", (0, 0))  # left long ago: it is swept
     monkeypatch.setattr(build_site, "write", lambda folder, say: (folder / "index.html").write_text("new"))
     rename = Path.rename
 

@@ -15,6 +15,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
+PYPROJECT = ROOT / "pyproject.toml"  # where the course's address stands
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CODE = (".py", ".js", ".css")  # what helpers/ is made of, and nothing else that may lie there
 BRANCH = "main"
@@ -24,7 +25,7 @@ ANY_HUB = "https://HUB"  # in the links for a hub, until one is named
 
 def settings() -> dict:
     """`repository` ("owner/name") and `hub` (an address), each empty where it is not set."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["course"]
+    return tomllib.loads(PYPROJECT.read_text("utf-8"))["tool"]["course"]
 
 
 def on_github() -> str:

@@ -12,6 +12,7 @@ import nbformat
 from address import LESSONS
 
 from helpers.exercises.question import Question
+from helpers.files import write_whole
 
 PLACE = re.compile(r"^(\*\*[^*\n]+ \((q\d+)\):\*\*).*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -44,7 +45,7 @@ def main():
         except ValueError as error:
             sys.exit(f"{error} It stays as it was.")
         if asked != path.read_text("utf-8"):
-            path.write_text(asked, "utf-8", newline="\n")
+            write_whole(path, asked.encode())
             print(f"wrote {path.name}")
 
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import address
@@ -23,7 +24,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from npm import NpmError, package, program
 from run_notebooks import executed
 
+from helpers.files import STALE
+
 SITE = ROOT / "site"
+WORKSPACE = ".site-"  # how the folder beside it begins in which the next one is written
 TEMPLATE = Path(__file__).parent / "template"
 COURSE = "How shapes move through a CNN"
 WELCOME = """\
@@ -133,7 +137,10 @@ def build(site: Path = SITE, say=print):
     """Write the site beside its place, and put it there when all of it is written."""
     program("node")
     program("npm")
-    with tempfile.TemporaryDirectory(dir=site.parent, prefix=".site-") as workspace:
+    for left in site.parent.glob(f"{WORKSPACE}*"):  # by one that was killed
+        if time.time() - left.stat().st_mtime > STALE:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=site.parent, prefix=WORKSPACE) as workspace:
         new, old = Path(workspace, "new"), Path(workspace, "old")
         new.mkdir(0o755)
         write(new, say)

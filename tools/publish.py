@@ -6,9 +6,11 @@ It is written into pyproject.toml, and from there into every badge, link, setup 
 import argparse
 import re
 import sys
+import tempfile
+from pathlib import Path
 
+import address
 import stamp
-from address import ROOT
 
 REPOSITORY = re.compile(r"(?!-)[A-Za-z0-9-]{1,39}(?<!-)/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}(?<!\.git)")
 HUB = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~-]+)*")
@@ -29,19 +31,20 @@ def main():
         sys.exit(
             f"HUB is a hub's address, such as HUB=https://hub.example.edu; got {given.hub!r}. Nothing was changed."
         )
-    settings = ROOT / "pyproject.toml"
-    text = before = settings.read_text("utf-8")
+    settings = address.PYPROJECT
+    text = settings.read_text("utf-8")
     for name, value in {"repository": given.repository, **({"hub": hub} if hub else {})}.items():
         text, found = re.subn(rf'^{name} = "[^"]*"', f'{name} = "{value}"', text, flags=re.MULTILINE)
         if found != 1:
             sys.exit(f"pyproject.toml must have one line `{name} = …`. Nothing was changed.")
-    settings.write_text(text, "utf-8", newline="\n")
     try:
-        changes = stamp.differing()
+        with tempfile.TemporaryDirectory() as folder:
+            address.PYPROJECT = Path(folder, "pyproject.toml")  # as it is going to be
+            address.PYPROJECT.write_text(text, "utf-8")
+            changes = stamp.differing()
+        stamp.write([(settings, text), *changes])
     except ValueError as error:
-        settings.write_text(before, "utf-8", newline="\n")
         sys.exit(f"{error} Nothing was changed.")
-    stamp.write(changes)
     print(f"The course is published as {given.repository}. Look at the changes (git diff), then commit and push them.")
 
 

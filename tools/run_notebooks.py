@@ -12,6 +12,8 @@ from address import LESSONS, ROOT
 from nbclient import NotebookClient
 from stamp import in_canonical_form
 
+from helpers.files import write_whole
+
 
 def executed(notebook):
     """The notebook, run from top to bottom in a fresh kernel. Raises CellExecutionError where a cell fails."""
@@ -28,7 +30,7 @@ def executed(notebook):
 
 def run(path: Path) -> None:
     notebook = executed(in_canonical_form(nbformat.read(path, as_version=4), path.name))
-    nbformat.write(in_canonical_form(notebook, path.name), path)
+    write_whole(path, (nbformat.writes(in_canonical_form(notebook, path.name)) + "\n").encode())
 
 
 def main():

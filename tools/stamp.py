@@ -11,6 +11,8 @@ import address
 import nbformat
 from address import LESSONS, ROOT
 
+from helpers.files import write_all
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # names a model that only lives in the kernel that made it
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -78,8 +80,12 @@ def differing():
 
 
 def write(changes):
-    for path, text in changes:
-        path.write_text(text, "utf-8", newline="\n")
+    """Write all of these (path, text), or none. Raises ValueError."""
+    try:
+        write_all({path: text.encode() for path, text in changes})
+    except OSError as error:
+        raise ValueError(f"The files cannot be written ({error.strerror}).") from None
+    for path, _ in changes:
         print(f"wrote {path.relative_to(ROOT)}")
 
 
@@ -89,11 +95,12 @@ def main():
     check = parser.parse_args().check
     try:
         changes = differing()
+        if not check:
+            write(changes)
+            return
     except ValueError as error:
         sys.exit(f"{error} Nothing was changed.")
-    if not check:
-        write(changes)
-    elif names := ", ".join(str(path.relative_to(ROOT)) for path, _ in changes):
+    if names := ", ".join(str(path.relative_to(ROOT)) for path, _ in changes):
         sys.exit(f"Not in its canonical form, or without the course's address: {names}. `make format` mends it.")
 
 

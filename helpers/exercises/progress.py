@@ -7,6 +7,7 @@ from pathlib import Path
 from helpers.exercises import record
 from helpers.exercises.feedback import Feedback
 from helpers.exercises.question import QUESTIONS
+from helpers.files import write_whole
 
 AT_FIRST, AFTER_SOLUTION = "right at first", "right after the solution"
 HEADS = ("question", "about", "result", "mistakes")
@@ -40,8 +41,8 @@ class Progress:
         """Write the table and every answer into a readable file, to hand in. A file of this name is not overwritten."""
         try:
             path = _unused(Path(path))
-            with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(f"{self!r}\n\nEvery answer, in order\n{self._answers()}")
+            text = f"{self!r}\n\nEvery answer, in order\n{self._answers()}"
+            write_whole(path, text.encode("utf-8", "backslashreplace"))
         except (OSError, ValueError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
             how = "Give the name of a file in a folder that can be written to."
