@@ -6,9 +6,23 @@
 "labels wants class numbers (N,), but got float32 (4, 10). Try labels.argmax(1)."
 """
 
+import math
 import operator
 import reprlib
 from numbers import Real
+
+
+class Short(reprlib.Repr):
+    """The beginning of a value, as Python writes it; also of an object that cannot show itself."""
+
+    def repr_int(self, number, level):
+        """Python refuses to write a whole number of more than 4,300 digits."""
+        if abs(number) < 10**self.maxlong:
+            return super().repr_int(number, level)
+        return f"{'-' * (number < 0)}10**{int(number.bit_length() * math.log10(2))}…"
+
+
+short = Short().repr
 
 
 def whole(name, value, least=None, most=None):
@@ -18,11 +32,11 @@ def whole(name, value, least=None, most=None):
     """
     number = _index(value)
     if number is None:
-        raise TypeError(f"{wants(name, least, most)}, but got {reprlib.repr(value)}.{_meant([value], least, most)}")
+        raise TypeError(f"{wants(name, least, most)}, but got {short(value)}.{_meant([value], least, most)}")
     low, high = least is not None and number < least, most is not None and number > most
     if low or high:
         nearest = f" The nearest is {least if low else most:,}." if most is not None else ""
-        raise ValueError(f"{wants(name, least, most)}, but got {number}.{nearest}")
+        raise ValueError(f"{wants(name, least, most)}, but got {short(number)}.{nearest}")
     return number
 
 
@@ -37,7 +51,7 @@ def pair(name, value, least=None):
     numbers = tuple(map(_index, parts))
     if None in numbers:
         meant = _meant(value[-2:] if is_sequence else parts, least)  # (N, C, H, W) ends in height and width
-        raise TypeError(f"{wants(name, least)} or a (height, width) pair, but got {reprlib.repr(value)}.{meant}")
+        raise TypeError(f"{wants(name, least)} or a (height, width) pair, but got {short(value)}.{meant}")
     return numbers if len(numbers) == 2 else numbers * 2
 
 
@@ -46,7 +60,7 @@ def positive(name, value):
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not 0 < value < float("inf"):
         error = ValueError if is_number else TypeError
-        raise error(f"{name} wants a number above 0, but got {reprlib.repr(value)}.")
+        raise error(f"{name} wants a number above 0, but got {short(value)}.")
     return float(value)
 
 

@@ -7,12 +7,11 @@ given a tensor of zeros, ShapeError is raised here, with the reason and the smal
 """
 
 import operator
-import reprlib
 from difflib import get_close_matches
 from functools import partial
 from typing import NamedTuple
 
-from helpers.arguments import pair, wants, whole
+from helpers.arguments import pair, short, wants, whole
 from helpers.sentences import SENTENCES
 
 
@@ -140,7 +139,7 @@ def receptive_field(layers):
     """
     if not hasattr(layers, "__iter__"):
         raise TypeError(
-            f"layers wants a list of (kernel_size, stride, dilation) tuples, but got {reprlib.repr(layers)}. "
+            f"layers wants a list of (kernel_size, stride, dilation) tuples, but got {short(layers)}. "
             "For example [(3, 1, 1), (2, 2, 1)]."
         )
     field, step = (1, 1), (1, 1)  # step: how many input cells lie from one number of this layer to the next
@@ -149,7 +148,7 @@ def receptive_field(layers):
         if not isinstance(layer, (tuple, list)) or len(layer) != 3:
             given = tuple(layer) if isinstance(layer, (tuple, list)) else (layer,)
             raise TypeError(
-                f"Layer {number} wants a (kernel_size, stride, dilation) tuple, but got {reprlib.repr(layer)}. "
+                f"Layer {number} wants a (kernel_size, stride, dilation) tuple, but got {short(layer)}. "
                 f"Did you mean {(given + (3, 1, 1)[len(given) :])[:3]}?"
             )
         numbers = dict(zip(("kernel_size", "stride", "dilation"), layer, strict=True))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.arguments import array, channels_first, class_numbers, described, kind_of, pair, positive, whole
+from helpers.arguments import array, channels_first, class_numbers, described, kind_of, pair, positive, short, whole
 
 THREE = ("cat", "dog", "cow")
 
@@ -138,6 +138,16 @@ def test_what_came_is_described_by_its_type_and_shape_or_by_its_class():
 
 def test_an_array_is_made_of_a_tensor_that_numpy_does_not_know():
     assert array(torch.ones(2, dtype=torch.bfloat16, requires_grad=True)).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("sign", "digits"), [(1, 50), (-1, 50), (1, 4299), (1, 5000), (-1, 5000), (1, 100_000)])
+def test_a_number_of_any_length_is_told_by_its_beginning_or_its_length(sign, digits):
+    size = sign * 10**digits
+    for value in (size, (1, size), [size], {"size": size}):
+        assert len(short(value)) < 60
+    assert said(ValueError, whole, "n", size, 1, 9).startswith(
+        f"n wants a whole number from 1 to 9, but got {short(size)}."
+    )
 
 
 def test_numpy_is_imported_only_where_an_array_is_wanted():

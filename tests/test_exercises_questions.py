@@ -6,6 +6,7 @@ from collections import Counter
 
 import nbformat
 import pytest
+import torch
 from address import LESSONS, ROOT
 from exercising import named, questions
 
@@ -175,3 +176,26 @@ def test_the_right_order_passes_under_all_letters(question):
         order = "".join(letters[line] for line in question.lines)
         assert question.check(order).state == "right"
         assert question.check(order[::-1]).state == "wrong"
+
+
+class Untold:
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
+STRANGE = [
+    *(10**5000, -(10**5000), (1, 2, 10**5000), "9" * 10**6, "<script>alert(1)</script>", "\u202e12", b"\0" * 10**6),
+    *([1] * 10**6, [[1] * 3] * 10**5, {"a": [1] * 10**5}, range(10**9), {1, 2}, Untold(), float("nan"), 1 + 2j),
+    *(torch.zeros(10**6), lambda *given: 10**5000, lambda *given: "x" * 10**7, lambda *given: Untold()),
+]
+
+
+@every(Question)
+def test_whatever_is_answered_is_told_in_a_few_words_and_escaped(question):
+    fresh(question, 0)
+    answer = question.predict if isinstance(question, Prediction) else question.check
+    for given in STRANGE if question.label == "q1" or not isinstance(question, Prediction) else STRANGE[:3]:
+        told = answer(given)
+        assert not repr(told).startswith("right")
+        assert len(repr(told)) < 4_000
+        assert "<script>alert" not in told._repr_html_()

@@ -722,6 +722,8 @@ def test_a_shape_without_end_is_refused_in_a_sentence():
         ValueError, match=r"^trace: a tensor of shape .* has [\d,]+ numbers, and there is no memory for"
     ):
         trace(nn.Linear(3, 2), (10**7, 10**7, 3))
+    with pytest.raises(ValueError, match=r"^trace: a tensor of shape \(10\*\*5000…, 3\) has 10\*\*5000… numbers, and"):
+        trace(nn.Linear(3, 2), (10**5000, 3))
 
 
 def test_a_trace_inside_a_trace_leaves_nothing_behind():

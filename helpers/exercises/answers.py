@@ -1,7 +1,8 @@
 """Read a learner's answer: a number, a shape, a row of numbers, or "error". And compare it with another one."""
 
 import re
-import reprlib
+
+from helpers.arguments import short
 
 LARGEST = 10**15  # no shape and no number of parameters comes near
 MOST = 12  # how many numbers of a row are read; no shape has more
@@ -30,7 +31,7 @@ def read(given, right):
             return values[0]
         wanted = "number"
     example = next(example for example in EXAMPLES[wanted] if example != shown(right))
-    raise NotUnderstoodError(f"This asks for a {wanted}, such as {example}; it got {reprlib.repr(given)}.")
+    raise NotUnderstoodError(f"This asks for a {wanted}, such as {example}; it got {short(given)}.")
 
 
 def is_same(value, given):

@@ -1,11 +1,12 @@
 """Compare what a learner's function returned with what torch says, and show the first difference."""
 
 import math
-import reprlib
 
 import torch
 
-_repr = reprlib.Repr()  # stands even an object that cannot show itself
+from helpers.arguments import Short
+
+_repr = Short()
 _repr.maxother, _repr.maxstring = 300, 80  # a small model is shown whole
 SHOWN = 64  # a tensor of more numbers is shown by its shape
 

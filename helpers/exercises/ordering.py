@@ -2,9 +2,9 @@
 
 import random
 import re
-import reprlib
 import string
 
+from helpers.arguments import short
 from helpers.exercises.question import Question, name_of, text_of
 
 
@@ -49,7 +49,7 @@ class Ordering(Question):
         if sorted(given) != list(lettered):
             letters = ", ".join(lettered)
             how = f'Give each of the letters {letters} once, such as `"{"".join(lettered)}"`.'
-            return self._says("open", how, f"It got {reprlib.repr(order)}.")
+            return self._says("open", how, f"It got {short(order)}.")
         mistake = self.problem([lettered[letter] for letter in given])
         code = "\n".join(lettered[letter] for letter in given)
         warning = self._keep_answer(given, mistake is None, [mistake] if mistake else [])

@@ -3,9 +3,9 @@
 import operator
 import os
 import re
-import reprlib
 from typing import NamedTuple
 
+from helpers.arguments import short
 from helpers.exercises import record
 from helpers.exercises.feedback import Feedback
 
@@ -84,7 +84,7 @@ class Question:
         except TypeError:
             wanted = -1
         if isinstance(seed, bool) or not 0 <= wanted <= LARGEST:
-            got = reprlib.repr(seed)
+            got = short(seed)
             return self._says("note", f"A seed is a whole number from 0 to {LARGEST:,}, such as 7; it got {got}.")
         self.seed = wanted
         return self._says("note", self.title, *self._text())

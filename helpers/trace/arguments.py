@@ -1,12 +1,11 @@
 """What `trace` is given: refused in one sentence, or made ready to run."""
 
-import reprlib
 from math import prod
 
 import torch
 from torch import nn
 
-from helpers.arguments import kind_of, whole
+from helpers.arguments import kind_of, short, whole
 from helpers.trace.as_found import uncompiled
 
 SHAPE = (4, 3, 32, 32)
@@ -44,7 +43,7 @@ def _zeros(model, shape):
     """Zeros as the model takes them: of the type of its parameters, on their device."""
     if not shape:
         raise ValueError(f"trace wants a shape such as {SHAPE}, but got {shape}.")
-    text = reprlib.repr(shape)
+    text = short(shape)
     shape = tuple(whole(f"trace: shape[{place}] of {text}", size, least=1) for place, size in enumerate(shape))
     numbers = (each for each in model.parameters() if each.dtype.is_floating_point or each.dtype.is_complex)
     parameter = next(numbers, None)
@@ -54,8 +53,10 @@ def _zeros(model, shape):
         like["dtype"] = torch.int64
     try:
         return torch.zeros(shape, **like)
-    except RuntimeError:  # of the allocator: its message speaks of itself
+    except (RuntimeError, TypeError):  # of the allocator, or of a side above 2**63: each speaks of itself
+        count = prod(shape)
+        count = f"{count:,}" if count < 10**30 else short(count)
         raise ValueError(
-            f"trace: a tensor of shape {text} has {prod(shape):,} numbers, and there is no memory for them. "
+            f"trace: a tensor of shape {text} has {count} numbers, and there is no memory for them. "
             "Give it a smaller batch, or smaller sides."
         ) from None
