@@ -40,9 +40,9 @@ def noted(value, note, around=()):
         return note(value)
     if not isinstance(value, (dict, list, tuple)) or isinstance(value, torch.Size):
         return value
-    if any(value is outer for outer in around):
+    if id(value) in around:
         return ...
-    around = (*around, value)
+    around = (*around, id(value))
     if isinstance(value, dict):
         return {key: noted(part, note, around) for key, part in value.items()}
     return (list if isinstance(value, list) else tuple)(noted(part, note, around) for part in value)
@@ -52,10 +52,10 @@ def notes_in(value, kind=TensorNote, around=()):
     """Every TensorNote in a noted value, from left to right; what contains itself is read once."""
     if isinstance(value, kind):
         return [value]
-    if not isinstance(value, (tuple, list, dict)) or any(value is outer for outer in around):
+    if not isinstance(value, (tuple, list, dict)) or id(value) in around:
         return []
-    parts = list(value.values()) if isinstance(value, dict) else value
-    return [note for part in parts for note in notes_in(part, kind, (*around, value))]
+    parts, around = list(value.values()) if isinstance(value, dict) else value, (*around, id(value))
+    return [note for part in parts for note in notes_in(part, kind, around)]
 
 
 def tensors_in(value):
