@@ -183,6 +183,7 @@ class Untold:
         raise ZeroDivisionError
 
 
+FIRST = {type(question): question.name for module in MODULES.values() for question in questions(module)[::-1]}.values()
 STRANGE = [
     *(10**5000, -(10**5000), (1, 2, 10**5000), "9" * 10**6, "<script>alert(1)</script>", "\u202e12", b"\0" * 10**6),
     *([1] * 10**6, [[1] * 3] * 10**5, {"a": [1] * 10**5}, range(10**9), {1, 2}, Untold(), float("nan"), 1 + 2j),
@@ -194,7 +195,7 @@ STRANGE = [
 def test_whatever_is_answered_is_told_in_a_few_words_and_escaped(question):
     fresh(question, 0)
     answer = question.predict if isinstance(question, Prediction) else question.check
-    for given in STRANGE if question.label == "q1" or not isinstance(question, Prediction) else STRANGE[:3]:
+    for given in STRANGE if question.name in FIRST else STRANGE[:4]:
         told = answer(given)
         assert not repr(told).startswith("right")
         assert len(repr(told)) < 4_000

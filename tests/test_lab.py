@@ -207,7 +207,7 @@ def test_answers_are_shown_as_cards_each_state_with_its_sign_and_its_colour(open
 
 
 def test_keys_in_the_picture_move_its_window_and_leave_the_notebook_where_it_is(open_lesson):
-    page = open_lesson("01_convolution_arithmetic.ipynb")
+    page = open_lesson("00_start_here.ipynb")
     run_all(page)
     picture = page.locator(".cs-figure").first
     picture.scroll_into_view_if_needed()
