@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 
 import pytest
 from anywidget import AnyWidget
@@ -97,6 +98,14 @@ def chromium():
         pytest.skip("needs Chromium")
     with chromium_browser() as browser:
         yield browser
+
+
+@pytest.fixture
+def interruptible():
+    """An interrupt is heard: a shell that starts the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -699,10 +699,8 @@ def test_a_failed_download_leaves_the_files_of_the_folder_alone(hosts, small, tm
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals to a thread")
-def test_an_interrupted_download_leaves_nothing_and_a_fresh_call_succeeds(hosts, small, tmp_path, request):
-    # A shell that starts the tests in the background has them ignore it.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupted_download_leaves_nothing_and_a_fresh_call_succeeds(hosts, small, tmp_path):
     content = small.archives[BINARY]
     main = threading.main_thread().ident
 

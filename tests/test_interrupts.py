@@ -7,6 +7,8 @@ import pytest
 
 from helpers.interrupts import uninterrupted
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 
 def test_an_interrupt_comes_when_all_is_done():
     done = []

@@ -177,6 +177,7 @@ def test_an_interrupted_run_leaves_nothing_behind():
     assert torch.is_grad_enabled()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_all_is_put_back_waits_until_it_is():
     class Interrupts(list):
         def clear(self):

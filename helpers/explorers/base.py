@@ -28,7 +28,7 @@ def side_by_side(sliders) -> ipywidgets.Box:
     label_width = 7 * max(len(moved.description) for moved in sliders) + 8  # pixels
     for moved in sliders:
         moved.style.description_width = f"{label_width}px"
-    columns = f"repeat(auto-fit, minmax({label_width + 150}px, 1fr))"
+    columns = f"repeat(auto-fit, minmax({label_width + 122}px, 1fr))"
     return ipywidgets.Box(sliders, layout={"display": "grid", "grid_template_columns": columns, "grid_gap": "0 8px"})
 
 
@@ -52,7 +52,7 @@ class Control:
     def make(self, value):
         """The widget, as wide as its place in the row."""
         widget = self._widget(value=self.checked(value))
-        widget.layout = {"width": "auto", "max_width": "300px", "margin": "2px 0"}
+        widget.layout = {"width": "auto", "max_width": "300px", "margin": "0"}
         widget.add_class("cs-slider")
         return widget
 

@@ -17,6 +17,9 @@ const LABEL = 70; // pixels for the filters' names, and for the bias and the tot
 const TAIL = 102;
 const GAP = 12;
 const ADDEND = 20;
+const NAME = 74; // pixels for a plane's name beside it
+const HIGH = 500; // pixels: so high all of it is, if cells can be legible then
+
 
 const planeName = (channel, { in_channels }) => (in_channels === 3 ? COLOURS[channel] : `channel ${channel}`);
 
@@ -89,31 +92,31 @@ function makeFigure(planes, filters) {
 function layOut(width, { in_channels, out_channels, kernel_size }, { padded, out }, longest) {
   const most = Math.max(padded, kernel_size); // an impossible kernel is drawn over its plane
   const room = width - 4 - LABEL - TAIL - GAP * (in_channels + 1);
-  const kernelCell = within(18, 26, Math.min(360 / (out_channels * kernel_size), room / (in_channels * kernel_size)));
-  const line = within(15, 28, 460 / (out_channels * Math.max(out, 1)));
+  const kernelCell = within(18, 24, Math.min(360 / (out_channels * kernel_size), room / (in_channels * kernel_size)));
+  const line = within(15, 28, 400 / (out_channels * Math.max(out, 1)));
   const outputCell = Math.max(line, Math.min(widthOf(longest), 30));
   const outputWidth = Math.max(120, out * outputCell + 76);
   const kernelHeight = kernel_size * kernelCell + ADDEND;
   const withOutput = Math.max(kernelHeight, 2 * ADDEND, out * line);
-  const low = within(18, 36, (676 - out_channels * (withOutput + 8)) / most); // the whole picture on one screen
-  const fitting = (pixels, cells) => Math.min(low, Math.floor(pixels / cells));
-  const side = fitting(room - outputWidth - GAP, in_channels * most);
-  const below = fitting(room, in_channels * most);
-  const stacked = fitting(width - 4 - 2 * GAP - 60 - kernel_size * kernelCell, most);
+  const beside = Math.max(1, Math.floor(width / (out * outputCell + 18)));
+  const outputHeight = 40 + Math.ceil(out_channels / beside) * (out ? out * line + 26 : 84);
+  const fitting = (pixels, cells, high) => Math.min(within(18, 36, high), Math.floor(pixels / cells));
+  const rowsHigh = (row) => (HIGH - 24 - out_channels * (row + 8)) / most;
+  const side = fitting(room - outputWidth - GAP, in_channels * most, rowsHigh(withOutput));
+  const below = fitting(room, in_channels * most, rowsHigh(Math.max(kernelHeight, 2 * ADDEND)) - outputHeight / most);
+  const stacked = fitting(width - 4 - 2 * GAP - 60 - NAME - kernel_size * kernelCell, most, (HIGH - 160) / in_channels / most);
   const columnOf = (cellSize) => Math.max(most * cellSize, kernel_size * kernelCell, 72);
   const fitsBelow = below >= 13 && in_channels * columnOf(below) <= room;
-  const mode = side >= (width >= 900 ? 16 : 24) ? "side" : fitsBelow ? "below-outputs" : "stacked";
+  const mode = side >= (width >= 900 ? 14 : 24) ? "side" : fitsBelow ? "below-outputs" : "stacked";
   const inputCell = { side, "below-outputs": below, stacked }[mode];
   const columns = `${LABEL}px repeat(${in_channels}, ${columnOf(inputCell)}px) ${TAIL}px`;
-  const template = { side: `${columns} ${outputWidth}px`, "below-outputs": columns, stacked: `${most * inputCell}px 1fr` };
+  const template = { side: `${columns} ${outputWidth}px`, "below-outputs": columns, stacked: `${most * inputCell + NAME}px 1fr` };
   const rowHeight = mode === "side" ? withOutput : Math.max(kernelHeight, 2 * ADDEND);
   const planeHeight = most * inputCell + 24;
-  const beside = Math.max(1, Math.floor(width / (out * outputCell + 18)));
-  const outputHeight = 40 + Math.ceil(out_channels / beside) * (out ? out * line + 26 : 120);
   const height = {
     side: planeHeight + out_channels * (rowHeight + 8),
     "below-outputs": planeHeight + out_channels * (rowHeight + 8) + outputHeight,
-    stacked: in_channels * (Math.max(planeHeight, kernelHeight) + 8) + 60 + outputHeight,
+    stacked: in_channels * (Math.max(planeHeight - 24, kernelHeight) + 8) + 60 + outputHeight,
   };
   return { width, mode, inputCell, kernelCell, outputCell, line, template: template[mode], height: height[mode], most };
 }
@@ -146,7 +149,7 @@ async function render({ model, el }) {
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     setClass(figure.root, `cs-figure cs-channels cs-${page.mode}`);
     setStyle(figure.root, "grid-template-columns", page.template);
-    keepHeight(figure.root, page.height, page.width);
+    keepHeight(figure.root, page.height);
     drawInputs(figure, scene, page);
     drawKernels(figure, scene, page);
     drawFilters(figure, scene, page);
@@ -306,7 +309,7 @@ function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell, line }
     });
   });
   show(nothing, !out);
-  writeResult(title, out && `output (${out_channels}, ${out}, ${out})`, "cs-title cs-output-ink");
+  writeResult(title, out && `output (${out_channels}, ${out}, ${out})`);
   for (const element of [title, nothing])
     setStyle(element, "grid-area", mode === "side" ? `${element === title ? 1 : 2} / ${in_channels + 3}` : "auto");
 }
@@ -325,7 +328,7 @@ function makeSums(planes) {
     write({ values, out, weights, biases, pixel, planeSum, results, at, window, chosen }, width) {
       const { in_channels, out_channels } = values;
       // Room for the longest sums, whatever is pointed at.
-      keepHeight(equation, linesOf(40 + 8 * in_channels, width) * 22.4, width);
+      keepHeight(equation, linesOf(40 + 8 * in_channels, width) * 22.4);
       show(root, out > 0);
       setStyle(root, "visibility", window ? "visible" : "hidden");
       const addends = window ? upTo(in_channels).map((channel) => planeSum(chosen, channel, at)) : [];
@@ -341,7 +344,7 @@ function makeSums(planes) {
         const factors = windowTerms(pixel[channel], weights[chosen][channel], at, values);
         sum.write(planeName(channel, values), factors, addends[channel], width);
         const longest = upTo(out_channels).map((filter) => `${weights[filter][channel].flat().map(factor)}`.length);
-        keepHeight(sum.root, linesOf(18 + 4 * factors.length + Math.max(...longest), width) * 22.4, width);
+        keepHeight(sum.root, linesOf(18 + 4 * factors.length + Math.max(...longest), width) * 22.4);
       });
     },
   };
@@ -357,7 +360,7 @@ function writeBelow({ code, refusal }, note, { values, out, lost, told, reasons 
   );
   refusal.write(reasons);
   note.write(lost, told);
-  keepHeight(note.root, linesOf(lost.length + 72, width) * 21, width); // room for the longest sentence
+  keepHeight(note.root, linesOf(lost.length + 72, width) * 21); // room for the longest sentence
 }
 
 /** What a screen reader is told. */

@@ -1,9 +1,9 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
-import { keepHeight, make, setClass, setStyle, setText, show, tint, upTo, within, written } from "./page/elements.js";
+import { keepHeight, make, setClass, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
 import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { makeGrid, squeeze, widthOf } from "./page/grid.js";
-import { drawPlane, makePanels } from "./page/planes.js";
+import { drawPlane, fitCell, makePanels, NOTHING } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
 import { makeWeightField, makeWeights, writeWeight } from "./page/weights.js";
@@ -11,7 +11,7 @@ import {
   explain, geometry, layWindow, makeFormula, makeSum, neverRead, role, starts, takingPart, windowSum, windowTerms,
 } from "./page/windows.js";
 
-const GAP = 20; // pixels between the panels
+const WEIGHT = 28; // pixels a cell of the kernel
 
 async function render({ model, el }) {
   const sliders = await findSliders(model);
@@ -26,7 +26,7 @@ async function render({ model, el }) {
     input: makeGrid("input"),
     kernel: makeGrid("kernel", { makeCell: makeWeightField }),
     output: makeGrid("output"),
-  });
+  }, { kernel: "∗", output: "=" });
   const weights = makeWeights(model, figure.grids.kernel, {
     trait: "weights",
     rows: (all) => all[sliders.values().kernel_size - 1],
@@ -46,8 +46,7 @@ async function render({ model, el }) {
   function draw() {
     const scene = sceneOf(model, sliders, walker);
     const page = layOut(space.width(), scene);
-    setClass(frame.root, page.columns === 3 ? "cs-explorer" : "cs-explorer cs-narrow");
-    setClass(figure.root, `cs-figure cs-columns-${page.columns}`);
+    setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     drawInput(figure, scene, page);
     drawKernel(figure, scene);
     drawOutput(figure, scene, page);
@@ -81,6 +80,11 @@ function sceneOf(model, sliders, walker) {
   const lost = out ? neverRead(values, shape) : "";
   return {
     ...{ values, shape, out, kernel, inside, pixel, sums, at, part, lost },
+    titles: {
+      input: `input ${size} × ${size}${padding ? `, padded ${padded} × ${padded}` : ""}`,
+      kernel: `kernel ${kernel_size} × ${kernel_size}${spreadOf(shape, values)}`,
+      output: out ? `output ${out} × ${out}` : "no output",
+    },
     window: out > 0 && at.grid === "output",
     start: starts(values, sliders.highest),
     told: out ? role(at, values, part, out) : "",
@@ -89,64 +93,60 @@ function sceneOf(model, sliders, walker) {
 }
 
 /** Sizes on the page: one cell size for input and output, so that a smaller output looks smaller. */
-function layOut(width, { shape: { padded, span }, out, sums }) {
-  const columns = width >= 900 ? 3 : width >= 680 ? 2 : 1;
-  // The output has more of the width than the input: its numbers have more digits. The style sheet says the same.
-  const room = width - [4, GAP, 196 + 2 * GAP][columns - 1];
-  const [inputRoom, outputRoom] = columns === 1 ? [room, room] : [0.44 * room, 0.56 * room];
-  const cell = within(14, 36, Math.min(inputRoom / (out ? padded : span), out ? outputRoom / out : Infinity));
-  // Longer numbers get wider cells where there is room, and move their digits together where there is none.
+function layOut(width, { values: { kernel_size }, shape: { padded, span }, out, sums, titles }) {
   const longest = Math.max(1, ...sums.flat().map((total) => written(total).length));
-  const outputCell = Math.max(cell, Math.min(36, Math.floor(outputRoom / out), widthOf(longest)));
-  return { width, columns, cell, outputCell, longest };
+  const panels = [
+    { cells: out ? padded : span, title: titles.input },
+    { cells: kernel_size, fixed: WEIGHT, title: titles.kernel, sign: true },
+    { cells: out || NOTHING, title: titles.output, sign: true },
+  ];
+  return { width, longest, ...fitCell(width - 4, panels, widthOf(longest)) };
 }
 
 function drawInput({ grids, titles }, scene, { cell }) {
-  const { values, shape, kernel, pixel, start } = scene;
-  const { size, padding } = values;
-  const { padded } = shape;
+  const { kernel, pixel, start } = scene;
   grids.input.startAt(start.input);
   drawPlane(grids.input, cell, scene, { pixel, most: 9, kernel });
-  setText(titles.input, `input ${size} × ${size}` + (padding ? `, padded ${padded} × ${padded}` : ""));
+  setText(titles.input, scene.titles.input);
 }
 
-function drawKernel({ grids, titles }, { values, shape, kernel, part }) {
+function drawKernel({ grids, titles }, scene) {
+  const { values, kernel, part } = scene;
   const { kernel_size } = values;
   const largest = Math.max(1, ...kernel.flat().map(Math.abs));
-  grids.kernel.draw(kernel_size, kernel_size, 28, (element, row, column) => {
+  grids.kernel.draw(kernel_size, kernel_size, WEIGHT, (element, row, column) => {
     writeWeight(element, kernel[row][column]);
     return tint(kernel[row][column], largest) + (part.kernel(row, column) ? " cs-lit" : "");
   });
-  setText(titles.kernel, `kernel ${kernel_size} × ${kernel_size}${spreadOf(shape, values)}`);
+  setText(titles.kernel, scene.titles.kernel);
 }
 
-function drawOutput({ grids, titles, nothing }, { out, sums, part, start }, { outputCell, longest }) {
+function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
+  const { out, sums, part, start } = scene;
   const peak = Math.max(0, ...sums.flat().map(Math.abs));
-  squeeze(grids.output, outputCell, longest);
+  squeeze(grids.output, cell, longest);
   grids.output.startAt(start.output);
-  grids.output.draw(out, out, outputCell, (element, row, column) => {
+  grids.output.draw(out, out, cell, (element, row, column) => {
     setText(element, written(sums[row][column]));
     return tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
   });
   show(grids.output.root, out > 0);
   show(nothing, !out);
-  writeResult(titles.output, out && `output ${out} × ${out}`);
+  writeResult(titles.output, out && scene.titles.output);
 }
 
 /** The window: around what one output reads, or dashed in red where it does not fit; and the room for all of it. */
 function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
   const { kernel_size } = values;
   const { padded, span } = shape;
-  const { cell, outputCell, columns, width } = page;
+  const { cell, height } = page;
   layWindow(outline, cell, shape, at, values);
   show(outlineName, !out);
   setText(outlineName, `${kernel_size} × ${kernel_size} kernel${spreadOf(shape, values)}`);
   setStyle(outlineName, "top", `${span * cell + 4}px`);
-  setStyle(grids.input.root, "margin-bottom", out ? "0" : `${(span - padded) * cell + 28}px`);
-  const heights = { input: (out ? padded : span + 1) * cell, kernel: 28 * kernel_size, output: out * outputCell };
-  const beside = Math.max(heights.input, heights.output) + 30;
-  const below = heights.kernel + 40;
-  keepHeight(root, [beside + below + heights.output, beside + below, beside][columns - 1], width);
+  const beyond = out ? 0 : Math.max(0, span - padded) * cell;
+  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : 28)}px 0`);
+  keepHeight(root, height + (out ? 0 : 28));
 }
 
 /** The code, and below the picture the sum, or why there is none. */

@@ -12,8 +12,10 @@ import { findSliders } from "./page/sliders.js";
 import { makeWeightField, makeWeights, writeWeight } from "./page/weights.js";
 import { geometry, makeFormula, makeSum, windowTerms } from "./page/windows.js";
 
-const FILTER_GAP = 28; // pixels between the panels; the style sheet says the same
+const BETWEEN = 14 + 26; // pixels between panels, and for the sign there; the style sheet says the same
+const UNDER = 112; // pixels: so wide is the title `pixels under it`
 const TALLEST = 420; // pixels: so high a picture is drawn at most
+const EASIEST = 4; // pixels a pixel that are enough to have the panels beside each other
 const COARSEST = 24; // pixels a pixel at most
 const UNIT = 10000; // weights have four decimals: sums of whole ten-thousandths are exact, and fit into 32 bits
 const LONGEST_NOTE = 48; // characters: `A pixel of padding = 0 is read by 25 outputs.`
@@ -168,15 +170,16 @@ function makeFilterFigure() {
   const output = makePicture("output", boxes.lit);
   const kernel = makeGrid("kernel", { makeCell: makeWeightField });
   const patch = makeGrid("patch");
-  const titles = { input: make("div", "cs-title"), kernel: make("div", "cs-title"), output: make("div", "cs-title") };
-  const window = make("div", "", make("div", "cs-title", "pixels under it"), patch.root);
+  const titles = Object.fromEntries(["input", "kernel", "output"].map((name) => [name, make("div", `cs-title cs-${name}-ink`)]));
+  const window = make("div", "cs-under", make("div", "cs-title", "pixels under it"), patch.root);
   const nothing = make("div", "cs-nothing", "∅");
+  const sign = (text) => make("span", "cs-sign", text);
   const root = make(
     "div",
     "cs-figure",
-    make("div", "cs-panel-input", titles.input, input.root),
-    make("div", "cs-panel-kernel", make("div", "", titles.kernel, kernel.root), window),
-    make("div", "cs-panel-output", titles.output, output.root, nothing),
+    make("div", "cs-panel cs-panel-input", titles.input, input.root),
+    make("div", "cs-panel cs-panel-kernel", titles.kernel, sign("∗"), kernel.root, window),
+    make("div", "cs-panel cs-panel-output", titles.output, sign("="), output.root, nothing),
   );
   root.setAttribute("aria-label", "The filtered picture. Arrow keys move the window, Space plays, Escape goes back.");
   return { root, boxes, input, output, kernel, patch, titles, window, nothing };
@@ -214,8 +217,7 @@ async function render({ model, el }) {
   function draw() {
     const scene = sceneOf(model, sliders, present(), pointing);
     page = layOut(space.width(), scene, sliders.highest);
-    setClass(frame.root, `cs-explorer cs-filter${page.panels === 3 ? "" : " cs-narrow"}`);
-    setClass(figure.root, `cs-figure cs-columns-${page.panels}`);
+    setClass(frame.root, `cs-explorer cs-filter${page.width >= 680 ? "" : " cs-narrow"}`);
     drawPictures(figure, scene, page);
     drawBoxes(figure.boxes, scene, page);
     drawKernel(figure, scene, page);
@@ -275,7 +277,7 @@ function sceneOf(model, sliders, now, pointing) {
     ...{ values, now, weight, kernel_size, sizes, rows, columns, inside, at, readers, pixel: now.pixel },
     sides: [vertical, horizontal],
     window: rows > 0 && at.grid === "output",
-    range: `here from ${written(now.smallest)} to ${written(now.largest)}`,
+    range: `this output: ${written(now.smallest)} to ${written(now.largest)}`,
     lost: rows ? neverReadSides(values, vertical, horizontal) : "",
     told: rows ? roleOf(at, readers, now.pixel, inside, padding, rows * columns) : "",
     reasons: rows ? null : explainFilter(values, sizes, kernel_size, sliders),
@@ -293,13 +295,14 @@ function roleOf({ grid, row, column }, readers, pixel, inside, padding, outputs)
 
 /** Sizes on the page: one scale for both pictures, the same at each padding, so that a smaller output looks smaller. */
 function layOut(page, { weight, kernel_size, sizes }, highest) {
-  const panels = page >= 900 ? 3 : page >= 520 ? 2 : 1;
   const longest = Math.max(...weight.flat().map((number) => written(number).length));
   const cell = Math.max(36, widthOf(longest + 1));
-  const room = [page - 4, (page - 4 - FILTER_GAP) / 2, (page - 4 - Math.max(180, cell * kernel_size) - 2 * FILTER_GAP) / 2];
   const [rows, columns] = sizes.map((size) => size + 2 * highest.padding);
-  const scale = within(1, COARSEST, Math.min(Math.floor(TALLEST / rows), room[panels - 1] / columns));
-  return { width: page, panels, cell, scale };
+  const besides = page - 4 - Math.max(UNDER, cell * kernel_size) - BETWEEN; // the kernel, and what is under it
+  const [inRow, beside, alone] = [(besides - BETWEEN) / 2, besides, page - 4].map((room) => Math.floor(room / columns));
+  const widest = inRow >= EASIEST ? inRow : beside >= EASIEST ? beside : alone;
+  const scale = within(1, COARSEST, Math.min(Math.floor(TALLEST / rows), widest));
+  return { width: page, cell, scale };
 }
 
 /** The two pictures, painted again only where the setting has changed. */
@@ -383,14 +386,14 @@ function writeBelow({ code, refusal }, note, sum, scene, page) {
   );
   refusal.write(reasons);
   note.write(lost, told);
-  keepHeight(note.root, 21 * Math.ceil(((lost.length + LONGEST_NOTE) * 7.5) / page), page);
+  keepHeight(note.root, 21 * Math.ceil(((lost.length + LONGEST_NOTE) * 7.5) / page));
   show(sum.root, rows > 0);
   setStyle(sum.root, "visibility", window ? "visible" : "hidden");
   if (!window) return;
   const factors = windowTerms(pixel, weight, at, values);
   const term = 7 + Math.max(...weight.flat().map((number) => factor(number).length)); // `255·(−1) + `
   const lines = Math.ceil((factors.length + 3) / Math.max(1, Math.floor(page / (8.5 * term))));
-  keepHeight(sum.root, 23 * lines, page); // room for pixels of three digits, wherever the window goes
+  keepHeight(sum.root, 23 * lines); // room for pixels of three digits, wherever the window goes
   sum.write(`output[${at.row}, ${at.column}]`, factors, now.value(at.row, at.column), page);
 }
 

@@ -385,7 +385,7 @@ async function render({ model, el }) {
     show(figure.panels.output, !batch && memory === "permuted");
     for (const name of ["pictures", "rows"]) show(figure.panels[name], batch);
     const needed = (batch ? drawBatch : drawVolume)(figure, scene, page - 4);
-    keepHeight(figure.root, needed, `${page} ${mode}`);
+    keepHeight(figure.root, needed);
     setText(hint, `Hover or click a cell · arrow keys move · Space plays ${batch || memory === "permuted" ? "in reading order" : "along memory"}`);
     writeCode(frame.code, scene);
     writeBelow(frame.refusal, notes, scene, page, mode);
@@ -440,13 +440,13 @@ function writeBelow(refusal, { judged, note, back }, scene, page, mode) {
   const room = page - 4;
   setText(note, told);
   const longest = batch ? 24 + 18 * Math.min(pictures, Math.ceil(k / one) + 1) : 72; // characters
-  keepHeight(note, Math.ceil((longest * 8) / room) * 21, `${page} ${mode}`);
+  keepHeight(note, Math.ceil((longest * 8) / room) * 21);
   show(judged, batch && divides);
   setText(judged, judgement);
   setClass(judged, k === one ? "cs-note" : "cs-note cs-unread");
   show(back, !batch);
   setText(back, batch ? "" : `The way back from ${position}: ${wayBack(position, dims).join(", ")}`);
-  keepHeight(back, Math.ceil((76 * 8.5) / room) * 23, page);
+  keepHeight(back, Math.ceil((76 * 8.5) / room) * 23);
   refusal.write(reasons);
 }
 

@@ -1,6 +1,6 @@
 // NetworkExplorer: SimpleCNN's tensors as blocks in a row, each layer's arithmetic, and where its parameters are.
 
-import { make, setAttribute, setClass, setStyle, setText, show, svg, written } from "./page/elements.js";
+import { keepMost, make, setAttribute, setClass, setStyle, setText, show, svg, written } from "./page/elements.js";
 import { ending, makeCode, makeSpeaker, watchWidth } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { makePlayer, watchPointing } from "./page/pointing.js";
@@ -306,7 +306,7 @@ function makeChain() {
     root.append(parts.root);
     return parts;
   });
-  return { root, columns, highest: 110 }; // pixels for the blocks
+  return { root, columns };
 }
 
 /** The arithmetic of all layers in one place, one of them visible: what is below cannot jump. */
@@ -407,8 +407,8 @@ async function render({ model, el }) {
   const scale = make("div", "cs-hint cs-scale", "One image, to scale: height = rows, width = channels. ");
   scale.append("Each notch on a bar: ten times as many.");
   const [refusal, arithmetic, budget, source, speaker] = [makeRefusal(), makeArithmetic(), makeBudget(), makeSource(), makeSpeaker()];
-  const below = make("div", "cs-below", ...refusal.parts, arithmetic.root, budget.root, source.root);
-  const root = make("div", "cs-explorer cs-network", toolbar, figure.root, scale, below, speaker.root);
+  const below = make("div", "cs-below", ...refusal.parts, arithmetic.root, toolbar, budget.root, source.root);
+  const root = make("div", "cs-explorer cs-network", figure.root, scale, below, speaker.root);
   el.append(root);
   const space = watchWidth(root, draw);
   walk.watch(root, figure.root, draw);
@@ -440,26 +440,26 @@ async function render({ model, el }) {
 function drawChain(figure, values, { shapes, broken, conv, features, wanted }, at, width) {
   const { kernel_size, image_size, padding, pool_kernel_size } = values;
   const padded = image_size + 2 * padding;
-  const zoom = width >= 900 ? 1.3 : 1;
+  const zoom = width >= 900 ? 1.3 : width >= 660 ? 1 : 0.8;
   setClass(figure.root, `cs-chain cs-chain-${width >= 660 ? 6 : width >= 320 ? 3 : 2}`);
   const wrong = {
     [CONV1]: `${kernel_size} × ${kernel_size} kernel\non ${padded} × ${padded}`,
     [POOL]: `${pool_kernel_size} × ${pool_kernel_size} window\non ${conv} × ${conv}`,
     [FC1]: `${features} arrive,\n${wanted} wanted`,
   };
+  let highest = 70; // pixels for the blocks
   figure.columns.forEach(({ root, title, block, misfit, shape }, index) => {
     const reached = index < shapes.length;
     const state = reached ? "" : index === broken ? " cs-broken" : " cs-missing";
     setClass(root, `cs-stage${state}${index === at ? " cs-lit" : ""}`);
     setText(title, index === broken ? `${LAYERS[index].split(" ")[0]} ✗` : LAYERS[index]);
     setAttribute(block.root, "visibility", reached ? "visible" : "hidden");
-    // The room grows with the blocks and never shrinks, so that nothing jumps.
-    if (reached) figure.highest = Math.max(figure.highest, block.draw(shapes[index], zoom));
+    if (reached) highest = Math.max(highest, block.draw(shapes[index], zoom));
     show(misfit, index === broken);
     if (index === broken) setText(misfit, wrong[index]);
     setText(shape, reached ? shapeOf(...shapes[index]) : index === broken ? "no output" : "");
   });
-  setStyle(figure.root, "--place", `${figure.highest}px`);
+  setStyle(figure.root, "--place", `${keepMost(figure, highest)}px`);
 }
 
 /** Where the parameters and the multiply-adds are, where nothing breaks. */

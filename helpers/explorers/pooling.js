@@ -1,12 +1,12 @@
 // PoolingExplorer: windows over one plane, the largest or the mean of each, and where the gradient goes on its way back.
 
 import {
-  factor, keepHeight, make, plural, setClass, setStyle, setText, show, tint, upTo, within, written,
+  factor, keepHeight, make, plural, setClass, setStyle, setText, show, tint, upTo, written,
 } from "./page/elements.js";
 import { ending, makeFrame, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { makeGrid, squeeze, widthOf } from "./page/grid.js";
-import { makePanels, unreadMark } from "./page/planes.js";
+import { fitCell, makePanels, NOTHING, unreadMark } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelTooBig, nearestChanges } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
@@ -232,7 +232,7 @@ async function render({ model, el }) {
   const { player } = walker;
   const direction = makeDirection(draw);
   const hint = make("span", "cs-hint");
-  const figure = makePanels("The pooling.", { input: makeGrid("input"), output: makeGrid("output") });
+  const figure = makePanels("The pooling.", { input: makeGrid("input"), output: makeGrid("output") }, { output: "→" });
   const parts = { unread: make("div", "cs-unread"), pointed: make("div"), line: makeReckoning(), remark, hint };
   parts.note = make("div", "cs-note", parts.unread, parts.pointed);
   const frame = makeFrame(el, {
@@ -248,7 +248,6 @@ async function render({ model, el }) {
     const scene = sceneOf(model, sliders, walker, direction);
     const page = layOut(space.width(), scene);
     setClass(frame.root, `cs-explorer cs-pooling${page.width >= 900 ? "" : " cs-narrow"}`);
-    setClass(figure.root, `cs-figure cs-columns-${page.columns}`);
     drawInput(figure, scene, page);
     drawOutput(figure, scene, page);
     drawWindow(figure, scene, page);
@@ -277,10 +276,15 @@ function sceneOf(model, sliders, walker, direction) {
   const pixel = (row, column) => (inside(row, column) ? picture[row - padding][column - padding] : max ? -Infinity : 0);
   const windows = upTo(out).map((row) => upTo(out).map((column) => readWindow(pixel, { row, column }, values, padded)));
   const at = walker.at({ input: padded, output: out });
+  const around = padding ? `, padded with ${max ? "−∞" : "0"} to ${padded} × ${padded}` : "";
   const where = out * stride < padded ? "in the right padding" : padding ? "past the padding" : "past the input";
   return {
     ...{ values, max, shape, out, backward, inside, pixel, windows, at, where, ...gradients(windows, padded) },
     part: takingPart(at, values, out),
+    titles: {
+      input: backward ? `gradient of the input ${size} × ${size}` : `input ${size} × ${size}${around}`,
+      output: out ? `${backward ? "gradient of the output" : "output"} ${out} × ${out}` : "no output",
+    },
     onOutput: out > 0 && at.grid === "output",
     start: starts(values, sliders.highest),
     numbers: windows.map((line) => line.map(({ number }) => (backward ? "1" : decimal(number)))),
@@ -299,21 +303,21 @@ function gradients(windows, padded) {
 }
 
 /** Sizes on the page: one cell size for both planes, so that a smaller output looks smaller. */
-function layOut(width, { shape: { padded, span, overhang }, out, numbers }) {
-  const columns = width >= 600 ? 2 : 1;
-  const room = columns === 2 ? (width - 24) / 2 : width - 4;
+function layOut(width, { shape: { padded, span, overhang }, out, numbers, titles }) {
   const side = out ? padded + overhang : Math.max(padded, span);
-  const cell = within(14, 36, Math.min(room / side, out ? room / out : Infinity));
   const longest = Math.max(1, ...numbers.flat().map((told) => told.length));
-  const outputCell = Math.max(cell, Math.min(44, Math.floor(room / out), widthOf(longest)));
-  return { width, columns, side, cell, outputCell, longest };
+  const panels = [
+    { cells: side, title: titles.input },
+    { cells: out || NOTHING, title: titles.output, sign: true },
+  ];
+  return { width, side, longest, ...fitCell(width - 4, panels, widthOf(longest)) };
 }
 
 const isWinner = (winner, row, column) => winner?.row === row && winner.column === column;
 
 function drawInput({ grids, titles }, scene, { cell }) {
   const { values, max, shape, out, backward, inside, pixel, windows, arriving, gradient, at, part, onOutput, start } = scene;
-  const { size, padding, dilation } = values;
+  const { padding, dilation } = values;
   const { padded } = shape;
   const chosen = onOutput ? windows[at.row][at.column].winner : null;
   const peak = Math.max(1, ...arriving.flatMap((line, row) => line.map((_, column) => gradient(row, column))));
@@ -335,16 +339,15 @@ function drawInput({ grids, titles }, scene, { cell }) {
     return isWinner(chosen, row, column) ? `${name} cs-winner` : name;
   });
   squeeze(grids.input, cell, longest);
-  const around = padding ? `, padded with ${max ? "−∞" : "0"} to ${padded} × ${padded}` : "";
-  setText(titles.input, backward ? `gradient of the input ${size} × ${size}` : `input ${size} × ${size}${around}`);
+  setText(titles.input, scene.titles.input);
 }
 
-function drawOutput({ grids, titles, nothing }, scene, { outputCell, longest }) {
+function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
   const { out, backward, windows, numbers, at, part, start } = scene;
   const largest = Math.max(0, ...windows.flat().map(({ number }) => Math.abs(number)));
-  squeeze(grids.output, outputCell, longest);
+  squeeze(grids.output, cell, longest);
   grids.output.startAt(start.output);
-  grids.output.draw(out, out, outputCell, (element, row, column) => {
+  grids.output.draw(out, out, cell, (element, row, column) => {
     setText(element, numbers[row][column]);
     const { winner, number } = windows[row][column];
     let name = backward ? "cs-tint-3" : tint(number, largest);
@@ -353,20 +356,20 @@ function drawOutput({ grids, titles, nothing }, scene, { outputCell, longest }) 
   });
   show(nothing, !out);
   show(grids.output.root, out > 0);
-  writeResult(titles.output, out && `${backward ? "gradient of the output" : "output"} ${out} × ${out}`);
+  writeResult(titles.output, out && scene.titles.output);
 }
 
 /** The window: around what one output reads, even over the border, or in red where it is refused; and its room. */
 function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
   const { kernel_size, dilation } = values;
-  const { width, columns, side, cell, outputCell } = page;
+  const { side, cell, height } = page;
   layWindow(outline, cell, shape, at, values);
   show(outlineName, !out);
   setText(outlineName, `${kernel_size} × ${kernel_size} window${dilation > 1 ? `, spans ${shape.span}` : ""}`);
   setStyle(outlineName, "top", `${side * cell + 4}px`);
-  setStyle(grids.input.root, "margin-bottom", `${(side - shape.padded) * cell + (out ? 0 : 28)}px`);
-  const [above, below] = [side * cell + (out ? 0 : 28), out ? out * outputCell : 120];
-  keepHeight(root, columns === 2 ? Math.max(above, below) + 30 : above + below + 64, width);
+  const beyond = (side - shape.padded) * cell;
+  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : 28)}px 0`);
+  keepHeight(root, height + (out ? 0 : 28));
 }
 
 function writeCode(code, { remark, hint }, { values, max, shape, out, backward, where, reasons }) {
@@ -391,8 +394,8 @@ function writeBelow(refusal, { note, unread, pointed, line }, scene, width) {
   show(note, out > 0);
   show(line.root, out > 0);
   const lines = (characters) => Math.ceil((characters * 7.7) / (width - 30)); // a line ends where a word does
-  keepHeight(note, 21 * (lines(lost.length) + lines(82)), width);
-  keepHeight(line.root, 23 * lines(28 + kernel_size ** 2 * (max ? 4.5 : 7.7)), width);
+  keepHeight(note, 21 * (lines(lost.length) + lines(82)));
+  keepHeight(line.root, 23 * lines(28 + kernel_size ** 2 * (max ? 4.5 : 7.7)));
   const reckoned = onOutput !== backward && (onOutput || (backward && inside(at.row, at.column)));
   setStyle(line.root, "visibility", reckoned ? "visible" : "hidden");
   if (!reckoned) return;

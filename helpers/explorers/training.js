@@ -5,7 +5,7 @@ import { ending, makeCode, makeSpeaker, watchTraits, watchWidth } from "./page/f
 import { findSliders } from "./page/sliders.js";
 
 const GUESSING = Math.log(10); // the loss of ten equal probabilities
-const HEIGHT = 250;
+const HEIGHTS = [200, 250]; // pixels: below each other, and side by side
 const EDGE = { left: 46, right: 14, top: 10, bottom: 40 }; // pixels around the plot, for its numbers
 const DASHES = ["", "9 4", "14 3 3 3", "5 3"];
 const MARKERS = [
@@ -100,7 +100,7 @@ function labelsOf(line, places, kind, { x, top, right, bottom }, named) {
 
 /** One plot with its axes; `draw` rebuilds it, a few times a second at most. */
 function makeChart(kind, title) {
-  const root = svg("svg", { class: "cs-chart", height: HEIGHT, "data-chart": kind, "aria-hidden": "true" });
+  const root = svg("svg", { class: "cs-chart", "data-chart": kind, "aria-hidden": "true" });
   const ring = svg("circle", { class: "cs-ring", r: 7, visibility: "hidden" });
   const chart = {
     root: make("div", "cs-panel", make("div", "cs-title", title), root),
@@ -108,8 +108,8 @@ function makeChart(kind, title) {
     points: [],
     ring,
     /** `scale` is {epochs, top, ticks: [[value, text], …], guess}; `lines` one {points, number, newest, broke} a run. */
-    draw(width, scale, lines) {
-      const plot = { width: width - EDGE.left - EDGE.right, height: HEIGHT - EDGE.top - EDGE.bottom };
+    draw([width, height], scale, lines) {
+      const plot = { width: width - EDGE.left - EDGE.right, height: height - EDGE.top - EDGE.bottom };
       const place = {
         x: (epoch) => EDGE.left + (epoch / scale.epochs) * plot.width,
         y: (value) => EDGE.top + (1 - value / scale.top) * plot.height,
@@ -130,6 +130,7 @@ function makeChart(kind, title) {
         labels.push(...labelsOf(line, places, kind, place, named));
       }
       root.setAttribute("width", width);
+      root.setAttribute("height", height);
       root.replaceChildren(...axesOf(scale, place), inside, ...labels, ring);
     },
     /** The point nearest to a place on the page, or null. */
@@ -222,7 +223,7 @@ async function render({ model, el }) {
     return current.state ? [...model.get("runs"), current] : model.get("runs");
   };
   const readout = makeReadout(figure, charts, speaker, () => allRuns().length > 0);
-  const root = make("div", "cs-explorer", device, code.root, progress, figure, readout.root, legend, speaker.root);
+  const root = make("div", "cs-explorer", progress, figure, readout.root, legend, device, code.root, speaker.root);
   el.append(root);
   const space = watchWidth(root, draw);
 
@@ -235,8 +236,7 @@ async function render({ model, el }) {
     const width = space.width();
     const columns = width >= 600 ? 2 : 1;
     setClass(root, columns === 2 ? "cs-explorer" : "cs-explorer cs-narrow");
-    setClass(figure, `cs-figure cs-charts-${columns}`);
-    drawCharts(charts, runs, values, Math.floor(columns === 2 ? (width - 24) / 2 : width - 4));
+    drawCharts(charts, runs, values, [Math.floor(columns === 2 ? (width - 24) / 2 : width - 4), HEIGHTS[columns - 1]]);
     legend.replaceChildren(...runs.map((run, number) => legendEntry(run, number, number === runs.length - 1)).reverse());
     readout.renew();
     if (current.state) return; // a screen reader would be given sentence after sentence
@@ -258,15 +258,15 @@ function writeCode(code, { conv_channels, kernel_size, epochs, batch_size, lr })
   );
 }
 
-function drawCharts(charts, runs, values, width) {
+function drawCharts(charts, runs, values, size) {
   const epochs = Math.max(...(runs.length ? runs.map((run) => run.settings.epochs) : [values.epochs]));
   const highest = Math.max(0, ...runs.flatMap((run) => run.losses.map(([, loss]) => loss)));
   const top = Math.min(1.5 * GUESSING, Math.max(1.15 * GUESSING, 1.05 * highest));
   const lines = linesOf(runs);
   const losses = [0, 0.5, 1, 1.5, 2, 2.5, 3].filter((value) => value <= top).map((value) => [value, value.toFixed(1)]);
   const parts = [0, 0.25, 0.5, 0.75, 1].map((value) => [value, `${100 * value} %`]);
-  charts.loss.draw(width, { epochs, top, ticks: losses, guess: [GUESSING, "guessing: 2.30"] }, lines.loss);
-  charts.accuracy.draw(width, { epochs, top: 1.04, ticks: parts, guess: [0.1, "guessing: 10 %"] }, lines.accuracy);
+  charts.loss.draw(size, { epochs, top, ticks: losses, guess: [GUESSING, "guessing: 2.30"] }, lines.loss);
+  charts.accuracy.draw(size, { epochs, top: 1.04, ticks: parts, guess: [0.1, "guessing: 10 %"] }, lines.accuracy);
 }
 
 /** The numbers of the point that is hovered, or reached with the arrow keys. */

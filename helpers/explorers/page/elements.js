@@ -46,13 +46,20 @@ export function show(element, visible) {
   if (element.hidden === visible) element.hidden = !visible;
 }
 
-/** Let an element grow but not shrink while the page has one width, so that what is below does not jump. */
-export function keepHeight(element, needed, width) {
-  if (element.keptFor !== width) element.tallest = 0;
-  element.keptFor = width;
-  element.tallest = Math.max(element.tallest, needed);
-  setStyle(element, "min-height", `${element.tallest}px`);
+let setting = 0; // counts what was shown before
+
+/** From now on another setting is shown, for which no element is kept high. */
+export const letGo = () => setting++;
+
+/** The largest number that this owner has needed while one setting is shown, whatever is pointed at. */
+export function keepMost(owner, needed) {
+  if (owner.keptFor !== setting) owner.most = 0;
+  owner.keptFor = setting;
+  return (owner.most = Math.max(owner.most, needed));
 }
+
+/** Let an element grow but not shrink while one setting is shown: what is below does not jump. */
+export const keepHeight = (element, needed) => setStyle(element, "min-height", `${keepMost(element, needed)}px`);
 
 export const upTo = (count) => Array.from({ length: count }, (_, index) => index);
 /** The whole number nearest to a value that is not above it, from `low` to `high`. */

@@ -1,17 +1,17 @@
 // What stands around every picture: its parts in their order, a line of code, notes, speech, width, and the end.
 
-import { make, setClass, setText } from "./elements.js";
+import { letGo, make, setClass, setText } from "./elements.js";
 import { makeRefusal } from "./refusals.js";
 
 /**
- * Put an explorer's parts into `el`, in their order on the page: `formulas`, the line of code, `tools`, the figure and
- * what is `beneath` it, then `notes`, which give way to a refusal. Returns what every explorer has.
+ * Put an explorer's parts into `el`, in their order on the page, the picture first: the figure and what is `beneath`
+ * it, `notes`, which give way to a refusal, `tools`, `formulas`, the line of code. Returns what every explorer has.
  */
 export function makeFrame(el, { formulas, tools, figure, beneath = [], notes }) {
   const [code, refusal, speaker] = [makeCode(), makeRefusal(), makeSpeaker()];
   const toolbar = make("div", "cs-toolbar", ...tools);
   const below = make("div", "cs-below", ...notes, ...refusal.parts);
-  const root = make("div", "cs-explorer", ...formulas, code.root, toolbar, figure, ...beneath, below, speaker.root);
+  const root = make("div", "cs-explorer", figure, ...beneath, below, toolbar, ...formulas, code.root, speaker.root);
   el.append(root);
   return { root, code, refusal, speaker };
 }
@@ -26,9 +26,9 @@ export function makeNote() {
 }
 
 /** The title of the result: its text, or that there is none. */
-export function writeResult(title, text, name = "cs-title") {
+export function writeResult(title, text) {
   setText(title, text || "no output");
-  setClass(title, text ? name : "cs-title cs-wrong");
+  setClass(title, text ? "cs-title cs-output-ink" : "cs-title cs-wrong");
 }
 
 /** A line of code with a button that copies it; where the page may not write the clipboard, it selects the line. */
@@ -80,6 +80,7 @@ export function watchWidth(element, redraw) {
     const now = Math.floor(entry.contentRect.width);
     if (now && now !== width) {
       width = now;
+      letGo();
       redraw();
     }
   });

@@ -27,14 +27,58 @@ export function drawPlane(grid, cell, { values, shape, out, inside, at, part, wi
 }
 
 /** An input, an output, and perhaps a kernel between them: the panels' elements, empty, with an outline over the input. */
-export function makePanels(label, grids) {
+export function makePanels(label, grids, signs) {
   const [outline, outlineName] = [make("div", "cs-window"), make("div", "cs-window-name")];
   const nothing = make("div", "cs-nothing", "∅");
-  const titles = Object.fromEntries(Object.keys(grids).map((name) => [name, make("div", "cs-title")]));
-  const panels = Object.entries(grids).map(([name, grid]) => make("div", `cs-panel cs-panel-${name}`, titles[name], grid.root));
+  const titles = Object.fromEntries(Object.keys(grids).map((name) => [name, make("div", `cs-title cs-${name}-ink`)]));
+  const panels = Object.entries(grids).map(([name, grid]) => {
+    const sign = make("span", "cs-sign", signs[name] ?? "");
+    return make("div", `cs-panel cs-panel-${name}`, titles[name], ...(signs[name] ? [sign] : []), grid.root);
+  });
   const root = make("div", "cs-figure", ...panels);
   grids.input.root.append(outline, outlineName);
   root.lastChild.append(nothing);
   root.setAttribute("aria-label", `${label} Arrow keys move the window, Space plays, Escape goes back.`);
   return { root, grids, titles, outline, outlineName, nothing };
+}
+
+export const NOTHING = 3; // cells: as large is the sign that there is no output
+const [APART, SIGN, TITLE] = [14, 26, 26]; // pixels: between panels, for a sign, for a title; the style sheet says the same
+const LETTER = 7.7; // pixels of a title's letter
+const [LARGEST, LEAST] = [36, 14]; // pixels a cell
+const [EASY, LEGIBLE] = [26, 24]; // pixels a cell that is large enough for all panels in one row; and anyhow
+const TALL = 520; // pixels: rows of panels are as high at most, if they can
+
+/**
+ * The one cell size of all panels on a page of this width, and how high they are then. The panels flow as text does:
+ * `panels` are [{ cells, across, fixed, title, sign }], with `fixed` pixels a cell where the size is not theirs to have,
+ * `across` more than `cells` high where something lies beside. Numbers of `longest` pixels make larger cells.
+ */
+export function fitCell(width, panels, longest = 0) {
+  const arranged = (cell) => {
+    const [widths, heights] = [[], []];
+    for (const { cells, across = cells, fixed = cell, title, sign } of panels) {
+      widths.push(Math.max(across * fixed, title.length * LETTER) + (sign ? SIGN : 0));
+      heights.push(TITLE + cells * fixed);
+    }
+    const rows = [];
+    let room = 0;
+    widths.forEach((wide, index) => {
+      if (wide > room) {
+        rows.push(0);
+        room = width;
+      }
+      rows.push(Math.max(rows.pop(), heights[index]));
+      room -= wide + APART;
+    });
+    return { cell, rows: rows.length, fits: Math.max(...widths) <= width, height: rows.reduce((sum, high) => sum + high + 10, -10) };
+  };
+  const most = Math.min(Math.max(LARGEST, longest), LARGEST + 8);
+  const all = Array.from({ length: most - LEAST + 1 }, (_, less) => arranged(most - less)).filter(({ fits }) => fits);
+  return (
+    all.find(({ rows, cell }) => rows === 1 && cell >= EASY) ??
+    all.find(({ height, cell }) => height <= TALL && cell >= LEGIBLE) ??
+    all.find(({ cell }) => cell <= LEGIBLE) ??
+    arranged(LEAST)
+  );
 }

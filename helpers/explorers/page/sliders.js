@@ -1,6 +1,13 @@
 // Watching the sliders' models, and saying what they are.
 
-/** The sliders' models: `values()` reads them all, `watch(redraw)` calls it when one moves, until `stop()`. */
+import { letGo } from "./elements.js";
+
+const ENDS = ["pointerup", "pointercancel"];
+
+/**
+ * The sliders' models: `values()` reads them all, `watch(redraw)` calls it when one moves, until `stop()`. While a handle
+ * is held, what is drawn keeps its height, so that nothing below jumps; let go of, it is as high as it needs.
+ */
 export async function findSliders(model) {
   const find = async ([name, reference]) => [
     name,
@@ -19,8 +26,18 @@ export async function findSliders(model) {
     labels: each((slider) => slider.get("description")),
     watch(redraw) {
       const events = ["change:value", "change:index"];
-      for (const [, slider] of sliders) for (const event of events) slider.on(event, redraw);
-      stop = () => sliders.forEach(([, slider]) => events.forEach((event) => slider.off(event, redraw)));
+      let held = false;
+      const moved = () => (held || letGo(), redraw());
+      const grasp = ({ target }) => (held = Boolean(target.closest?.(".cs-slider")));
+      const release = () => held && ((held = false), letGo(), redraw());
+      for (const [, slider] of sliders) for (const event of events) slider.on(event, moved);
+      document.addEventListener("pointerdown", grasp, true);
+      for (const name of ENDS) document.addEventListener(name, release, true);
+      stop = () => {
+        sliders.forEach(([, slider]) => events.forEach((event) => slider.off(event, moved)));
+        document.removeEventListener("pointerdown", grasp, true);
+        for (const name of ENDS) document.removeEventListener(name, release, true);
+      };
     },
     stop: () => stop(),
   };
