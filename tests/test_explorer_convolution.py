@@ -318,3 +318,59 @@ def test_the_text_form_gives_the_shapes():
     impossible = ConvolutionExplorer(size=4, kernel_size=7, padding=1)
     assert repr(impossible) == "ConvolutionExplorer: (1, 4, 4) → Conv2d(kernel_size=7, padding=1) → no output"
     assert max(len(repr(ConvolutionExplorer(**setting))) for setting in SETTINGS[::31]) <= 110  # ipywidgets cuts there
+
+
+def sum_of(page):
+    return page.locator(".cs-sum").text_content().split(" = ")[0]
+
+
+def test_the_window_can_be_dragged_and_no_text_is_selected(stand):
+    page = stand(ConvolutionExplorer(stride=2))
+    start = cell(page, "input", 1, 1).bounding_box()
+    page.mouse.move(start["x"] + 10, start["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(start["x"] + 10 + 2 * 36 + 5, start["y"] + 10 + 36 + 20, steps=6)
+    assert sum_of(page) == "output[1, 1]"  # two cells right, nearly two down: one stride each
+    page.mouse.move(start["x"] + 900, start["y"] + 10, steps=3)
+    assert sum_of(page) == "output[0, 2]"  # as far as it goes
+    page.mouse.up()
+    assert sum_of(page) == "output[0, 2]"
+    assert page.evaluate("() => getSelection().toString()") == ""
+    page.mouse.move(2, 2)
+    assert sum_of(page) == "output[0, 2]"
+    cell(page, "input", 0, 0).click()  # a press that does not move pins the cell, as before
+    page.mouse.move(2, 2)
+    assert page.locator(".cs-note").text_content() == "Row 0, column 0 of the input is read by 1 output."
+
+
+def test_what_is_pointed_at_wins_over_play(stand):
+    page = with_own_clock(stand(ConvolutionExplorer()))
+    page.get_by_role("button", name="Play").click()
+    page.clock.run_for(700)
+    assert sum_of(page) == "output[0, 1]"
+    cell(page, "output", 3, 3).hover()
+    page.clock.run_for(2000)
+    assert sum_of(page) == "output[3, 3]"
+    page.mouse.move(2, 2)
+    page.clock.run_for(700)
+    assert sum_of(page) == "output[0, 2]"
+
+
+def test_arrows_change_a_weight_by_one_and_a_bad_one_moves_nothing(stand):
+    page = stand(ConvolutionExplorer())
+    field = cell(page, "kernel", 1, 2)
+    field.press("ArrowUp")
+    field.press("ArrowUp")
+    assert page.evaluate("() => window.view.get('weights')[2][1][2]") == 0
+    for _ in range(12):
+        field.press("ArrowDown")
+    assert page.evaluate("() => window.view.get('weights')[2][1][2]") == -9
+    before = page.locator(".cs-figure").bounding_box(), page.locator(".cs-formula").bounding_box()["y"]
+    field.fill("10")
+    field.press("Enter")
+    assert page.locator(".cs-message").text_content() == "A weight is a whole number from −9 to 9; “10” is not."
+    assert page.locator(".cs-figure").bounding_box() == before[0]
+    field.press("Escape")
+    assert page.locator(".cs-message").text_content() == ""
+    assert page.locator(".cs-formula").bounding_box()["y"] == before[1]
+    assert field.input_value() == "−9"

@@ -233,8 +233,9 @@ def hold_refusal(seen, values, shapes, message):
     hidden, settings = values["hidden_features"], tuple(values[name] for name in CHANGEABLE)
     features = features_of(settings)
     if features:
-        assert seen["problem"] == f"fc1: {features} numbers arrive for each image, and fc1 is written for 4608."
-        assert seen["misfit"] == f"{features} arrive,\n4608 wanted"
+        arriving = "1 number arrives" if features == 1 else f"{features} numbers arrive"
+        assert seen["problem"] == f"fc1: {arriving} for each image, and fc1 is written for 4608."
+        assert seen["misfit"] == f"{arriving.replace(' numbers', '').replace(' number', '')},\n4608 wanted"
         assert offers.pop(0) == f"nn.Linear({features}, {hidden})"
         assert how == "Smallest change that works"
         works = lambda features: features == 4608  # noqa: E731

@@ -72,6 +72,7 @@ def test_a_view_taken_off_the_page_stops_listening(stand, name):
     play = page.get_by_role("button", name="Play")
     if play.count():
         play.click()
+        page.mouse.move(0, 0)  # where nothing comes to lie under it
     listeners = "() => [window.view, ...Object.values(window.sliders)].map((model) => model.listeners())"
     assert all(page.evaluate(listeners)[1:])
     page.evaluate("() => window.cleanUp()")

@@ -5,7 +5,7 @@ import {
 } from "./page/elements.js";
 import { ending, makeFrame, makeNote, watchWidth, writeResult } from "./page/frame.js";
 import { makeGrid, squeeze, widthOf } from "./page/grid.js";
-import { drawPlane } from "./page/planes.js";
+import { drawPlane, makeOutline } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
 import {
@@ -51,7 +51,7 @@ function makeFigure(planes, filters) {
   const inputs = upTo(planes).map((channel) => {
     const title = make("div", "cs-title cs-input-ink");
     const grid = makeGrid("input", { name: `input${channel}` });
-    const outline = make("div", "cs-window");
+    const outline = makeOutline();
     grid.root.append(outline);
     return { channel, title, grid, outline, root: make("div", "cs-plane", title, grid.root) };
   });
@@ -125,10 +125,12 @@ async function render({ model, el }) {
   const sliders = await findSliders(model);
   const formula = makeFormula();
   const count = makeCount();
+  let page = {};
   const walker = makeWalker(() => {
     const values = sliders.values();
     const { out } = geometry(values);
-    return { rows: out, columns: out, grids: upTo(values.out_channels).map((filter) => `output${filter}`) };
+    const grids = upTo(values.out_channels).map((filter) => `output${filter}`);
+    return { rows: out, columns: out, grids, apart: page.inputCell * values.stride };
   });
   const { player } = walker;
   const hint = make("span", "cs-hint", "Hover or click a cell of any plane · arrow keys move · Space plays through all planes");
@@ -145,7 +147,7 @@ async function render({ model, el }) {
 
   function draw() {
     const scene = sceneOf(model, sliders, pointing);
-    const page = layOut(space.width(), scene.values, scene.shape, scene.longest);
+    page = layOut(space.width(), scene.values, scene.shape, scene.longest);
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     setClass(figure.root, `cs-figure cs-channels cs-${page.mode}`);
     setStyle(figure.root, "grid-template-columns", page.template);

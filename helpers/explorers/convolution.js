@@ -16,9 +16,11 @@ const WEIGHT = 28; // pixels a cell of the kernel
 async function render({ model, el }) {
   const sliders = await findSliders(model);
   const formula = makeFormula();
+  let page = {};
   const walker = makeWalker(() => {
-    const { out } = geometry(sliders.values());
-    return { rows: out, columns: out };
+    const values = sliders.values();
+    const { out } = geometry(values);
+    return { rows: out, columns: out, apart: page.cell * values.stride };
   });
   const { player } = walker;
   const hint = make("span", "cs-hint", "Hover or click a cell · arrow keys move · Space plays · type new weights");
@@ -45,7 +47,7 @@ async function render({ model, el }) {
 
   function draw() {
     const scene = sceneOf(model, sliders, walker);
-    const page = layOut(space.width(), scene);
+    page = layOut(space.width(), scene);
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     drawInput(figure, scene, page);
     drawKernel(figure, scene);

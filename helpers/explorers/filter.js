@@ -163,7 +163,7 @@ function makeFilterFigure() {
     border: make("div", "cs-border"),
     bottom: make("div", "cs-unread-part"),
     right: make("div", "cs-unread-part"),
-    window: make("div", "cs-mark"),
+    window: make("div", "cs-mark", make("div", "cs-handle")),
     lit: make("div", "cs-mark"),
   };
   const input = makePicture("input", boxes.border, boxes.bottom, boxes.right, boxes.window);
@@ -188,8 +188,9 @@ function makeFilterFigure() {
 async function render({ model, el }) {
   const sliders = await findSliders(model);
   const present = makeFiltering(model, sliders);
+  let page = { scale: 1 };
   const formulas = makeFormulas();
-  const walker = makeWalker(() => present().size);
+  const walker = makeWalker(() => ({ ...present().size, apart: page.scale * sliders.values().stride }));
   const { player } = walker;
   const hint = make("span", "cs-hint", "Hover or click a pixel · arrow keys move · Space plays · type new weights");
   const figure = makeFilterFigure();
@@ -209,7 +210,6 @@ async function render({ model, el }) {
     notes: [note.root, sum.root],
   });
 
-  let page = { scale: 1 };
   const space = watchWidth(frame.root, draw);
   const pointing = walker.watch(frame.root, figure.root, draw);
   for (const picture of [figure.input, figure.output]) watchPixels(picture, () => page.scale, pointing);
@@ -233,8 +233,7 @@ async function render({ model, el }) {
 
   const traits = watchTraits(model, ["pixels", "weight"], draw);
   sliders.watch(draw);
-  const { rows, columns } = present().size; // the first window lies in the picture, not in its corner
-  pointing.pin({ grid: "output", row: Math.floor(rows / 2), column: Math.floor(columns / 2) });
+  pointing.pin({ grid: "output", ...strongest(present()) });
   return ending(sliders, traits, space, player, frame.speaker);
 }
 
@@ -251,6 +250,15 @@ function makeFiltering(model, sliders) {
     }
     return last;
   };
+}
+
+/** The output that is furthest from 0, on an edge: the first window lies there. */
+function strongest({ size: { rows, columns }, value }) {
+  let [best, most] = [{ row: 0, column: 0 }, -1];
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      if (Math.abs(value(row, column)) > most) [best, most] = [{ row, column }, Math.abs(value(row, column))];
+  return best;
 }
 
 /** Everything about one setting and what is pointed at, before anything is drawn. */
@@ -277,7 +285,7 @@ function sceneOf(model, sliders, now, pointing) {
     ...{ values, now, weight, kernel_size, sizes, rows, columns, inside, at, readers, pixel: now.pixel },
     sides: [vertical, horizontal],
     window: rows > 0 && at.grid === "output",
-    range: `this output: ${written(now.smallest)} to ${written(now.largest)}`,
+    range: `values from ${written(now.smallest)} to ${written(now.largest)}`,
     lost: rows ? neverReadSides(values, vertical, horizontal) : "",
     told: rows ? roleOf(at, readers, now.pixel, inside, padding, rows * columns) : "",
     reasons: rows ? null : explainFilter(values, sizes, kernel_size, sliders),

@@ -292,7 +292,7 @@ function arrangement(sliders, pictures) {
 
 /** The cells to walk through with keys and player; `arranged()` is the present arrangement. */
 function makeWalk(arranged) {
-  const player = makePlayer(step);
+  const player = makePlayer(step, () => pointing.isHovered());
   let pointing = null;
 
   /** On in reading order, and from the end to the beginning. */
@@ -379,6 +379,7 @@ async function render({ model, el }) {
     const page = space.width();
     const mode = batch ? "batch" : memory;
     setClass(frame.root, `cs-explorer cs-flatten${page < 900 ? " cs-narrow" : ""}`);
+    sliders.enable("k", batch);
     formulas.write(mode, scene.filled, scene.divides);
     shapes.write(memory, scene.filled);
     for (const name of ["volume", "memory"]) show(figure.panels[name], !batch);

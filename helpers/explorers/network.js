@@ -24,6 +24,7 @@ const CHANGEABLE = ["image_size", "conv_channels", "kernel_size", "stride", "pad
 
 /** 294976 as 294,976. */
 const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
+const arriving = (count) => `${count} ${count === 1 ? "number arrives" : "numbers arrive"}`;
 const shapeOf = (...sizes) => `(${sizes.join(", ")})`;
 const product = (...factors) => factors.reduce((one, other) => one * other, 1);
 
@@ -78,7 +79,7 @@ function reasonsOf(values, chain, chainAt, sliders) {
   const offered = (order, works) => nearestChanges(values, sliders, order, works);
   if (broken === FC1) {
     return {
-      problem: fill(SENTENCES["linear-width"], { layer: "fc1", arrived: features, each: "for each image", wanted }),
+      problem: fill(SENTENCES["linear-width"], { layer: "fc1", arriving: arriving(features), each: "for each image", wanted }),
       remedy: [`nn.Linear(${features}, ${hidden_features})`, ...offered(CHANGEABLE, (other) => chainAt(other).broken === null)],
       torch:
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied " +
@@ -369,7 +370,7 @@ function makeShares(name, remark) {
 
 /** The network to look through with keys and player: `at(broken)` is the layer that is pointed at. */
 function makeWalk(layerThatBreaks) {
-  const player = makePlayer(step);
+  const player = makePlayer(step, () => pointing.isHovered());
   const unpinned = { grid: "layers", row: 0, column: CONV1 }; // then a layer that breaks is shown, or conv1
   const columnOf = (cell, broken) => (cell === unpinned ? (broken ?? cell.column) : cell.column);
   let pointing = null;
@@ -445,7 +446,7 @@ function drawChain(figure, values, { shapes, broken, conv, features, wanted }, a
   const wrong = {
     [CONV1]: `${kernel_size} × ${kernel_size} kernel\non ${padded} × ${padded}`,
     [POOL]: `${pool_kernel_size} × ${pool_kernel_size} window\non ${conv} × ${conv}`,
-    [FC1]: `${features} arrive,\n${wanted} wanted`,
+    [FC1]: `${features} arrive${features === 1 ? "s" : ""},\n${wanted} wanted`,
   };
   let highest = 70; // pixels for the blocks
   figure.columns.forEach(({ root, title, block, misfit, shape }, index) => {

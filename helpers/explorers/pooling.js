@@ -223,11 +223,13 @@ function makeDirection(redraw) {
 async function render({ model, el }) {
   const sliders = await findSliders(model);
   const formula = makeFormula();
+  let page = {};
   const remark = make("span");
   formula.root.lastChild.append(remark);
   const walker = makeWalker(() => {
-    const { out } = poolGeometry(sliders.values());
-    return { rows: out, columns: out };
+    const values = sliders.values();
+    const { out } = poolGeometry(values);
+    return { rows: out, columns: out, apart: page.cell * values.stride };
   });
   const { player } = walker;
   const direction = makeDirection(draw);
@@ -246,13 +248,13 @@ async function render({ model, el }) {
 
   function draw() {
     const scene = sceneOf(model, sliders, walker, direction);
-    const page = layOut(space.width(), scene);
+    page = layOut(space.width(), scene);
     setClass(frame.root, `cs-explorer cs-pooling${page.width >= 900 ? "" : " cs-narrow"}`);
     drawInput(figure, scene, page);
     drawOutput(figure, scene, page);
     drawWindow(figure, scene, page);
     player.enable(scene.out > 0);
-    formula.write(scene.values, scene.shape);
+    formula.write(scene.values, { room: scene.shape.room, out: Math.max(0, scene.shape.counted) });
     writeCode(frame.code, parts, scene);
     writeBelow(frame.refusal, parts, scene, page.width);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence

@@ -45,8 +45,12 @@ def misfit(step, key, **values):
 
 def other_channels(step, arrived, wanted):
     """The sentence for a layer that is written for another number of channels."""
-    channels = f"{count(arrived, 'channel')} {'arrives' if arrived == 1 else 'arrive'}"
-    return misfit(step, "channels", channels=channels, wanted=wanted)
+    return misfit(step, "channels", channels=arriving(arrived, "channel"), wanted=wanted)
+
+
+def arriving(number, what="number"):
+    """`1 channel arrives`"""
+    return f"{count(number, what)} {'arrives' if number == 1 else 'arrive'}"
 
 
 def source(run, step):

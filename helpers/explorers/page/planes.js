@@ -26,9 +26,12 @@ export function drawPlane(grid, cell, { values, shape, out, inside, at, part, wi
   });
 }
 
+/** The outline of a window, with a handle for fingers. */
+export const makeOutline = () => make("div", "cs-window", make("div", "cs-handle"));
+
 /** An input, an output, and perhaps a kernel between them: the panels' elements, empty, with an outline over the input. */
 export function makePanels(label, grids, signs) {
-  const [outline, outlineName] = [make("div", "cs-window"), make("div", "cs-window-name")];
+  const [outline, outlineName] = [makeOutline(), make("div", "cs-window-name")];
   const nothing = make("div", "cs-nothing", "∅");
   const titles = Object.fromEntries(Object.keys(grids).map((name) => [name, make("div", `cs-title cs-${name}-ink`)]));
   const panels = Object.entries(grids).map(([name, grid]) => {

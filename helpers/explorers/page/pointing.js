@@ -22,7 +22,11 @@ export function watchPointing(root, figure, first, keys, redraw) {
   };
   figure.tabIndex = 0;
   figure.setAttribute("role", "application"); // so that screen readers hand the arrow keys on
-  figure.onpointerover = (event) => event.pointerType !== "touch" && hover(cellOf(event) ?? hovered);
+  let isDropped = false; // what has just been dragged there is looked at, and not the cell that lies under the pointer
+  figure.onpointerover = (event) => {
+    if (event.pointerType !== "touch" && !isDropped) hover(cellOf(event) ?? hovered);
+    isDropped = false;
+  };
   figure.onpointerleave = () => hover(null);
   figure.onclick = (event) => event.target.tagName !== "INPUT" && cellOf(event) && pin(cellOf(event));
   figure.onfocusin = (event) => hover(cellOf(event)); // a cell to type in is shown while one does
@@ -36,16 +40,19 @@ export function watchPointing(root, figure, first, keys, redraw) {
       event.stopPropagation(); // JupyterLab would take the arrow keys for itself
     }
   };
-  return { at: () => hovered ?? pinned, pinned: () => pinned, pin, hover };
+  return { at: () => hovered ?? pinned, pinned: () => pinned, isHovered: () => Boolean(hovered), pin, hover, drop: () => (isDropped = true) };
 }
 
-/** Buttons to step and play; `step(+1 or -1)` moves the picture. `toggle()` is also the Space key's. */
-export function makePlayer(step) {
+/**
+ * Buttons to step and play; `step(+1 or -1)` moves the picture. `toggle()` is also the Space key's. While `isHovered()`
+ * it waits: what the learner points at wins.
+ */
+export function makePlayer(step, isHovered) {
   const play = make("button", "cs-button cs-play");
   let timer = null;
   const set = (playing) => {
     clearInterval(timer);
-    timer = playing ? setInterval(() => step(1), 600) : null;
+    timer = playing ? setInterval(() => isHovered() || step(1), 600) : null;
     play.textContent = playing ? "❚❚ Pause" : "▶ Play";
   };
   const button = (text, label, delta) => {
@@ -74,10 +81,11 @@ export function makePlayer(step) {
 /**
  * A window that goes from output to output: with arrow keys, by playing or stepping through all of them, by a click.
  * `outputs()` gives how many there are, { rows, columns, grids }, 0 rows where there are none; `grids` names the grids
- * they are drawn in, if not "output" alone. Playing goes through all cells of one grid and on to the next.
+ * they are drawn in, if not "output" alone, and `apart` how many pixels lie between two windows. Playing goes through
+ * all cells of one grid and on to the next. The window can be dragged over the input.
  */
 export function makeWalker(outputs) {
-  const player = makePlayer(step);
+  const player = makePlayer(step, () => pointing.isHovered());
   const first = { grid: outputs().grids?.[0] ?? "output", row: 0, column: 0 };
   let pointing = null;
 
@@ -131,7 +139,47 @@ export function makeWalker(outputs) {
         Escape: () => (player.stop(), pointing.pin(first)),
       };
       pointing = watchPointing(root, figure, first, keys, redraw);
+      watchDrag(figure, { begin: () => player.stop(), from: () => pinnedOutput(outputs()), to: dragged, end: pointing.drop });
       return pointing;
     },
   };
+
+  /** The output whose window lies so many pixels down and right of another's, as near as there is one. */
+  function dragged(from, down, right) {
+    const { rows, columns, apart } = outputs();
+    const to = (index, pixels, count) => Math.max(0, Math.min(index + Math.round(pixels / apart), count - 1));
+    const cell = { ...from, row: to(from.row, down, rows), column: to(from.column, right, columns) };
+    const { row, column } = pointing.at();
+    if (rows && (cell.row !== row || cell.column !== column || pointing.isHovered())) pointing.pin(cell);
+  }
+}
+
+const SHAKE = 4; // pixels: a press that moves less is a click
+
+/**
+ * Dragging over an input, by mouse or pen anywhere, by touch on the window's handle: elsewhere a finger scrolls the page.
+ * `from()` is what is dragged, `to(it, down, right)` moves it by so many pixels.
+ */
+function watchDrag(figure, { begin, from, to, end }) {
+  let drag = null;
+  figure.addEventListener("pointerdown", (event) => {
+    const isInput = cellOf(event)?.grid.startsWith("input");
+    const isHandle = event.target.classList.contains("cs-handle");
+    if (event.button === 0 && (isHandle || (isInput && event.pointerType !== "touch")))
+      drag = { x: event.clientX, y: event.clientY, from: from(), moved: false };
+  });
+  figure.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    const [right, down] = [event.clientX - drag.x, event.clientY - drag.y];
+    if (!drag.moved && Math.hypot(right, down) < SHAKE) return;
+    if (!drag.moved) {
+      drag.moved = true;
+      begin();
+      figure.setPointerCapture(event.pointerId); // hovering ends, and the pointer may leave the picture
+    }
+    to(drag.from, down, right);
+  });
+  for (const name of ["pointerup", "pointercancel"]) figure.addEventListener(name, () => drag && !drag.moved && (drag = null));
+  figure.addEventListener("lostpointercapture", () => (end(), setTimeout(() => (drag = null)))); // after the click of its end
+  figure.addEventListener("click", (event) => drag?.moved && event.stopPropagation(), true);
 }

@@ -24,6 +24,8 @@ export async function findSliders(model) {
     lowest: each((slider) => slider.get("min")),
     highest: each((slider) => slider.get("max")),
     labels: each((slider) => slider.get("description")),
+    /** Whether a slider that changes nothing here can be moved. */
+    enable: (name, able) => sliders.find(([own]) => own === name)[1].set("disabled", !able),
     watch(redraw) {
       const events = ["change:value", "change:index"];
       let held = false;

@@ -54,10 +54,22 @@ export function makeWeights(model, grid, { trait, rows, numbers, leave }) {
   }
   grid.root.addEventListener("focusin", ({ target }) => target.select());
   grid.root.addEventListener("change", accept);
+  const steps = { ArrowUp: 1, ArrowDown: -1 };
   grid.root.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return; // JupyterLab keeps this key from becoming a change event
-    accept(event);
-    leave();
+    const { target, key } = event;
+    if (key in steps) {
+      event.preventDefault(); // the cursor would jump to an end of the text
+      const { largest } = numbers;
+      const stepped = Number(target.value.replace("−", "-")) + steps[key];
+      if (Math.abs(stepped) <= largest) accept({ target: Object.assign(target, { value: String(Number(stepped.toFixed(4))) }) });
+      target.select();
+    } else if (key === "Escape") {
+      setText(message, "");
+      target.value = target.drawnText;
+    } else if (key === "Enter") {
+      accept(event); // JupyterLab keeps this key from becoming a change event
+      leave();
+    }
   });
 
   return {

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from helpers.trace.changes import before, given, other_class, replaced, weight
-from helpers.trace.finding import as_maps, flattened, found, misfit, other_channels, source
+from helpers.trace.finding import arriving, as_maps, flattened, found, misfit, other_channels, source
 from helpers.trace.notes import notes_in
 from helpers.trace.operations import FLATTENING, NORMS, Conv, Pool, operation
 
@@ -38,7 +38,7 @@ def linear(run, step):
         return
     are_images = run.inputs and len(run.inputs[0].shape) == 4 and len(shape) == 2
     each = "for each image" if are_images else "in each row"
-    what = misfit(step, "linear-width", arrived=shape[-1], wanted=wanted, each=each)
+    what = misfit(step, "linear-width", arriving=arriving(shape[-1]), wanted=wanted, each=each)
     maker = run.before(step)
     of_maps = maker is not None and maker.kind in FLATTENING and len(maker.shape) == 4
     why = flattened(run, step) + (as_maps(wanted, maker.shape[1]) if of_maps else "")
@@ -125,14 +125,16 @@ def sequence(run, step):
             change = before(step, "torch.flatten(x, 2)", lambda x: torch.flatten(x, 2))
             yield found(step, "rank", what, shape, wanted, source(run, step), change)
         elif shape[-1] != layer.input_size:
-            what = misfit(step, "linear-width", arrived=shape[-1], wanted=layer.input_size, each="at each place")
+            what = misfit(
+                step, "linear-width", arriving=arriving(shape[-1]), wanted=layer.input_size, each="at each place"
+            )
             wanted = (*shape[:-1], layer.input_size)
             change = replaced(step, input_size=shape[-1])
             if len(shape) == 3 and shape[1] == layer.input_size:
                 change = before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2))
             yield found(step, "linear-width", what, shape, wanted, source(run, step), change)
     elif isinstance(layer, nn.MultiheadAttention) and shape and shape[-1] != layer.embed_dim:
-        what = misfit(step, "linear-width", arrived=shape[-1], wanted=layer.embed_dim, each="at each place")
+        what = misfit(step, "linear-width", arriving=arriving(shape[-1]), wanted=layer.embed_dim, each="at each place")
         sizes = {"embed_dim": shape[-1], "kdim": shape[-1], "vdim": shape[-1]}
         change = replaced(step, num_heads=gcd(layer.num_heads, shape[-1]), **sizes)
         wanted = (*shape[:-1], layer.embed_dim)

@@ -1,0 +1,157 @@
+"""What a learner moves and what it changes are on one screen, measured with ipywidgets' own sliders; and by hand."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import anywidget
+import npm
+import pytest
+from ipywidgets.embed import dependency_state, embed_data
+from lab import watched
+
+from helpers import explorers
+from helpers.data import load_shapes
+
+# Where the result of each explorer ends.
+RESULTS = {
+    "ConvolutionExplorer": ".cs-panel-output",
+    "ChannelsExplorer": ".cs-out",
+    "FilterExplorer": ".cs-panel-output .cs-picture",
+    "PoolingExplorer": ".cs-panel-output",
+    "FlattenExplorer": ".cs-memory, .cs-rows",
+    "NetworkExplorer": ".cs-stage",
+    "TrainingExplorer": ".cs-chart",
+}
+LARGEST = {
+    "ConvolutionExplorer": {"size": 12, "kernel_size": 7, "padding": 3},
+    "ChannelsExplorer": {"size": 6, "in_channels": 4, "out_channels": 4, "kernel_size": 5, "padding": 2},
+    "FilterExplorer": {"padding": 3},
+    "PoolingExplorer": {"size": 8, "kernel_size": 4, "stride": 1, "padding": 2},
+    "FlattenExplorer": {"channels": 3, "height": 4, "width": 5},
+    "NetworkExplorer": {"image_size": 64, "conv_channels": 64, "pool_kernel_size": 1, "pool_stride": 1, "classes": 20},
+    "TrainingExplorer": {"epochs": 10, "conv_channels": 32, "kernel_size": 7},
+}
+PAGE = """<!doctype html><meta charset="utf-8"><style>body { font: 16px sans-serif; margin: 8px }</style>
+<script src="require.js"></script><script src="embed-amd.js"></script>
+<script type="application/vnd.jupyter.widget-state+json">STATE</script>
+<div><script type="application/vnd.jupyter.widget-view+json">VIEW</script></div>"""
+HEIGHT = """(result) => {
+  const seen = [...document.querySelectorAll(result)].filter((part) => part.checkVisibility());
+  const top = document.querySelector(".cs-slider").getBoundingClientRect().top;
+  return Math.max(...seen.map((part) => part.getBoundingClientRect().bottom)) - top;
+}"""
+
+
+@pytest.fixture(scope="module")
+def files():
+    """{name in the page: path} of the browser code."""
+    require, widgets = (npm.package(name) for name in ("requirejs@2.3.8", "@jupyter-widgets/html-manager@1.0.15"))
+    return {
+        "require.js": require / "require.js",
+        "embed-amd.js": widgets / "dist" / "embed-amd.js",
+        "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
+    }
+
+
+@pytest.fixture
+def embedded(chromium, files):
+    """`embedded(explorer, column, **options)` → a page that has it with its sliders, in a column so wide."""
+    contexts = []
+
+    def show(explorer, column, **options):
+        context = chromium.new_context(viewport={"width": column + 16, "height": 900}, **options)
+        contexts.append(context)
+        page = watched(context.new_page())
+        made = embed_data([explorer], state=dependency_state([explorer], drop_defaults=False))
+        state, view = (
+            json.dumps(part).replace("<", "\\u003c") for part in (made["manager_state"], made["view_specs"][0])
+        )
+
+        def serve(route):
+            wanted = route.request.url.removeprefix("http://course.test/")
+            if wanted in files:
+                route.fulfill(path=files[wanted])
+            else:
+                route.fulfill(body=PAGE.replace("VIEW", view).replace("STATE", state), content_type="text/html")
+
+        page.route("**/*", serve)
+        page.goto("http://course.test/")
+        page.locator(".cs-explorer").wait_for()
+        page.locator(".cs-slider").last.wait_for()
+        page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+
+
+def made(name, **settings):
+    sets = load_shapes(200, 60) if name == "TrainingExplorer" else ()
+    return getattr(explorers, name)(*sets, **settings)
+
+
+def test_each_explorer_is_measured():
+    assert set(RESULTS) == set(LARGEST) == {name for name in explorers.__all__ if name.endswith("Explorer")}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_from_the_first_slider_to_the_last_cell_it_fits_one_screen(embedded, request, name):
+    measured = {}
+    for column, most in ((374, 760), (680, 560), (1100, 560)):
+        page = embedded(made(name), column)
+        measured[column] = round(page.evaluate(HEIGHT, RESULTS[name]))
+        assert measured[column] <= most, column
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= column + 16
+        assert page.problems == []
+    largest = round(embedded(made(name, **LARGEST[name]), 1100).evaluate(HEIGHT, RESULTS[name]))
+    request.node.user_properties.append(("measured", f"{name}: {measured}, largest {largest}"))
+    assert largest <= 720
+
+
+@pytest.mark.parametrize("name", ["ConvolutionExplorer", "PoolingExplorer"])
+@pytest.mark.parametrize("column", [374, 680, 1100])
+def test_input_and_output_have_cells_of_one_size_and_the_output_comes_last(embedded, name, column):
+    for settings in ({}, LARGEST[name]):
+        page = embedded(made(name, **settings), column)
+        sides = page.evaluate(
+            "() => ['input', 'output'].map((grid) => "
+            "getComputedStyle(document.querySelector(`.cs-grid.cs-${grid}`)).getPropertyValue('--cell'))"
+        )
+        assert sides[0] == sides[1]
+        boxes = [panel.bounding_box() for panel in page.locator(".cs-panel").all()]
+        for before, after in pairwise(boxes):
+            assert after["x"] >= before["x"] + before["width"] or after["y"] >= before["y"] + before["height"]
+
+
+def test_what_is_below_keeps_its_place_while_a_slider_is_held_and_comes_up_when_it_is_let_go(embedded):
+    page = embedded(made("ConvolutionExplorer", size=12), 680)
+    top = lambda: page.locator(".cs-toolbar").bounding_box()["y"]  # noqa: E731
+    high = top()
+    handle = page.get_by_role("slider", name="input size").bounding_box()
+    page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(handle["x"] - 300, handle["y"] + 8, steps=5)
+    page.get_by_text("input 3 × 3", exact=True).wait_for()
+    assert top() == high
+    page.mouse.up()
+    page.wait_for_function(
+        "(high) => document.querySelector('.cs-toolbar').getBoundingClientRect().y < high - 100", arg=high
+    )
+
+
+def test_on_a_touch_screen_buttons_are_40_pixels_high_and_a_finger_drags_the_window_by_its_handle(embedded):
+    page = embedded(made("ConvolutionExplorer"), 374, has_touch=True, is_mobile=True)
+    for button in page.locator(".cs-button:visible, .cs-select:visible").all():
+        assert button.bounding_box()["height"] > 39.9
+    box = page.locator(".cs-handle").bounding_box()
+    assert (box["width"], box["height"]) == pytest.approx((40, 40))
+    at = {"x": box["x"] + 20, "y": box["y"] + 20}
+    finger = page.context.new_cdp_session(page)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
+    for step in range(1, 7):
+        there = {"x": at["x"] + 12 * step, "y": at["y"] + 6 * step}
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [there]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_function("() => document.querySelector('.cs-sum').textContent.startsWith('output[1, 2] = ')")
