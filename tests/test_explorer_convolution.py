@@ -374,3 +374,85 @@ def test_arrows_change_a_weight_by_one_and_a_bad_one_moves_nothing(stand):
     assert page.locator(".cs-message").text_content() == ""
     assert page.locator(".cs-formula").bounding_box()["y"] == before[1]
     assert field.input_value() == "−9"
+
+
+def weights_colour(place):
+    return place.evaluate("(cell) => getComputedStyle(cell).getPropertyValue('--weight')")
+
+
+@pytest.mark.parametrize(("size", "padding"), [(12, 3), (7, 0)])
+@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+def test_each_weight_has_its_colour_in_the_kernel_and_where_it_lies_on_the_input(stand, size, padding, kernel_size):
+    page = stand(
+        ConvolutionExplorer(size=size, kernel_size=kernel_size, padding=padding), {"width": 700, "height": 900}
+    )
+    places = list(itertools.product(range(kernel_size), repeat=2))
+    colours = [weights_colour(cell(page, "kernel", row, column)) for row, column in places]
+    assert len(set(colours)) == kernel_size**2
+    assert [weights_colour(cell(page, "input", row, column)) for row, column in places] == colours
+    page.locator(".cs-figure").press("ArrowRight")
+    moved = 1 if size + 2 * padding > kernel_size else 0
+    assert [weights_colour(cell(page, "input", row, column + moved)) for row, column in places] == colours
+
+
+@pytest.mark.parametrize("settings", [{}, {"stride": 2, "padding": 1}, {"dilation": 2}])
+def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_derives(stand, settings):
+    explorer = ConvolutionExplorer(**settings)
+    page, padding = stand(explorer), explorer.padding
+    layer, pixels = explorer.layer(), explorer.input().requires_grad_()
+    output = layer(pixels)
+    told = lambda row, column: cell(page, "output", row, column).get_attribute("data-note")  # noqa: E731
+    for row, column in itertools.product(range(output.shape[-1]), repeat=2):
+        by_pixel, by_weight = torch.autograd.grad(output[0, row, column], (pixels, layer.weight), retain_graph=True)
+        cell(page, "kernel", 1, 2).hover()
+        assert number(told(row, column)) == by_weight[0, 0, 1, 2] * layer.weight[0, 0, 1, 2]
+        cell(page, "input", 3 + padding, 2 + padding).hover()
+        meets = by_pixel[0, 3, 2].item()
+        readers = pages.lit(page, "output")
+        assert told(row, column) == (f"×{meets:g}".replace("-", "−") if (row, column) in readers else "")
+        assert (row, column) in readers or meets == 0
+    page.mouse.move(2, 2)
+    assert told(0, 0) == ""
+
+
+def test_playing_prints_the_output_cell_by_cell(stand):
+    explorer = ConvolutionExplorer(size=5)
+    page = with_own_clock(stand(explorer))
+    blank = lambda: page.locator('[data-grid="output"].cs-ahead').count()  # noqa: E731
+    assert blank() == 0
+    page.get_by_role("button", name="Play").click()
+    assert blank() == 8
+    for done in range(2, 10):
+        page.clock.run_for(600)
+        assert blank() == 9 - done
+        assert torch.equal(drawn(page), explorer.output())
+    page.get_by_role("button", name="Pause").click()
+    assert blank() == 0
+
+
+MOVING = "() => document.getAnimations().length"
+
+
+def test_a_step_moves_the_window_and_its_sum_and_a_slider_or_a_hover_moves_nothing(stand):
+    explorer = ConvolutionExplorer()
+    page = stand(explorer)
+    page.evaluate("() => window.move('padding', 2)")
+    assert page.evaluate(MOVING) == 0
+    cell(page, "output", 2, 2).hover()
+    assert page.evaluate(MOVING) == 0
+    page.mouse.move(2, 2)
+    page.locator(".cs-figure").press("ArrowRight")
+    assert page.evaluate(MOVING) == 2
+    assert page.locator(".cs-flyer").text_content() == cell(page, "output", 0, 1).text_content()
+    explorer.padding = 2
+    assert torch.equal(drawn(page), explorer.output())
+    page.wait_for_function(f"() => !({MOVING})()")
+    assert page.locator(".cs-flyer").count() == 0
+    page.emulate_media(reduced_motion="reduce")
+    page.locator(".cs-figure").press("ArrowRight")
+    assert page.evaluate(MOVING) == 0
+    page.emulate_media(reduced_motion="no-preference")
+
+
+def drawn(page):
+    return tensor(pages.read(page, [{}], "rows('output')")[0])

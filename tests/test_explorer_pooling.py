@@ -460,3 +460,21 @@ def test_the_text_form_gives_the_shapes():
         shape = f"{tuple(explorer.output().shape)}" if runs(setting) else "no output"
         assert repr(explorer).endswith(f" → {shape}")
         assert len(repr(explorer)) <= 110  # ipywidgets cuts there
+
+
+def test_a_step_carries_the_winner_to_the_output_and_its_gradient_back(stand):
+    page = stand(PoolingExplorer())
+    page.locator(".cs-figure").press("ArrowRight")
+    flyer = page.locator(".cs-flyer")
+    assert flyer.text_content() == cell(page, "output", 0, 1).text_content()
+    page.wait_for_function("() => !document.getAnimations().length")
+    assert flyer.count() == 0
+    page.get_by_role("button", name="Backward").click()
+    page.locator(".cs-figure").press("ArrowDown")
+    assert flyer.text_content() == "1"
+    to = page.evaluate("() => document.getAnimations().at(-1).effect.getKeyframes().at(-1).transform")
+    figure, won = page.locator(".cs-figure").bounding_box(), page.locator(".cs-winner:visible").first.bounding_box()
+    x, y = (float(part) for part in re.findall(r"([\d.]+)px", to)[:2])
+    assert (x, y) == pytest.approx(
+        (won["x"] + won["width"] / 2 - figure["x"], won["y"] + won["height"] / 2 - figure["y"])
+    )

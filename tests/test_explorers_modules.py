@@ -30,6 +30,7 @@ OF_THE_BROWSER = set(
         "clearInterval",
         "clearTimeout",
         "document",
+        "matchMedia",
         "getSelection",
         "navigator",
         "parseInt",

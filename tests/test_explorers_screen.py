@@ -36,6 +36,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><style>body { font: 16px sans-ser
 <script src="require.js"></script><script src="embed-amd.js"></script>
 <script type="application/vnd.jupyter.widget-state+json">STATE</script>
 <div><script type="application/vnd.jupyter.widget-view+json">VIEW</script></div>"""
+FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 HEIGHT = """(result) => {
   const seen = [...document.querySelectorAll(result)].filter((part) => part.checkVisibility());
   const top = document.querySelector(".cs-slider").getBoundingClientRect().top;
@@ -79,7 +80,7 @@ def embedded(chromium, files):
         page.goto("http://course.test/")
         page.locator(".cs-explorer").wait_for()
         page.locator(".cs-slider").last.wait_for()
-        page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        page.evaluate(FRAMES)
         return page
 
     yield show
@@ -142,9 +143,10 @@ def test_what_is_below_keeps_its_place_while_a_slider_is_held_and_comes_up_when_
 
 
 def test_on_a_touch_screen_buttons_are_40_pixels_high_and_a_finger_drags_the_window_by_its_handle(embedded):
-    page = embedded(made("ConvolutionExplorer"), 374, has_touch=True, is_mobile=True)
+    page = embedded(made("ConvolutionExplorer"), 374, has_touch=True)
     for button in page.locator(".cs-button:visible, .cs-select:visible").all():
         assert button.bounding_box()["height"] > 39.9
+    page.wait_for_timeout(300)  # all is in its place
     box = page.locator(".cs-handle").bounding_box()
     assert (box["width"], box["height"]) == pytest.approx((40, 40))
     at = {"x": box["x"] + 20, "y": box["y"] + 20}
@@ -153,5 +155,6 @@ def test_on_a_touch_screen_buttons_are_40_pixels_high_and_a_finger_drags_the_win
     for step in range(1, 7):
         there = {"x": at["x"] + 12 * step, "y": at["y"] + 6 * step}
         finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [there]})
+        page.evaluate(FRAMES)
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     page.wait_for_function("() => document.querySelector('.cs-sum').textContent.startsWith('output[1, 2] = ')")

@@ -36,6 +36,7 @@ def test_a_step_is_the_five_lines():
     assert torch.allclose(model.layer.bias.detach(), before - 0.1 * error, atol=1e-6)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_until_the_optimizers_step_is_whole():
     class Interrupted(torch.optim.Adam):
         def step(self):

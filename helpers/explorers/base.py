@@ -17,9 +17,15 @@ from helpers.arguments import whole
 FOLDER = Path(__file__).parent
 
 
+LARGEST_KERNEL = 7  # of all that are drawn as cells
+# Each weight of a kernel has a colour, and `colourWeights` of page/weights.js says which. There is a class for each: no
+# cell has a style of its own.
+WEIGHTS = "".join(f"\n.cs-w-{place} {{ --weight: var(--w{place}); }}" for place in range(LARGEST_KERNEL**2))
+
+
 def style(*file_names: str) -> str:
     """The style sheet of one explorer: what all share, and what is its own."""
-    return colours.style(*(FOLDER / name for name in ("shared.css", *file_names)))
+    return colours.style(*(FOLDER / name for name in ("shared.css", *file_names))) + WEIGHTS
 
 
 def side_by_side(sliders) -> ipywidgets.Box:

@@ -8,6 +8,7 @@ import { makeGrid, squeeze, widthOf } from "./page/grid.js";
 import { drawPlane, makeOutline } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
+import { colourWeights, weightClass } from "./page/weights.js";
 import {
   explain, geometry, layWindow, makeFormula, makeSum, neverRead, starts, takingPart, windowSum, windowTerms,
 } from "./page/windows.js";
@@ -150,6 +151,7 @@ async function render({ model, el }) {
     page = layOut(space.width(), scene.values, scene.shape, scene.longest);
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     setClass(figure.root, `cs-figure cs-channels cs-${page.mode}`);
+    colourWeights(figure.root, scene.values.kernel_size);
     setStyle(figure.root, "grid-template-columns", page.template);
     keepHeight(figure.root, page.height);
     drawInputs(figure, scene, page);
@@ -259,7 +261,7 @@ function drawKernels({ pairs }, { values, weights, planeSum, at, here, part, win
     grid.draw(kernel_size, kernel_size, kernelCell, (element, row, column) => {
       setText(element, written(kernel[row][column]));
       const pointedAt = here.kind === "kernel" && at.grid === `kernel${filter}-${channel}` && part.kernel(row, column);
-      return tint(kernel[row][column], 2) + (pointedAt ? " cs-lit" : "");
+      return tint(kernel[row][column], 2) + (pointedAt ? " cs-lit" : "") + weightClass(row, column, kernel_size);
     });
     setStyle(addend, "visibility", window ? "visible" : "hidden"); // its place is kept
     if (!window) return;

@@ -1,12 +1,13 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
-import { keepHeight, make, setClass, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
+import { keepHeight, make, setClass, setNote, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
 import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
-import { makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
+import { fly, glide, makeSteps, seenCell } from "./page/motion.js";
 import { drawPlane, fitCell, makePanels, NOTHING } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
-import { makeWeightField, makeWeights, writeWeight } from "./page/weights.js";
+import { colourWeights, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import {
   explain, geometry, layWindow, makeFormula, makeSum, neverRead, role, starts, takingPart, windowSum, windowTerms,
 } from "./page/windows.js";
@@ -44,15 +45,17 @@ async function render({ model, el }) {
   });
   const space = watchWidth(frame.root, draw);
   const pointing = walker.watch(frame.root, figure.root, draw);
+  const steps = makeSteps();
 
   function draw() {
-    const scene = sceneOf(model, sliders, walker);
+    const scene = { ...sceneOf(model, sliders, walker), playing: player.playing() };
     page = layOut(space.width(), scene);
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     drawInput(figure, scene, page);
     drawKernel(figure, scene);
     drawOutput(figure, scene, page);
     drawWindow(figure, scene, page);
+    moveWindow(figure, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
     weights.showPreset();
@@ -112,29 +115,51 @@ function drawInput({ grids, titles }, scene, { cell }) {
   setText(titles.input, scene.titles.input);
 }
 
-function drawKernel({ grids, titles }, scene) {
+function drawKernel({ root, grids, titles }, scene) {
   const { values, kernel, part } = scene;
   const { kernel_size } = values;
   const largest = Math.max(1, ...kernel.flat().map(Math.abs));
+  colourWeights(root, kernel_size);
   grids.kernel.draw(kernel_size, kernel_size, WEIGHT, (element, row, column) => {
     writeWeight(element, kernel[row][column]);
-    return tint(kernel[row][column], largest) + (part.kernel(row, column) ? " cs-lit" : "");
+    const lit = part.kernel(row, column) ? " cs-lit" : "";
+    return tint(kernel[row][column], largest) + lit + weightClass(row, column, kernel_size);
   });
   setText(titles.kernel, scene.titles.kernel);
 }
 
 function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
-  const { out, sums, part, start } = scene;
+  const { out, sums, part, start, at } = scene;
   const peak = Math.max(0, ...sums.flat().map(Math.abs));
   squeeze(grids.output, cell, longest);
   grids.output.startAt(start.output);
   grids.output.draw(out, out, cell, (element, row, column) => {
+    const meeting = metBy(scene, row, column);
+    const noted = meeting && cell >= ROOMY;
     setText(element, written(sums[row][column]));
-    return tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
+    setNote(element, noted ? meeting.told : "");
+    const name = tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
+    const isAhead = scene.playing && row * out + column > at.row * out + at.column; // playing prints the output
+    return name + (meeting ? meeting.name : "") + (noted ? " cs-noted" : "") + (isAhead ? " cs-ahead" : "");
   });
   show(grids.output.root, out > 0);
   show(nothing, !out);
   writeResult(titles.output, out && scene.titles.output);
+}
+
+/**
+ * What the pointed-at weight or input has to do with an output: the part of its sum that the weight makes, or the weight
+ * that the input meets there. Null where it has nothing to do with it, and where an output is pointed at itself.
+ */
+function metBy({ values, kernel, pixel, at, part }, row, column) {
+  const { kernel_size, stride, dilation } = values;
+  if (at.grid === "kernel") {
+    const value = pixel(row * stride + at.row * dilation, column * stride + at.column * dilation);
+    return { told: written(kernel[at.row][at.column] * value), name: weightClass(at.row, at.column, kernel_size) };
+  }
+  if (at.grid !== "input" || !part.output(row, column)) return null;
+  const [i, j] = [part.tap(row, at.row), part.tap(column, at.column)];
+  return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j, kernel_size) };
 }
 
 /** The window: around what one output reads, or dashed in red where it does not fit; and the room for all of it. */
@@ -149,6 +174,15 @@ function drawWindow({ root, grids, outline, outlineName }, { values, shape, out,
   const beyond = out ? 0 : Math.max(0, span - padded) * cell;
   setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : 28)}px 0`);
   keepHeight(root, height + (out ? 0 : 28));
+}
+
+/** After a step the window comes from where it was, and the sum goes to its cell. */
+function moveWindow({ root, outline }, { values: { stride, kernel_size, dilation }, at, sums }, { cell }, before) {
+  if (!before) return;
+  glide(outline, (before.row - at.row) * stride * cell, (before.column - at.column) * stride * cell);
+  const middle = Math.floor((kernel_size - 1) / 2) * dilation;
+  const from = seenCell(root, "input", at.row * stride + middle, at.column * stride + middle);
+  fly(root, written(sums[at.row][at.column]), from, seenCell(root, "output", at.row, at.column), "cs-output-ink");
 }
 
 /** The code, and below the picture the sum, or why there is none. */

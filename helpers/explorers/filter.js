@@ -9,7 +9,7 @@ import { cellOf, lay, makeGrid, widthOf } from "./page/grid.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelError, nearestChanges } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
-import { makeWeightField, makeWeights, writeWeight } from "./page/weights.js";
+import { colourWeights, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import { geometry, makeFormula, makeSum, windowTerms } from "./page/windows.js";
 
 const BETWEEN = 14 + 26; // pixels between panels, and for the sign there; the style sheet says the same
@@ -358,13 +358,14 @@ function drawBoxes(boxes, { values, kernel_size, sizes, rows, columns, sides, at
 }
 
 /** The kernel, and the pixels that lie under it. */
-function drawKernel({ kernel, patch, window: panel, input }, scene, { cell, scale }) {
+function drawKernel({ root, kernel, patch, window: panel, input }, scene, { cell, scale }) {
   const { values, weight, kernel_size, rows, inside, pixel, sides, at, window } = scene;
   const largest = Math.max(...weight.flat().map(Math.abs));
+  colourWeights(root, kernel_size);
   kernel.draw(kernel_size, kernel_size, cell, (element, row, column) => {
     writeWeight(element, weight[row][column]);
     const lit = at.grid === "kernel" && at.row === row && at.column === column;
-    return tint(weight[row][column], largest) + (lit ? " cs-lit" : "");
+    return tint(weight[row][column], largest) + (lit ? " cs-lit" : "") + weightClass(row, column, kernel_size);
   });
   setStyle(panel, "visibility", window ? "visible" : "hidden"); // its place is kept
   if (window)
@@ -372,7 +373,7 @@ function drawKernel({ kernel, patch, window: panel, input }, scene, { cell, scal
       const [down, right] = [at.row * values.stride + row, at.column * values.stride + column];
       setText(element, written(pixel(down, right)));
       setNote(element, `×${written(weight[row][column])}`);
-      return `${inside(down, right) ? tint(pixel(down, right), 255) : "cs-pad"} cs-noted`;
+      return `${inside(down, right) ? tint(pixel(down, right), 255) : "cs-pad"} cs-noted${weightClass(row, column, kernel_size)}`;
     });
   const overhang = rows ? 0 : Math.max(0, kernel_size - sides[0].padded) * scale;
   setStyle(input.root, "margin-bottom", `${overhang}px`);

@@ -379,7 +379,7 @@ async function render({ model, el }) {
     const page = space.width();
     const mode = batch ? "batch" : memory;
     setClass(frame.root, `cs-explorer cs-flatten${page < 900 ? " cs-narrow" : ""}`);
-    sliders.enable("k", batch);
+    sliders.offer("k", batch);
     formulas.write(mode, scene.filled, scene.divides);
     shapes.write(memory, scene.filled);
     for (const name of ["volume", "memory"]) show(figure.panels[name], !batch);

@@ -6,6 +6,7 @@ import {
 import { ending, makeFrame, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { fly, glide, makeSteps, seenCell } from "./page/motion.js";
 import { fitCell, makePanels, NOTHING, unreadMark } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelTooBig, nearestChanges } from "./page/refusals.js";
@@ -244,7 +245,8 @@ async function render({ model, el }) {
     notes: [parts.note, parts.line.root],
   });
   const space = watchWidth(frame.root, draw);
-  walker.watch(frame.root, figure.root, draw);
+  const pointing = walker.watch(frame.root, figure.root, draw);
+  const steps = makeSteps();
 
   function draw() {
     const scene = sceneOf(model, sliders, walker, direction);
@@ -253,6 +255,7 @@ async function render({ model, el }) {
     drawInput(figure, scene, page);
     drawOutput(figure, scene, page);
     drawWindow(figure, scene, page);
+    moveWindow(figure, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, { room: scene.shape.room, out: Math.max(0, scene.shape.counted) });
     writeCode(frame.code, parts, scene);
@@ -372,6 +375,16 @@ function drawWindow({ root, grids, outline, outlineName }, { values, shape, out,
   const beyond = (side - shape.padded) * cell;
   setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : 28)}px 0`);
   keepHeight(root, height + (out ? 0 : 28));
+}
+
+/** After a step the window comes from where it was; the winner goes to the output, or its gradient comes back to it. */
+function moveWindow({ root, outline }, { values: { stride }, backward, windows, numbers, at }, { cell }, before) {
+  if (!before) return;
+  glide(outline, (before.row - at.row) * stride * cell, (before.column - at.column) * stride * cell);
+  const { winner } = windows[at.row][at.column];
+  if (!winner) return;
+  const way = [seenCell(root, "input", winner.row, winner.column), seenCell(root, "output", at.row, at.column)];
+  fly(root, numbers[at.row][at.column], ...(backward ? way.reverse() : way), "cs-output-ink");
 }
 
 function writeCode(code, { remark, hint }, { values, max, shape, out, backward, where, reasons }) {

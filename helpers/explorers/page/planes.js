@@ -2,6 +2,7 @@
 
 import { make, setNote, setText, tint, written } from "./elements.js";
 import { ROOMY } from "./grid.js";
+import { weightClass } from "./weights.js";
 
 /** How a cell of the padded input is marked that no output reads: behind the last window, or stepped over. */
 export function unreadMark({ out, padded, read, dropped }, row, column) {
@@ -14,15 +15,20 @@ export function unreadMark({ out, padded, read, dropped }, row, column) {
  * the largest, for the tint; `isOn` says whether what is pointed at has to do with this plane.
  */
 export function drawPlane(grid, cell, { values, shape, out, inside, at, part, window }, { pixel, most, kernel, isOn = true }) {
+  const { kernel_size, dilation } = values;
+  const chosen = /^kernel/.test(at.grid) ? weightClass(at.row, at.column, kernel_size) : "";
   grid.draw(shape.padded, shape.padded, cell, (element, row, column) => {
     const value = pixel(row, column);
     const lit = out > 0 && isOn && part.input(row, column);
+    const [i, j] = lit && window ? [part.tap(at.row, row), part.tap(at.column, column)] : [];
     const laid = lit && window && cell >= ROOMY;
     setText(element, written(value));
-    setNote(element, laid ? `×${written(kernel[part.tap(at.row, row)][part.tap(at.column, column)])}` : "");
-    const name = (inside(row) && inside(column) ? tint(value, most) : "cs-pad") + unreadMark(shape, row, column);
-    // Where the outline lies around what is lit, it says so.
-    return `${name}${lit && !(window && values.dilation === 1) ? " cs-lit" : ""}${laid ? " cs-noted" : ""}`;
+    setNote(element, laid ? `×${written(kernel[i][j])}` : "");
+    let name = (inside(row) && inside(column) ? tint(value, most) : "cs-pad") + unreadMark(shape, row, column);
+    // Where the outline lies around what is lit, it says so; cells that are spread have rings of the window's colour.
+    if (lit && !(window && dilation === 1)) name += window ? " cs-lit cs-taken" : " cs-lit";
+    if (lit) name += window ? weightClass(i, j, kernel_size) : chosen;
+    return laid ? `${name} cs-noted` : name;
   });
 }
 

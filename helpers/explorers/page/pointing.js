@@ -45,15 +45,17 @@ export function watchPointing(root, figure, first, keys, redraw) {
 
 /**
  * Buttons to step and play; `step(+1 or -1)` moves the picture. `toggle()` is also the Space key's. While `isHovered()`
- * it waits: what the learner points at wins.
+ * it waits: what the learner points at wins. `changed()` is called when playing begins and ends.
  */
-export function makePlayer(step, isHovered) {
+export function makePlayer(step, isHovered, changed = () => {}) {
   const play = make("button", "cs-button cs-play");
   let timer = null;
   const set = (playing) => {
+    const before = Boolean(timer);
     clearInterval(timer);
     timer = playing ? setInterval(() => isHovered() || step(1), 600) : null;
     play.textContent = playing ? "❚❚ Pause" : "▶ Play";
+    if (before !== playing) changed();
   };
   const button = (text, label, delta) => {
     const element = make("button", "cs-button", text);
@@ -85,7 +87,8 @@ export function makePlayer(step, isHovered) {
  * all cells of one grid and on to the next. The window can be dragged over the input.
  */
 export function makeWalker(outputs) {
-  const player = makePlayer(step, () => pointing.isHovered());
+  let renew = () => {};
+  const player = makePlayer(step, () => pointing.isHovered(), () => renew());
   const first = { grid: outputs().grids?.[0] ?? "output", row: 0, column: 0 };
   let pointing = null;
 
@@ -138,6 +141,7 @@ export function makeWalker(outputs) {
         " ": player.toggle,
         Escape: () => (player.stop(), pointing.pin(first)),
       };
+      renew = redraw;
       pointing = watchPointing(root, figure, first, keys, redraw);
       watchDrag(figure, { begin: () => player.stop(), from: () => pinnedOutput(outputs()), to: dragged, end: pointing.drop });
       return pointing;
@@ -180,6 +184,10 @@ function watchDrag(figure, { begin, from, to, end }) {
     to(drag.from, down, right);
   });
   for (const name of ["pointerup", "pointercancel"]) figure.addEventListener(name, () => drag && !drag.moved && (drag = null));
-  figure.addEventListener("lostpointercapture", () => (end(), setTimeout(() => (drag = null)))); // after the click of its end
+  figure.addEventListener("lostpointercapture", ({ target }) => {
+    if (target !== figure) return; // a finger's own capture, which the figure has taken over
+    end();
+    setTimeout(() => (drag = null)); // after the click that ends it
+  });
   figure.addEventListener("click", (event) => drag?.moved && event.stopPropagation(), true);
 }

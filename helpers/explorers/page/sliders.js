@@ -24,8 +24,9 @@ export async function findSliders(model) {
     lowest: each((slider) => slider.get("min")),
     highest: each((slider) => slider.get("max")),
     labels: each((slider) => slider.get("description")),
-    /** Whether a slider that changes nothing here can be moved. */
-    enable: (name, able) => sliders.find(([own]) => own === name)[1].set("disabled", !able),
+    /** A slider that changes nothing here is away; its place is kept. */
+    offer: (name, isOffered) =>
+      sliders.find(([own]) => own === name)[1].get("layout")?.set("visibility", isOffered ? "visible" : "hidden"),
     watch(redraw) {
       const events = ["change:value", "change:index"];
       let held = false;
