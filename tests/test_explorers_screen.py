@@ -79,7 +79,7 @@ def embedded(chromium, files):
         page.route("**/*", serve)
         page.goto("http://course.test/")
         page.locator(".cs-explorer").wait_for()
-        page.locator(".cs-slider").last.wait_for()
+        page.locator(".cs-slider").first.wait_for()
         page.evaluate(FRAMES)
         return page
 
