@@ -2,6 +2,7 @@
 
 import inspect
 import pydoc
+import re
 import subprocess
 import sys
 
@@ -234,3 +235,35 @@ def test_an_explorer_can_be_made_into_another():
     assert Strided(size=9).settings == {**Small(size=9).settings, "stride": 2}
     assert str(inspect.signature(Biased)) == "(size=7, kernel_size=3, stride=2, padding=0, dilation=1, bias=True)"
     assert Biased(bias=False).settings == {**Small().settings, "stride": 2, "bias": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "grid"),
+    [
+        ("PoolingExplorer", {"stride": 1}, "input"),
+        ("ChannelsExplorer", {}, "input1"),
+        ("FilterExplorer", {"stride": 2}, "input"),
+    ],
+)
+def test_the_window_is_dragged_over_every_kind_of_input(stand, name, settings, grid):
+    explorer = getattr(explorers, name)(**settings)
+    page = stand(explorer, {"width": 1100, "height": 900})
+    place = lambda: [int(number) for number in re.findall(r"\[([\d, ]+)\]", sums(page))[0].split(", ")][-2:]  # noqa: E731
+    begun = place()
+    plane = page.locator(f'[data-grid="{grid}"]:visible').first
+    box = plane.bounding_box()
+    pixel = box["width"] / plane.evaluate("(plane) => plane.width ?? 1") * explorer.stride
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 1.1 * pixel, y + 0.9 * pixel, steps=5)
+    page.mouse.move(x - 1.1 * pixel, y + 0.9 * pixel)
+    row, column = begun
+    assert place() == [row + 1, max(0, column - 1)]
+    page.mouse.up()
+    assert place() == [row + 1, max(0, column - 1)]
+    assert page.problems == []
+
+
+def sums(page):
+    return page.locator(".cs-sum:visible").first.text_content()
