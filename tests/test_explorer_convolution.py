@@ -462,3 +462,13 @@ def test_a_step_moves_the_window_and_its_sum_and_a_slider_or_a_hover_moves_nothi
 
 def drawn(page):
     return tensor(pages.read(page, [{}], "rows('output')")[0])
+
+
+@pytest.mark.parametrize("width", [660, 680, 700])
+def test_the_sums_lines_are_reckoned_for_the_longest_so_that_nothing_below_moves(stand, width):
+    page = stand(ConvolutionExplorer(), {"width": width + 32, "height": 900})
+    tops = set()
+    for row, column in itertools.product(range(5), repeat=2):
+        cell(page, "output", row, column).hover()
+        tops.add(page.locator(".cs-toolbar").bounding_box()["y"])
+    assert len(tops) == 1

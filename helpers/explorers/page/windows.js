@@ -182,7 +182,7 @@ export function makeSum() {
       });
       setText(total, written(sum));
       const characters = factors.reduce((sum, pair) => sum + 3 + written(pair[0]).length + factor(pair[1]).length, 24);
-      keepHeight(root, Math.ceil((characters * 8.5) / width) * 22);
+      keepHeight(root, Math.ceil((characters * 8.5) / (width - 40)) * 22.4); // a line ends where a term does
     },
   };
 }
