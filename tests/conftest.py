@@ -108,6 +108,16 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture
+def device():
+    """The path of a device that nobody misses, and that not even root can move or replace: a terminal."""
+    pty = pytest.importorskip("pty", reason="needs a device")
+    ends = pty.openpty()
+    yield os.ttyname(ends[1])
+    for end in ends:
+        os.close(end)
+
+
 @pytest.fixture(scope="session")
 def idle_pages(chromium):
     """Pages for any test: an empty one that others have used opens five times as fast as a new one."""

@@ -114,12 +114,11 @@ def test_a_flipped_bit_in_the_list_of_its_parts_is_never_loaded_as_weights(saved
                 assert all(torch.equal(loaded[name], weights[name]) for name in weights), (place, bit)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a device")
-def test_a_device_is_neither_written_nor_read():
-    with pytest.raises(OSError, match=r"Cannot write the checkpoint /dev/null: what is there is no regular file\."):
-        save_checkpoint("/dev/null", nn.Linear(3, 2))
-    with pytest.raises(OSError, match=r"Cannot read the checkpoint /dev/zero: what is there is no regular file\."):
-        load_checkpoint("/dev/zero")
+def test_a_device_is_neither_written_nor_read(device):
+    with pytest.raises(OSError, match=f"Cannot write the checkpoint {device}: what is there is no regular file\\."):
+        save_checkpoint(device, nn.Linear(3, 2))
+    with pytest.raises(OSError, match=f"Cannot read the checkpoint {device}: what is there is no regular file\\."):
+        load_checkpoint(device)
 
 
 def test_an_interrupt_while_writing_leaves_the_old_checkpoint_and_nothing_else(saved, monkeypatch):

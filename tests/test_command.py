@@ -118,10 +118,6 @@ def test_what_the_command_line_says_is_how_it_trains(run, monkeypatch):
             ["--checkpoint", "no/x.pt"],
             "--checkpoint wants a file that can be written, but got no/x.pt: no such file or",
         ),
-        (
-            ["--checkpoint", "/dev/null"],
-            "--checkpoint wants a file that can be written, but got /dev/null: what is there",
-        ),
         (["--resume", "--checkpoint", "bytes.pt"], "bytes.pt is damaged or was not written by save_checkpoint."),
     ],
 )
@@ -136,6 +132,15 @@ def test_what_cannot_work_is_one_sentence_and_loses_nothing(run, tmp_path, argum
     assert out.startswith(f"error: {words}")
     assert out.count("\n") == 1
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_checkpoint_that_is_a_device_is_refused_before_it_is_moved_aside(run, device):
+    status, out = run("--epochs", "1", "--checkpoint", device)
+    assert status == 1
+    assert (
+        out
+        == f"error: --checkpoint wants a file that can be written, but got {device}: what is there is no regular file.\n"
+    )
 
 
 @pytest.mark.parametrize(("epochs", "rest"), [("3", "go on with --resume"), ("1", "as many as asked for")])

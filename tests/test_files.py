@@ -102,10 +102,10 @@ def test_permissions_and_links_stay(tmp_path):
 
 
 @needs_posix
-def test_what_is_no_regular_file_is_refused_and_left(tmp_path):
+def test_what_is_no_regular_file_is_refused_and_left(tmp_path, device):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "to a device").symlink_to("/dev/null")
+    (tmp_path / "to a device").symlink_to(device)
     for name in ("pipe", "folder", "to a device"):
         for attempt in (check_regular, check_writable, lambda path: write_whole(path, b"data")):
             with pytest.raises(OSError, match="what is there is no regular file") as refused:
