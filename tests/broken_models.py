@@ -128,12 +128,7 @@ BROKEN = {
         "(torch.rand(4, 3, 48, 48), torch.zeros(4).long())",
     ),
     "grey pictures": Broken(
-        "channels",
-        "conv1",
-        "conv1 = nn.Conv2d(1, 18, kernel_size=3, padding=1)",
-        CNN,
-        FORWARD,
-        "torch.rand(4, 1, 32, 32)",
+        "channels", "conv1", "model(x.expand(-1, 3, -1, -1))", CNN, FORWARD, "torch.rand(4, 1, 32, 32)"
     ),
     "channels last": Broken(
         "channels", "conv1", "model(x.permute(0, 3, 1, 2))", CNN, FORWARD, "torch.rand(4, 32, 32, 3)"
@@ -175,7 +170,7 @@ BROKEN = {
     "F.conv2d with a weight for other channels": Broken(
         "channels",
         "F.conv2d(x, w)",
-        "w = nn.Parameter(torch.empty(8, 3, 3, 3))",
+        "model(x.mean(1, keepdim=True))",
         "w = nn.Parameter(torch.zeros(8, 1, 3, 3))",
         "return F.conv2d(x, self.w)",
     ),

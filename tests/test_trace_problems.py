@@ -387,7 +387,7 @@ def test_a_view_that_mixes_images_is_told_from_one_that_cuts_each(size, rows, to
 @pytest.mark.parametrize(
     ("layer", "shape", "fix"),
     [
-        (nn.Conv2d(3, 18, 3), (4, 1, 8, 8), "model = nn.Conv2d(1, 18, kernel_size=3)"),
+        (nn.Conv2d(3, 18, 3), (4, 2, 8, 8), "model = nn.Conv2d(2, 18, kernel_size=3)"),
         (nn.MaxPool2d(9), (4, 1, 8, 8), "padding=1 in model"),
         (nn.Sequential(nn.Conv2d(3, 18, 3), nn.BatchNorm2d(4)), (4, 3, 8, 8), "model[1] = nn.BatchNorm2d(18)"),
     ],

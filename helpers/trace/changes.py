@@ -82,7 +82,8 @@ def before(step, text, do):
     """Something done to what arrives: `torch.flatten(x, 1) before fc1`; in a function, `x.float() in x @ y`."""
     if step.layer is None:
         return on_argument(step, 0, text, do)
-    return Change(f"{text} before {_where(step)}", calls=on_argument(step, 0, text, do).calls)
+    written = f"model({text})" if _where(step) == "model" else f"{text} before {_where(step)}"
+    return Change(written, calls=on_argument(step, 0, text, do).calls)
 
 
 def on_argument(step, number, text, do):

@@ -18,8 +18,11 @@ NOTHING = MappingProxyType({})
 
 
 class TensorNote(NamedTuple):
-    """A tensor as a step met it. `maker`: the call that made it, 0 for the model's input, or None; `parameter`: its
-    name, if it is one of the model's parameters or buffers, else "".
+    """A tensor as a step met it.
+
+    maker      the call that made it, 0 for the model's input, or None: it was there before
+    parameter  its name, if it is one of the model's parameters or buffers, else ""
+    is_data    does it come from the model's input?
     """
 
     shape: tuple
@@ -27,11 +30,7 @@ class TensorNote(NamedTuple):
     device: torch.device
     maker: int | None
     parameter: str
-
-    @property
-    def is_data(self):
-        """Does it come from the model's input?"""
-        return self.maker is not None
+    is_data: bool
 
 
 def noted(value, note, around=()):

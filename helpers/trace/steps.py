@@ -78,7 +78,7 @@ class _Follower(TorchFunctionMode):
         self.parameters = {id(tensor): name for name, tensor in run.model.named_parameters()}
         self.parameters |= {id(tensor): name for name, tensor in run.model.named_buffers()}
         self.copies = {}  # of parameters that are written into
-        self.makers = {}  # id(tensor): (a weak reference to it, the call that made it)
+        self.makers = {}  # id(tensor): (a weak reference to it, the call that made it, is it data?)
         self.blocks, self.last, self.is_inside = [], None, False  # inside a layer nothing is noted
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -127,8 +127,8 @@ class _Follower(TorchFunctionMode):
             is_written = layer is None and call_kind(function) == "__setitem__"  # x[0] = y returns nothing
             tensors = tensors_in(args[0] if is_written else result)
             if layer is not None or tensors:  # and not a question such as x.shape
-                if _makes_data(function if layer is None else None, list(met.values())):
-                    self.makers |= {id(tensor): (weakref.ref(tensor), call) for tensor in tensors}
+                is_data = _makes_data(function if layer is None else None, list(met.values()))
+                self.makers |= {id(tensor): (weakref.ref(tensor), call, is_data) for tensor in tensors}
                 self.last = result
                 outputs = list(map(self.tensor_note, tensors))
                 self.run.steps.append(self.step_note(call, function, layer, before, outputs))
@@ -146,14 +146,14 @@ class _Follower(TorchFunctionMode):
         return Step(call, name, kind, self.blocks[-1] if self.blocks else "", layer, *before, outputs, error)
 
     def tensor_note(self, tensor):
-        reference, maker = self.makers.get(id(tensor), (None, None))
+        reference, maker, is_data = self.makers.get(id(tensor), (None, None, False))
         if reference is None or reference() is not tensor:
-            maker = None
+            maker, is_data = None, False
         name = self.parameters.get(id(tensor), "")
-        return TensorNote(tuple(tensor.shape), tensor.dtype, tensor.device, maker, name)
+        return TensorNote(tuple(tensor.shape), tensor.dtype, tensor.device, maker, name, is_data)
 
     def note_input(self, tensor):
-        self.makers[id(tensor)] = weakref.ref(tensor), INPUT
+        self.makers[id(tensor)] = weakref.ref(tensor), INPUT, True
         return self.tensor_note(tensor)
 
 

@@ -8,7 +8,21 @@ from pathlib import Path
 import torch
 
 from helpers.trace.finding import found
-from helpers.trace.rules import arrival, batch, code, features, joins, losses, spatial
+from helpers.trace.rules import (
+    arrival,
+    batch,
+    channels,
+    code,
+    features,
+    joins,
+    kernels,
+    losses,
+    norms,
+    padding,
+    rest,
+    sequences,
+    views,
+)
 
 # In this order: what arrives at all, whether it is a batch of pictures, the step's own numbers, and the rest.
 STEP_RULES = (
@@ -20,16 +34,19 @@ STEP_RULES = (
     batch.no_batch,
     batch.batch_changed,
     features.linear,
-    features.norm,
-    features.sequence,
-    spatial.kernels,
-    spatial.groups,
-    spatial.padding,
-    joins.reshaping,
+    norms.norm,
+    sequences.sequence,
+    kernels.settings,
+    channels.channels,
+    padding.of_convolution,
+    kernels.place,
+    channels.groups,
+    padding.padding,
+    views.reshaping,
     joins.branches,
     joins.product_of_matrices,
     losses.target,
-    joins.missing_dimension,
+    views.missing_dimension,
 )
 SILENT_RULES = (
     code.not_registered,
@@ -66,7 +83,7 @@ def findings(run):
             what = f"{run.failed.label} does not take what arrives."
             yield found(run.failed, "other", what, run.failed.shape, "something else", faults[0])
         elif not is_known:
-            yield from joins.anything(run, run.failed)
+            yield from rest.anything(run, run.failed)
 
 
 def _asked(rule, faults, *given):
