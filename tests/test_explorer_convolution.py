@@ -56,8 +56,9 @@ def hold(seen, explorer):
         assert seen["numbers"].endswith(f"⌋ + 1 = {size}")
         assert seen["problem"] is None
         place, terms, total = seen["sum"].split(" = ")
-        assert place == "output[0, 0]"
+        assert place == "output[0, 0]" + ", row by row" * (setting["kernel_size"] > 5)
         assert number(total) == eval(terms.replace("·", "*").replace("−", "-")) == expected[0, 0, 0]
+        assert len(terms.split(" + ")) == setting["kernel_size"] ** (1 if "row by row" in place else 2)
         assert torch.equal(unread(seen, setting), never_read(layer, setting)), setting
 
 
@@ -172,7 +173,7 @@ def test_hovering_an_output_lights_what_it_reads_and_an_input_what_reads_it(stan
         readers = {output for output, inputs in reads.items() if place in inputs}
         assert lit(page, "output") == readers
         count = f"is read by {len(readers)} output" if readers else "is never read"
-        assert count in page.locator(".cs-note").text_content()
+        assert count in page.locator(".cs-one-place .cs-note").text_content()
     for row, column in itertools.product(range(2), repeat=2):
         cell(page, "kernel", row, column).hover()
         assert lit(page, "input") == {(2 * r + 2 * row, 2 * c + 2 * column) for r, c in reads}
@@ -192,10 +193,10 @@ def test_the_window_lies_on_the_cells_an_output_reads_and_each_is_noted_with_its
     assert {(row, column): note for row, column, note in notes} == {place: f"×{w}" for place, w in read.items()}
     window = page.locator(".cs-window").bounding_box()
     corners = [cell(page, "input", *place).bounding_box() for place in (min(read), max(read))]
-    assert window["x"] == pytest.approx(corners[0]["x"], abs=2)
-    assert window["y"] == pytest.approx(corners[0]["y"], abs=2)
-    assert window["x"] + window["width"] == pytest.approx(corners[1]["x"] + corners[1]["width"], abs=2)
-    assert window["y"] + window["height"] == pytest.approx(corners[1]["y"] + corners[1]["height"], abs=2)
+    assert window["x"] == pytest.approx(corners[0]["x"], abs=5)
+    assert window["y"] == pytest.approx(corners[0]["y"], abs=5)
+    assert window["x"] + window["width"] == pytest.approx(corners[1]["x"] + corners[1]["width"], abs=5)
+    assert window["y"] + window["height"] == pytest.approx(corners[1]["y"] + corners[1]["height"], abs=5)
     terms = page.locator(".cs-sum").text_content().split(" = ")[1].split(" + ")
     pixels = explorer.input()[0].int()
     assert terms == [f"{pixels[place]}·{weight}" for place, weight in read.items()]
@@ -340,7 +341,8 @@ def test_the_window_can_be_dragged_and_no_text_is_selected(stand):
     assert sum_of(page) == "output[0, 2]"
     cell(page, "input", 0, 0).click()  # a press that does not move pins the cell, as before
     page.mouse.move(2, 2)
-    assert page.locator(".cs-note").text_content() == "Row 0, column 0 of the input is read by 1 output."
+    told = page.locator(".cs-one-place .cs-note").text_content()
+    assert told.startswith("Row 0, column 0 of the input is read by 1 output. The small numbers are the weights")
 
 
 def test_what_is_pointed_at_wins_over_play(stand):
@@ -439,7 +441,7 @@ def test_playing_prints_the_output_cell_by_cell(stand):
 MOVING = "() => document.getAnimations().length"
 
 
-def test_a_step_moves_the_window_and_its_sum_and_a_slider_or_a_hover_moves_nothing(stand):
+def test_a_step_moves_the_window_and_its_products_and_a_slider_or_a_hover_moves_nothing(stand):
     explorer = ConvolutionExplorer()
     page = stand(explorer)
     page.evaluate("() => window.move('padding', 2)")
@@ -448,9 +450,11 @@ def test_a_step_moves_the_window_and_its_sum_and_a_slider_or_a_hover_moves_nothi
     assert page.evaluate(MOVING) == 0
     page.mouse.move(2, 2)
     page.locator(".cs-figure").press("ArrowRight")
-    assert page.evaluate(MOVING) == 2
-    assert page.locator(".cs-flyer").text_content() == cell(page, "output", 0, 1).text_content()
+    products = [number(text) for text in page.locator(".cs-flyer").all_text_contents()]
+    assert page.evaluate(MOVING) == 1 + len(products)
     explorer.padding = 2
+    window = nn.functional.pad(explorer.input(), (2,) * 4)[0, :3, 1:4]
+    assert products == [product for product in (window * explorer.layer().weight[0, 0]).flatten().tolist() if product]
     assert torch.equal(drawn(page), explorer.output())
     page.wait_for_function(f"() => !({MOVING})()")
     assert page.locator(".cs-flyer").count() == 0
@@ -458,6 +462,26 @@ def test_a_step_moves_the_window_and_its_sum_and_a_slider_or_a_hover_moves_nothi
     page.locator(".cs-figure").press("ArrowRight")
     assert page.evaluate(MOVING) == 0
     page.emulate_media(reduced_motion="no-preference")
+
+
+def test_the_cell_that_was_clicked_stays_marked_while_others_are_looked_at(stand):
+    page = stand(ConvolutionExplorer())
+    pinned = page.locator(".cs-pinned")
+    assert pinned.count() == 0
+    cell(page, "output", 2, 3).click()
+    cell(page, "input", 0, 0).hover()
+    assert [pinned.get_attribute(f"data-{name}") for name in ("grid", "row", "column")] == ["output", "2", "3"]
+    page.locator(".cs-figure").press("Escape")
+    assert pinned.count() == 0
+
+
+def test_what_the_keys_do_is_said_while_the_picture_has_the_keyboard(stand):
+    page = stand(ConvolutionExplorer())
+    assert not page.locator(".cs-keys").is_visible()
+    page.locator(".cs-figure").click(position={"x": 2, "y": 2})
+    assert not page.locator(".cs-keys").is_visible()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".cs-keys").is_visible()
 
 
 def drawn(page):

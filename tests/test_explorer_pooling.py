@@ -361,11 +361,11 @@ def test_a_window_over_the_border_is_drawn_over_the_border(stand):
     last = cell(page, "input", 5, 5).bounding_box()
     first = cell(page, "input", 4, 4).bounding_box()
     size = last["x"] - first["x"]
-    assert window["x"] == pytest.approx(first["x"], abs=2)
-    assert window["x"] + window["width"] == pytest.approx(last["x"] + last["width"] + size, abs=2)
-    assert window["y"] + window["height"] == pytest.approx(last["y"] + last["height"] + size, abs=2)
+    assert window["x"] == pytest.approx(first["x"], abs=5)
+    assert window["x"] + window["width"] == pytest.approx(last["x"] + last["width"] + size, abs=5)
+    assert window["y"] + window["height"] == pytest.approx(last["y"] + last["height"] + size, abs=5)
     figure = page.locator(".cs-figure").bounding_box()
-    assert figure["y"] + figure["height"] >= window["y"] + window["height"]
+    assert figure["y"] + figure["height"] >= window["y"] + window["height"] - 3  # its frame stands in the gap below
     assert page.locator(".cs-sum").text_content() == "output[2, 2] = (8 + 0 + 0 + 0) / 4 = 2"
 
 

@@ -124,7 +124,7 @@ function layOut(width, { in_channels, out_channels, kernel_size }, { padded, out
 
 async function render({ model, el }) {
   const sliders = await findSliders(model);
-  const formula = makeFormula();
+  const formula = makeFormula({ dilated: false });
   const count = makeCount();
   let page = {};
   const walker = makeWalker(() => {

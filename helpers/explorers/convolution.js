@@ -1,7 +1,7 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
 import { keepHeight, make, setClass, setNote, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
-import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
+import { ending, makeFrame, makeKeys, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
 import { fly, glide, makeSteps, seenCell } from "./page/motion.js";
 import { drawPlane, fitCell, makePanels, NOTHING } from "./page/planes.js";
@@ -16,7 +16,7 @@ const WEIGHT = 28; // pixels a cell of the kernel
 
 async function render({ model, el }) {
   const sliders = await findSliders(model);
-  const formula = makeFormula();
+  const formula = makeFormula({ dilated: true });
   let page = {};
   const walker = makeWalker(() => {
     const values = sliders.values();
@@ -24,7 +24,7 @@ async function render({ model, el }) {
     return { rows: out, columns: out, apart: page.cell * values.stride };
   });
   const { player } = walker;
-  const hint = make("span", "cs-hint", "Hover or click a cell · arrow keys move · Space plays · type new weights");
+  const hint = makeKeys("move the window");
   const figure = makePanels("The convolution.", {
     input: makeGrid("input"),
     kernel: makeGrid("kernel", { makeCell: makeWeightField }),
@@ -36,12 +36,13 @@ async function render({ model, el }) {
     numbers: { pattern: /^[+-]?\d+$/, largest: model.get("largest_weight"), kind: "a whole number" },
     leave: () => pointing.hover(null),
   });
-  const [note, sum] = [makeNote(), makeSum()];
+  const [unread, pointed, sum] = [make("div", "cs-note cs-unread"), make("div", "cs-note"), makeSum()];
+  const told = make("div", "cs-one-place", pointed, sum.root); // never both
   const frame = makeFrame(el, {
     formulas: [formula.root],
     tools: [player.root, weights.choice, hint, weights.message],
     figure: figure.root,
-    notes: [note.root, sum.root],
+    notes: [unread, told],
   });
   const space = watchWidth(frame.root, draw);
   const pointing = walker.watch(frame.root, figure.root, draw);
@@ -50,6 +51,7 @@ async function render({ model, el }) {
   function draw() {
     const scene = { ...sceneOf(model, sliders, walker), playing: player.playing() };
     page = layOut(space.width(), scene);
+    for (const grid of Object.values(figure.grids)) grid.pin(walker.pinned());
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     drawInput(figure, scene, page);
     drawKernel(figure, scene);
@@ -59,7 +61,7 @@ async function render({ model, el }) {
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
     weights.showPreset();
-    writeBelow(frame, note, sum, scene, page.width);
+    writeBelow(frame, { unread, told, pointed, sum }, scene, page);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
@@ -92,7 +94,7 @@ function sceneOf(model, sliders, walker) {
     },
     window: out > 0 && at.grid === "output",
     start: starts(values, sliders.highest),
-    told: out ? role(at, values, part, out) : "",
+    role: out ? role(at, values, part, out) : "",
     reasons: out ? null : explain(values, shape, sliders),
   };
 }
@@ -166,7 +168,7 @@ function metBy({ values, kernel, pixel, at, part }, row, column) {
 function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
   const { kernel_size } = values;
   const { padded, span } = shape;
-  const { cell, height } = page;
+  const { cell, height, sign } = page;
   layWindow(outline, cell, shape, at, values);
   show(outlineName, !out);
   setText(outlineName, `${kernel_size} × ${kernel_size} kernel${spreadOf(shape, values)}`);
@@ -174,20 +176,31 @@ function drawWindow({ root, grids, outline, outlineName }, { values, shape, out,
   const beyond = out ? 0 : Math.max(0, span - padded) * cell;
   setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : 28)}px 0`);
   keepHeight(root, height + (out ? 0 : 28));
+  setStyle(root, "--sign", `${sign}px`);
 }
 
-/** After a step the window comes from where it was, and the sum goes to its cell. */
-function moveWindow({ root, outline }, { values: { stride, kernel_size, dilation }, at, sums }, { cell }, before) {
+/** After a step the window comes from where it was, and its products meet in the cell of their sum. */
+function moveWindow({ root, outline }, { values, kernel, pixel, at }, { cell }, before) {
   if (!before) return;
+  const { stride, dilation } = values;
   glide(outline, (before.row - at.row) * stride * cell, (before.column - at.column) * stride * cell);
-  const middle = Math.floor((kernel_size - 1) / 2) * dilation;
-  const from = seenCell(root, "input", at.row * stride + middle, at.column * stride + middle);
-  fly(root, written(sums[at.row][at.column]), from, seenCell(root, "output", at.row, at.column), "cs-output-ink");
+  const products = kernel.flatMap((line, i) =>
+    line.map((weight, j) => {
+      const [row, column] = [at.row * stride + i * dilation, at.column * stride + j * dilation];
+      return { text: written(weight * pixel(row, column)), from: seenCell(root, "input", row, column) };
+    }),
+  );
+  fly(root, products.filter(({ text }) => text !== "0"), seenCell(root, "output", at.row, at.column), "cs-output-ink");
 }
+
+const SMALL_NUMBERS = {
+  kernel: "The small numbers are what it adds to each.",
+  input: "The small numbers are the weights it meets there.",
+};
 
 /** The code, and below the picture the sum, or why there is none. */
-function writeBelow({ code, refusal }, note, sum, scene, width) {
-  const { values, out, kernel, pixel, sums, at, window, lost, told, reasons } = scene;
+function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { width, cell }) {
+  const { values, out, kernel, pixel, sums, at, window, lost, role, reasons } = scene;
   const { size, kernel_size, stride, padding, dilation } = values;
   code.write(
     `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${stride}, padding=${padding}` +
@@ -195,20 +208,24 @@ function writeBelow({ code, refusal }, note, sum, scene, width) {
     `  # (1, ${size}, ${size}) → ${out ? `(1, ${out}, ${out})` : "RuntimeError"}`,
   );
   refusal.write(reasons);
-  note.write(lost, told);
-  show(sum.root, out > 0);
+  setText(unread, lost);
+  show(unread, Boolean(lost));
+  show(told, out > 0);
+  const explained = cell >= ROOMY && SMALL_NUMBERS[at.grid];
+  setText(pointed, explained ? `${role} ${explained}` : role);
+  keepHeight(told, Math.ceil((96 * 7.7) / width) * 21); // the longest role's lines
   setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
   if (!window) return;
   sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column], width);
 }
 
 /** What a screen reader is told. */
-function spoken({ values, out, sums, at, window, lost, told, reasons }, refusal) {
+function spoken({ values, out, sums, at, window, lost, role, reasons }, refusal) {
   const { size, kernel_size, stride, padding, dilation } = values;
   const setting = `Input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, padding ${padding}, dilation ${dilation}`;
   if (reasons) return `${setting}: no output. ${refusal.spoken()}`;
   const here = window ? `Output row ${at.row}, column ${at.column} is ${sums[at.row][at.column]}.` : "";
-  return `${setting}: output ${out} by ${out}. ${lost} ${told} ${here}`;
+  return `${setting}: output ${out} by ${out}. ${lost} ${role} ${here}`;
 }
 
 const spreadOf = ({ span }, { dilation }) => (dilation > 1 ? `, spans ${span}` : "");

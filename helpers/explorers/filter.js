@@ -138,7 +138,7 @@ function neverReadSides({ padding }, vertical, horizontal) {
 /** The formula for height and width: one where they are equal. */
 function makeFormulas() {
   const formulas = ["height", "width"].map((side) => {
-    const formula = makeFormula();
+    const formula = makeFormula({ dilated: false });
     const label = make("span", "", `${side} `);
     formula.root.lastChild.prepend(label);
     return { ...formula, label };

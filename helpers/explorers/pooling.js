@@ -3,7 +3,7 @@
 import {
   factor, keepHeight, make, plural, setClass, setStyle, setText, show, tint, upTo, written,
 } from "./page/elements.js";
-import { ending, makeFrame, watchWidth, writeResult } from "./page/frame.js";
+import { ending, makeFrame, makeKeys, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { makeGrid, squeeze, widthOf } from "./page/grid.js";
 import { fly, glide, makeSteps, seenCell } from "./page/motion.js";
@@ -223,7 +223,7 @@ function makeDirection(redraw) {
 
 async function render({ model, el }) {
   const sliders = await findSliders(model);
-  const formula = makeFormula();
+  const formula = makeFormula({ dilated: true });
   let page = {};
   const remark = make("span");
   formula.root.lastChild.append(remark);
@@ -240,7 +240,7 @@ async function render({ model, el }) {
   parts.note = make("div", "cs-note", parts.unread, parts.pointed);
   const frame = makeFrame(el, {
     formulas: [formula.root],
-    tools: [player.root, direction.root, hint],
+    tools: [player.root, direction.root, hint, makeKeys("move the window")],
     figure: figure.root,
     notes: [parts.note, parts.line.root],
   });
@@ -250,6 +250,7 @@ async function render({ model, el }) {
 
   function draw() {
     const scene = sceneOf(model, sliders, walker, direction);
+    for (const grid of Object.values(figure.grids)) grid.pin(walker.pinned());
     page = layOut(space.width(), scene);
     setClass(frame.root, `cs-explorer cs-pooling${page.width >= 900 ? "" : " cs-narrow"}`);
     drawInput(figure, scene, page);
@@ -367,7 +368,7 @@ function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
 /** The window: around what one output reads, even over the border, or in red where it is refused; and its room. */
 function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
   const { kernel_size, dilation } = values;
-  const { side, cell, height } = page;
+  const { side, cell, height, sign } = page;
   layWindow(outline, cell, shape, at, values);
   show(outlineName, !out);
   setText(outlineName, `${kernel_size} × ${kernel_size} window${dilation > 1 ? `, spans ${shape.span}` : ""}`);
@@ -375,6 +376,7 @@ function drawWindow({ root, grids, outline, outlineName }, { values, shape, out,
   const beyond = (side - shape.padded) * cell;
   setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : 28)}px 0`);
   keepHeight(root, height + (out ? 0 : 28));
+  setStyle(root, "--sign", `${sign}px`);
 }
 
 /** After a step the window comes from where it was; the winner goes to the output, or its gradient comes back to it. */
@@ -384,13 +386,14 @@ function moveWindow({ root, outline }, { values: { stride }, backward, windows, 
   const { winner } = windows[at.row][at.column];
   if (!winner) return;
   const way = [seenCell(root, "input", winner.row, winner.column), seenCell(root, "output", at.row, at.column)];
-  fly(root, numbers[at.row][at.column], ...(backward ? way.reverse() : way), "cs-output-ink");
+  const [from, to] = backward ? way.reverse() : way;
+  fly(root, [{ text: numbers[at.row][at.column], from }], to, "cs-output-ink");
 }
 
 function writeCode(code, { remark, hint }, { values, max, shape, out, backward, where, reasons }) {
   const { size, kernel_size, stride, padding, dilation, ceil_mode } = values;
-  const marks = backward ? "each output sends back 1" : max ? "a green ring marks a winner" : "every cell counts the same";
-  setText(hint, `Hover or click a cell · arrow keys move · Space plays · ${marks}`);
+  const marks = backward ? "Each output sends back 1" : max ? "A green ring marks a winner" : "Every cell counts the same";
+  setText(hint, marks);
   setText(remark, out && shape.skipped ? ` − 1 = ${out}: the last window would start ${where}, so torch drops it` : "");
   const options = `${dilation > 1 ? `, dilation=${dilation}` : ""}${ceil_mode ? ", ceil_mode=True" : ""}`;
   code.write(

@@ -25,6 +25,9 @@ export function makeNote() {
   };
 }
 
+/** What the keys do, which is seen while the picture has the keyboard. */
+export const makeKeys = (what) => make("span", "cs-keys", `← ↑ ↓ → ${what} · Space plays · Escape goes back`);
+
 /** The title of the result: its text, or that there is none. */
 export function writeResult(title, text) {
   setText(title, text || "no output");

@@ -12,6 +12,7 @@ export function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {
   const root = make("div", `cs-grid cs-${kind}`);
   const lines = [];
   let start = 0;
+  let pinned = null;
   const addCell = (line, row) => {
     const element = makeCell(row, line.cells.length);
     element.dataset.grid = name;
@@ -26,6 +27,8 @@ export function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {
     root,
     /** Leave so many rows and columns out in front: a picture that grows there, too, then keeps its other cells. */
     startAt: (place) => (start = place),
+    /** From the next drawing on, this cell is marked as the one the learner has chosen; none, if it is another grid's. */
+    pin: (cell) => (pinned = cell?.grid === name ? cell : null),
     /** `write(element, row, column)` fills a cell and returns its classes, or null to leave the place empty. */
     draw(rows, columns, cellSize, write) {
       setStyle(root, "--cell", `${cellSize}px`);
@@ -45,7 +48,7 @@ export function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {
           const name = isWithin(column, columns) ? write(element, row, column) : null;
           show(element, name !== null);
           if (name === null) return;
-          setClass(element, `cs-cell ${name}`);
+          setClass(element, `cs-cell ${name}${pinned?.row === row && pinned.column === column ? " cs-pinned" : ""}`);
           setPlace(element, row, column);
         });
       });
@@ -53,13 +56,16 @@ export function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {
   };
 }
 
-export const ROOMY = 30; // pixels: cells from this size on have room for a second number, and for round corners
+export const ROOMY = 32; // pixels: cells from this size on have room for a second number, and for round corners
 
-/** The cell that holds this many characters at 12 px, and the spacing that makes them fit a narrower one. */
+/** The cell that holds this many characters at 12 px. */
 export const widthOf = (characters) => Math.ceil(characters * 7.4) + 5;
 
+/** Make the numbers of a grid fit its cells: smaller letters first, down to 9 px, and then closer ones. */
 export function squeeze(grid, cellSize, characters) {
-  const over = Math.max(0, widthOf(characters) - cellSize);
+  const size = Math.max(9, Math.min(12, Math.floor(((cellSize - 5) / characters / 7.4) * 12)));
+  const over = Math.max(0, ((widthOf(characters) - 5) * size) / 12 - (cellSize - 5));
+  setStyle(grid.root, "--letters", `${size}px`);
   setStyle(grid.root, "--spacing", `${(-over / characters).toFixed(2)}px`);
 }
 

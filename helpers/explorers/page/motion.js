@@ -24,19 +24,24 @@ export function glide(box, down, right) {
   if (!isStill()) box.animate([{ transform: `translate(${right}px, ${down}px)` }, { transform: "none" }], SHORT);
 }
 
-/** Let a text go from one cell of a figure to another. */
-export function fly(figure, text, from, to, ink) {
-  if (isStill() || !from || !to) return;
-  const flyer = make("div", `cs-flyer ${ink}`, text);
-  flyer.setAttribute("aria-hidden", "true");
-  figure.append(flyer);
-  const [here, start, end] = [figure, from, to].map((element) => element.getBoundingClientRect());
-  const at = (box) => {
+/** Let texts go to one cell of a figure, each from a cell of its own: `texts` are [{ text, from }]. */
+export function fly(figure, texts, to, ink) {
+  if (isStill() || !to) return;
+  const here = figure.getBoundingClientRect();
+  const at = (element) => {
+    const box = element.getBoundingClientRect();
     const [x, y] = [box.left + box.width / 2 - here.left, box.top + box.height / 2 - here.top];
     return `translate(${x}px, ${y}px) translate(-50%, -50%)`;
   };
-  const flight = flyer.animate([{ transform: at(start) }, { transform: at(end) }], { ...SHORT, duration: 300 });
-  flight.onfinish = flight.oncancel = () => flyer.remove();
+  const end = at(to);
+  const ways = texts.filter(({ from }) => from).map(({ text, from }) => ({ text, start: at(from) })); // read before it is written
+  for (const { text, start } of ways) {
+    const flyer = make("div", `cs-flyer ${ink}`, text);
+    flyer.setAttribute("aria-hidden", "true");
+    figure.append(flyer);
+    const flight = flyer.animate([{ transform: start }, { transform: end }], { ...SHORT, duration: 300 });
+    flight.onfinish = flight.oncancel = () => flyer.remove();
+  }
 }
 
 /** A cell that is seen, by its grid and place. */

@@ -44,7 +44,7 @@ export function makePanels(label, grids, signs) {
     const sign = make("span", "cs-sign", signs[name] ?? "");
     return make("div", `cs-panel cs-panel-${name}`, titles[name], ...(signs[name] ? [sign] : []), grid.root);
   });
-  const root = make("div", "cs-figure", ...panels);
+  const root = make("div", "cs-figure cs-level", ...panels);
   grids.input.root.append(outline, outlineName);
   root.lastChild.append(nothing);
   root.setAttribute("aria-label", `${label} Arrow keys move the window, Space plays, Escape goes back.`);
@@ -59,7 +59,8 @@ const [EASY, LEGIBLE] = [26, 24]; // pixels a cell that is large enough for all 
 const TALL = 520; // pixels: rows of panels are as high at most, if they can
 
 /**
- * The one cell size of all panels on a page of this width, and how high they are then. The panels flow as text does:
+ * The one cell size of all panels on a page of this width, how high they are then, and how far below their titles the
+ * signs between them stand: at the middle of the lowest. The panels flow as text does:
  * `panels` are [{ cells, across, fixed, title, sign }], with `fixed` pixels a cell where the size is not theirs to have,
  * `across` more than `cells` high where something lies beside. Numbers of `longest` pixels make larger cells.
  */
@@ -80,14 +81,16 @@ export function fitCell(width, panels, longest = 0) {
       rows.push(Math.max(rows.pop(), heights[index]));
       room -= wide + APART;
     });
-    return { cell, rows: rows.length, fits: Math.max(...widths) <= width, height: rows.reduce((sum, high) => sum + high + 10, -10) };
+    const lowest = Math.min(...panels.map(({ cells, fixed = cell }) => cells * fixed));
+    const height = rows.reduce((sum, high) => sum + high + 10, -10);
+    return { cell, rows: rows.length, sign: Math.max(0, lowest / 2 - 11), fits: Math.max(...widths) <= width, height };
   };
   const most = Math.min(Math.max(LARGEST, longest), LARGEST + 8);
   const all = Array.from({ length: most - LEAST + 1 }, (_, less) => arranged(most - less)).filter(({ fits }) => fits);
   return (
     all.find(({ rows, cell }) => rows === 1 && cell >= EASY) ??
     all.find(({ height, cell }) => height <= TALL && cell >= LEGIBLE) ??
-    all.find(({ cell }) => cell <= LEGIBLE) ??
+    all.find(({ cell }) => cell <= Math.max(LEGIBLE, Math.min(longest, ROOMY - 1))) ??
     arranged(LEAST)
   );
 }

@@ -126,6 +126,8 @@ export function makeWalker(outputs) {
 
   return {
     player,
+    /** The cell that the learner has chosen, and to which the picture goes back; null before, and while it plays. */
+    pinned: () => (player.playing() || pointing.pinned() === first ? null : pointing.pinned()),
     /** What is pointed at, inside grids of `most` cells a side; one that a slider has made smaller shows the output left. */
     at(most) {
       const at = pointing.at();

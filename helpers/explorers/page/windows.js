@@ -118,12 +118,15 @@ export function neverRead({ padding }, { padded, read, dropped }, why = "the flo
     .join(" ");
 }
 
-/** The size formula, in words and with a setting's numbers; `write(values, geometry)` fills the numbers in. */
-export function makeFormula() {
+/**
+ * The size formula, in words and with a setting's numbers; `write(values, geometry)` fills the numbers in. Without a
+ * dilation, which is 1, it is shorter.
+ */
+export function makeFormula({ dilated }) {
   const [opening, closing] = [0, 1].map(() => [make("span"), make("span")]); // in the words and in the numbers
   const words = make("div", "cs-words", "out = ", opening[0], "(", make("span", "cs-input-ink", "in"), " + 2·");
-  words.append(make("span", "cs-padding-ink", "padding"), " − dilation·(", make("span", "cs-kernel-ink", "kernel"));
-  words.append(" − 1) − 1) / stride", closing[0], " + 1");
+  words.append(make("span", "cs-padding-ink", "padding"), dilated ? " − dilation·(" : " − ", make("span", "cs-kernel-ink", "kernel"));
+  words.append(dilated ? " − 1) − 1) / stride" : ") / stride", closing[0], " + 1");
   const parts = {
     size: make("b", "cs-input-ink"),
     padding: make("b", "cs-padding-ink"),
@@ -135,8 +138,9 @@ export function makeFormula() {
     mark: make("span"),
   };
   const { size, padding, dilation, kernel_size, stride, result, out, mark } = parts;
-  const numbers = make("div", "cs-numbers", "= ", opening[1], "(", size, " + 2·", padding, " − ", dilation, "·(");
-  numbers.append(kernel_size, " − 1) − 1) / ", stride, closing[1], " + 1 = ", result, out, mark);
+  const numbers = make("div", "cs-numbers", "= ", opening[1], "(", size, " + 2·", padding, " − ");
+  numbers.append(...(dilated ? [dilation, "·(", kernel_size, " − 1) − 1"] : [kernel_size]), ") / ", stride, closing[1]);
+  numbers.append(" + 1 = ", result, out, mark);
   return {
     root: make("div", "cs-formula", words, numbers),
     write(values, { room, out: size }) {
@@ -154,7 +158,16 @@ export function makeFormula() {
   };
 }
 
-/** `output[0, 0] = 1·1 + …`: its terms are kept and filled in place. */
+const READABLE = 25; // products: of more than a 5 × 5 kernel's, a line says what each row of the kernel adds
+
+/** What each row of a square kernel adds to a sum, from its [pixel, weight] pairs in reading order. */
+function rowSums(factors) {
+  const size = Math.sqrt(factors.length);
+  const product = ([value, weight]) => value * weight;
+  return upTo(size).map((row) => factors.slice(row * size, (row + 1) * size).reduce((sum, pair) => sum + product(pair), 0));
+}
+
+/** `output[0, 0] = 1·1 + …`, or `output[0, 0], row by row = 12 + …`: its terms are kept and filled in place. */
 export function makeSum() {
   const head = make("span");
   const total = make("b", "cs-output-ink");
@@ -163,25 +176,31 @@ export function makeSum() {
   const addTerm = () => {
     const value = make("span", "cs-input-ink");
     const weight = make("span", "cs-kernel-ink");
-    terms.push({ value, weight, parts: [terms.length ? " + " : "", value, "·", weight] }); // a line breaks at spaces only
+    terms.push({ value, weight, plus: terms.length ? " + " : "" });
   };
-  let shown = 0;
+  let shown = "";
   return {
     root,
     /** `name` is the output's, `factors` its [pixel, weight] pairs; `width` is the page's, in pixels. */
     write(name, factors, sum, width) {
-      while (terms.length < factors.length) addTerm();
-      if (shown !== factors.length) {
-        shown = factors.length;
-        root.replaceChildren(head, ...terms.slice(0, shown).flatMap((term) => term.parts), " = ", total);
+      const byRows = factors.length > READABLE;
+      const texts = byRows
+        ? rowSums(factors).map((part) => [factor(part)])
+        : factors.map(([value, weight]) => [written(value), factor(weight)]);
+      while (terms.length < texts.length) addTerm();
+      if (shown !== `${byRows} ${texts.length}`) {
+        shown = `${byRows} ${texts.length}`;
+        const part = ({ plus, value, weight }) => (byRows ? [plus, value] : [plus, value, "·", weight]);
+        const parts = terms.slice(0, texts.length).flatMap(part);
+        root.replaceChildren(head, ...parts, " = ", total); // a line breaks at spaces only
       }
-      setText(head, `${name} = `);
-      factors.forEach(([value, weight], index) => {
-        setText(terms[index].value, written(value));
-        setText(terms[index].weight, factor(weight));
+      setText(head, `${name}${byRows ? ", row by row" : ""} = `);
+      texts.forEach(([value, weight], index) => {
+        setText(terms[index].value, value);
+        if (!byRows) setText(terms[index].weight, weight);
       });
       setText(total, written(sum));
-      const characters = factors.reduce((sum, pair) => sum + 3 + written(pair[0]).length + factor(pair[1]).length, 24);
+      const characters = texts.reduce((sum, term) => sum + 3 + term.join("·").length, byRows ? 36 : 24);
       keepHeight(root, Math.ceil((characters * 8.5) / (width - 40)) * 22.4); // a line ends where a term does
     },
   };
