@@ -462,16 +462,28 @@ def test_the_text_form_gives_the_shapes():
         assert len(repr(explorer)) <= 110  # ipywidgets cuts there
 
 
+def veiled(page):
+    """The input cells that veils lie on."""
+    boxes = page.evaluate(
+        "() => [...document.querySelectorAll('.cs-veil')].map((e) => e.getBoundingClientRect().toJSON())"
+    )
+    first = cell(page, "input", 0, 0).bounding_box()
+    step = cell(page, "input", 0, 1).bounding_box()["x"] - first["x"]
+    return {(round((box["y"] - first["y"]) / step), round((box["x"] - first["x"]) / step)) for box in boxes}
+
+
 def test_a_step_carries_the_winner_to_the_output_and_its_gradient_back(stand):
     page = stand(PoolingExplorer())
     page.locator(".cs-figure").press("ArrowRight")
     flyer = page.locator(".cs-flyer")
     assert flyer.text_content() == cell(page, "output", 0, 1).text_content()
+    assert veiled(page) == {(0, 3), (1, 2), (1, 3)}  # the winner is at (0, 2)
     page.wait_for_function("() => !document.getAnimations().length")
-    assert flyer.count() == 0
+    assert flyer.count() == len(veiled(page)) == 0
     page.get_by_role("button", name="Backward").click()
     page.locator(".cs-figure").press("ArrowDown")
     assert flyer.text_content() == "1"
+    assert not veiled(page)
     to = page.evaluate("() => document.getAnimations().at(-1).effect.getKeyframes().at(-1).transform")
     figure, won = page.locator(".cs-figure").bounding_box(), page.locator(".cs-winner:visible").first.bounding_box()
     x, y = (float(part) for part in re.findall(r"([\d.]+)px", to)[:2])

@@ -1,7 +1,7 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
 import { keepHeight, make, setClass, setNote, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
-import { ending, makeFrame, makeKeys, watchTraits, watchWidth, writeResult } from "./page/frame.js";
+import { ending, makeFrame, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
 import { fly, glide, makeSteps, seenCell } from "./page/motion.js";
 import { drawPlane, fitCell, makePanels, NOTHING } from "./page/planes.js";
@@ -24,7 +24,6 @@ async function render({ model, el }) {
     return { rows: out, columns: out, apart: page.cell * values.stride };
   });
   const { player } = walker;
-  const hint = makeKeys("move the window");
   const figure = makePanels("The convolution.", {
     input: makeGrid("input"),
     kernel: makeGrid("kernel", { makeCell: makeWeightField }),
@@ -40,7 +39,7 @@ async function render({ model, el }) {
   const told = make("div", "cs-one-place", pointed, sum.root); // never both
   const frame = makeFrame(el, {
     formulas: [formula.root],
-    tools: [player.root, weights.choice, hint, weights.message],
+    tools: [player.root, weights.choice, makeRemark().root, weights.message],
     figure: figure.root,
     notes: [unread, told],
   });

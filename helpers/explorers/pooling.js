@@ -3,10 +3,10 @@
 import {
   factor, keepHeight, make, plural, setClass, setStyle, setText, show, tint, upTo, written,
 } from "./page/elements.js";
-import { ending, makeFrame, makeKeys, watchWidth, writeResult } from "./page/frame.js";
+import { ending, makeFrame, makeRemark, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { makeGrid, squeeze, widthOf } from "./page/grid.js";
-import { fly, glide, makeSteps, seenCell } from "./page/motion.js";
+import { fly, glide, makeSteps, pale, seenCell } from "./page/motion.js";
 import { fitCell, makePanels, NOTHING, unreadMark } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelTooBig, nearestChanges } from "./page/refusals.js";
@@ -234,13 +234,13 @@ async function render({ model, el }) {
   });
   const { player } = walker;
   const direction = makeDirection(draw);
-  const hint = make("span", "cs-hint");
+  const legend = makeRemark();
   const figure = makePanels("The pooling.", { input: makeGrid("input"), output: makeGrid("output") }, { output: "→" });
-  const parts = { unread: make("div", "cs-unread"), pointed: make("div"), line: makeReckoning(), remark, hint };
+  const parts = { unread: make("div", "cs-unread"), pointed: make("div"), line: makeReckoning(), remark, legend };
   parts.note = make("div", "cs-note", parts.unread, parts.pointed);
   const frame = makeFrame(el, {
     formulas: [formula.root],
-    tools: [player.root, direction.root, hint, makeKeys("move the window")],
+    tools: [player.root, direction.root, legend.root],
     figure: figure.root,
     notes: [parts.note, parts.line.root],
   });
@@ -379,21 +379,23 @@ function drawWindow({ root, grids, outline, outlineName }, { values, shape, out,
   setStyle(root, "--sign", `${sign}px`);
 }
 
-/** After a step the window comes from where it was; the winner goes to the output, or its gradient comes back to it. */
+/** After a step the window comes from where it was; the winner goes to the output and the losers pale, or its gradient comes back. */
 function moveWindow({ root, outline }, { values: { stride }, backward, windows, numbers, at }, { cell }, before) {
   if (!before) return;
   glide(outline, (before.row - at.row) * stride * cell, (before.column - at.column) * stride * cell);
-  const { winner } = windows[at.row][at.column];
+  const { winner, cells } = windows[at.row][at.column];
   if (!winner) return;
+  const losers = cells.filter((cell) => cell !== winner);
+  if (!backward) pale(root, losers.map(({ row, column }) => seenCell(root, "input", row, column)));
   const way = [seenCell(root, "input", winner.row, winner.column), seenCell(root, "output", at.row, at.column)];
   const [from, to] = backward ? way.reverse() : way;
   fly(root, [{ text: numbers[at.row][at.column], from }], to, "cs-output-ink");
 }
 
-function writeCode(code, { remark, hint }, { values, max, shape, out, backward, where, reasons }) {
+function writeCode(code, { remark, legend }, { values, max, shape, out, backward, where, reasons }) {
   const { size, kernel_size, stride, padding, dilation, ceil_mode } = values;
   const marks = backward ? "Each output sends back 1" : max ? "A green ring marks a winner" : "Every cell counts the same";
-  setText(hint, marks);
+  legend.write(marks);
   setText(remark, out && shape.skipped ? ` − 1 = ${out}: the last window would start ${where}, so torch drops it` : "");
   const options = `${dilation > 1 ? `, dilation=${dilation}` : ""}${ceil_mode ? ", ceil_mode=True" : ""}`;
   code.write(

@@ -25,8 +25,12 @@ export function makeNote() {
   };
 }
 
-/** What the keys do, which is seen while the picture has the keyboard. */
-export const makeKeys = (what) => make("span", "cs-keys", `← ↑ ↓ → ${what} · Space plays · Escape goes back`);
+/** A remark, in whose place stands what the keys do while the picture has the keyboard. */
+export function makeRemark() {
+  const remark = make("span", "cs-hint");
+  const keys = make("span", "cs-hint cs-keys", "← ↑ ↓ → move · Space plays · Esc goes back");
+  return { root: make("span", "cs-one-place", remark, keys), write: (text) => setText(remark, text) };
+}
 
 /** The title of the result: its text, or that there is none. */
 export function writeResult(title, text) {

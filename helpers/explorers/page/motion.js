@@ -24,23 +24,45 @@ export function glide(box, down, right) {
   if (!isStill()) box.animate([{ transform: `translate(${right}px, ${down}px)` }, { transform: "none" }], SHORT);
 }
 
+/** A place in a figure's own pixels: the middle of an element, and its sides. */
+function placeIn(figure) {
+  const here = figure.getBoundingClientRect();
+  return (element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return { x: left + width / 2 - here.left, y: top + height / 2 - here.top, width, height };
+  };
+}
+
+function layOver(figure, className, text = "") {
+  const element = make("div", className, text);
+  element.setAttribute("aria-hidden", "true");
+  figure.append(element);
+  return element;
+}
+
+const ended = (animation, element) => (animation.onfinish = animation.oncancel = () => element.remove());
+
+/** Let cells of a figure pale for a moment: those that lose. */
+export function pale(figure, cells) {
+  if (isStill()) return;
+  const places = cells.filter(Boolean).map(placeIn(figure)); // all is read before anything is written
+  for (const { x, y, width, height } of places) {
+    const veil = layOver(figure, "cs-veil");
+    veil.style.cssText = `height: ${height}px; left: ${x - width / 2}px; top: ${y - height / 2}px; width: ${width}px`;
+    ended(veil.animate([{ opacity: 0 }, { opacity: 0.85, offset: 0.4 }, { opacity: 0 }], { ...SHORT, duration: 600 }), veil);
+  }
+}
+
 /** Let texts go to one cell of a figure, each from a cell of its own: `texts` are [{ text, from }]. */
 export function fly(figure, texts, to, ink) {
   if (isStill() || !to) return;
-  const here = figure.getBoundingClientRect();
-  const at = (element) => {
-    const box = element.getBoundingClientRect();
-    const [x, y] = [box.left + box.width / 2 - here.left, box.top + box.height / 2 - here.top];
-    return `translate(${x}px, ${y}px) translate(-50%, -50%)`;
-  };
+  const place = placeIn(figure);
+  const at = (element) => (({ x, y }) => `translate(${x}px, ${y}px) translate(-50%, -50%)`)(place(element));
   const end = at(to);
-  const ways = texts.filter(({ from }) => from).map(({ text, from }) => ({ text, start: at(from) })); // read before it is written
+  const ways = texts.filter(({ from }) => from).map(({ text, from }) => ({ text, start: at(from) }));
   for (const { text, start } of ways) {
-    const flyer = make("div", `cs-flyer ${ink}`, text);
-    flyer.setAttribute("aria-hidden", "true");
-    figure.append(flyer);
-    const flight = flyer.animate([{ transform: start }, { transform: end }], { ...SHORT, duration: 300 });
-    flight.onfinish = flight.oncancel = () => flyer.remove();
+    const flyer = layOver(figure, `cs-flyer ${ink}`, text);
+    ended(flyer.animate([{ transform: start }, { transform: end }], { ...SHORT, duration: 300 }), flyer);
   }
 }
 
