@@ -185,7 +185,7 @@ def test_the_export_has_the_table_and_every_answer_in_order(lesson, tmp_path):
     text = path.read_text("utf-8")
     assert text.startswith(repr(progress()))
     assert text.endswith(
-        "Every answer, in order\n09.q1: 3.5 → wrong, the floor forgotten\n09.q1: hint\n09.q1: 3 → right\n"
+        "Every answer, in order\n09.q1: 3.5 → wrong; the floor forgotten\n09.q1: hint\n09.q1: 3 → right\n"
         f"09.q2, seed 7: {q2.asked().answer} → right\n"
     )
 

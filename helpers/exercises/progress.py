@@ -9,7 +9,8 @@ from helpers.exercises.feedback import Feedback
 from helpers.exercises.question import QUESTIONS
 from helpers.files import write_whole
 
-AT_FIRST, AFTER_SOLUTION = "right at first", "right after the solution"
+AT_FIRST, AFTER_SOLUTION, AFTER_SHOWN = "right at first", "right after the solution", "right after it was shown"
+ANSWERS = "Every answer, in order\n"  # the heading of an exported list
 HEADS = ("question", "about", "result", "mistakes")
 
 
@@ -41,7 +42,7 @@ class Progress:
         """Write the table and every answer into a readable file, to hand in. A file of this name is not overwritten."""
         try:
             path = _unused(Path(path))
-            text = f"{self!r}\n\nEvery answer, in order\n{self._answers()}"
+            text = f"{self!r}\n\n{ANSWERS}{self._answers()}"
             write_whole(path, text.encode("utf-8", "backslashreplace"))
         except (OSError, ValueError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
@@ -50,16 +51,16 @@ class Progress:
         return Feedback("progress", "note", f"Written to {path.resolve()}.")
 
     def _feedback(self):
-        results = [_result(events) for events in self._events.values()]
+        results = [result_of(events) for events in self._events.values()]
         right = sum(result.startswith("right") for result in results)
         at_first = f", {results.count(AT_FIRST)} of them at first and without a hint" if right else ""
         headline = f"{right} of {len(results)} right{at_first}."
         rows = [HEADS] + [
-            (self._label(question), question.title, result + _practice(events), _times(_mistakes(events)))
+            (self._label(question), question.title, result + _practice(events), _times(mistakes_in(events)))
             for (question, events), result in zip(self._events.items(), results, strict=True)
         ]
         paragraphs = []
-        mistakes = sum(map(_mistakes, self._events.values()), Counter())
+        mistakes = sum(map(mistakes_in, self._events.values()), Counter())
         if often := _times(Counter({name: times for name, times in mistakes.items() if times > 1})):
             paragraphs.append(("came back", often))
         headings = dict.fromkeys(q.reread for q, events in self._events.items() if _is_shaky(events))
@@ -79,7 +80,7 @@ class Progress:
                 said = event["what"]
                 if said == "answer":
                     verdict = "right" if event["is_right"] else "wrong"
-                    said = f"{event['given']} → {', '.join([verdict, *event['mistakes']])}"
+                    said = f"{' '.join(event['given'].split())} → {'; '.join([verdict, *event['mistakes']])}"
                 lines.append(f"{question.name}{seed}: {said}\n")
         return "".join(lines)
 
@@ -95,13 +96,13 @@ def _unused(path):
 def _practice(events):
     """How it went with other numbers than the lesson's."""
     others = {event["seed"] for event in events if event["seed"] and event["what"] == "answer"}
-    results = [_result(events, seed) for seed in others]
+    results = [result_of(events, seed) for seed in others]
     solved = [result for result in results if result.startswith("right") and result != AFTER_SOLUTION]
     return f"; {len(solved)} of {len(others)} with other numbers" if others else ""
 
 
-def _result(events, seed=0):
-    """How the numbers of a seed were answered; 0: the lesson's."""
+def result_of(events, seed=0):
+    """How the numbers of a seed were answered, from a question's events; 0: the lesson's."""
     events = [event for event in events if event["seed"] == seed]
     answers = [event for event in events if event["what"] == "answer"]
     if not any(event["is_right"] for event in answers):
@@ -111,7 +112,7 @@ def _result(events, seed=0):
     if "solution" in before:
         return AFTER_SOLUTION
     if "reveal" in before:
-        return "right after it was shown"
+        return AFTER_SHOWN
     wrong, hints = before.count("answer"), before.count("hint")
     steps = [_counted(wrong, "wrong answer")] * bool(wrong) + [_counted(hints, "hint")] * bool(hints)
     return f"right after {' and '.join(steps)}" if steps else AT_FIRST
@@ -119,10 +120,10 @@ def _result(events, seed=0):
 
 def _is_shaky(events):
     is_tried = any(event["what"] != "reveal" for event in events)
-    return is_tried and (_result(events) != AT_FIRST or bool(_mistakes(events)))
+    return is_tried and (result_of(events) != AT_FIRST or bool(mistakes_in(events)))
 
 
-def _mistakes(events):
+def mistakes_in(events):
     """Where two mistakes give the same answer, nobody knows which it was: they are counted as one, "this or that"."""
     return Counter(" or ".join(event["mistakes"]) for event in events if event.get("mistakes"))
 

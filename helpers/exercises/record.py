@@ -75,7 +75,7 @@ def _read(path):
     found, damaged = [], []
     text = path.read_text("utf-8-sig", errors="replace")
     for number, line in enumerate(text.split("\n"), start=1):
-        event = _event(line)
+        event = event_of(line)
         if event is not None:
             found.append(event)
         elif line.strip():
@@ -85,7 +85,8 @@ def _read(path):
     return found, damaged
 
 
-def _event(line):
+def event_of(line):
+    """The event of one line of such a file, or None."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
