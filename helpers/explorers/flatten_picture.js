@@ -1,0 +1,113 @@
+// FlattenExplorer: its planes of cells, rows of memory, and rows of a batch.
+
+import { make, plural, setClass, setNote, setStyle, setText, show, upTo, within } from "./page/elements.js";
+import { makeGrid } from "./page/grid.js";
+import { dimensions, holdings } from "./flatten_order.js";
+
+const LARGEST_CELL = 34;
+const SMALLEST_CELL = 26; // two digits at 13 px
+// Pixels as the style sheet has them: in front of each row of a batch, a panel's title, between panels and planes.
+const LABEL = 26;
+const TITLE = 26;
+const GAP = 18;
+
+/** How many cells stand in a line: all, or whole blocks of the reading order, as many as fit. */
+function perLine(count, [, second, third], fit) {
+  if (count <= fit) return count;
+  const block = [second.size * third.size, third.size].find((size) => size <= fit);
+  return block * Math.floor(fit / block);
+}
+
+/** The panels' elements, empty: planes, memory and the new row for one volume; two ways of cutting for a batch. */
+export function makeFigure(channels) {
+  const planes = upTo(channels).map((channel) => {
+    const grid = makeGrid("plane", { name: `plane-${channel}` });
+    return { grid, root: make("div", "", make("div", `cs-plane-name cs-hue-${channel}`, `channel ${channel}`), grid.root) };
+  });
+  const grids = {
+    memory: makeGrid("memory"),
+    output: makeGrid("memory", { name: "output" }),
+    pictures: makeGrid("rows", { name: "pictures" }),
+    rows: makeGrid("rows"),
+  };
+  const panels = { volume: make("div", "cs-planes", ...planes.map((plane) => plane.root)) };
+  for (const name of Object.keys(grids)) panels[name] = grids[name].root;
+  const titles = {};
+  const root = make("div", "cs-figure");
+  for (const [name, element] of Object.entries(panels)) {
+    titles[name] = make("div", "cs-title");
+    panels[name] = make("div", `cs-panel cs-panel-${name}`, titles[name], element);
+    root.append(panels[name]);
+  }
+  root.setAttribute("aria-label", "The volume and its memory. Arrow keys move, Space plays along, Escape goes back.");
+  return { root, planes, grids, panels, titles };
+}
+
+/** Planes, memory, and for a permuted volume the new row; returns the height they need. */
+export function drawVolume({ planes, grids, titles }, all, room) {
+  const { channels, height, width, memory, dims, order, count, place, x, views } = all;
+  const permuted = memory === "permuted";
+  const classOf = (at) => `cs-hue-${Math.floor(at / (height * width))}${at === place ? " cs-lit" : ""}`;
+  const cell = within(SMALLEST_CELL, LARGEST_CELL, (room / channels - GAP) / width);
+  planes.forEach(({ grid, root }, channel) => {
+    show(root, channel < channels);
+    if (channel >= channels) return;
+    grid.draw(height, width, cell, (element, row, column) => {
+      const at = (channel * height + row) * width + column;
+      setText(element, `${at}`);
+      return classOf(at);
+    });
+  });
+  const drawRow = (grid, places, blocks) => {
+    const across = perLine(count, blocks, Math.floor(room / SMALLEST_CELL));
+    const size = within(SMALLEST_CELL, LARGEST_CELL, room / across);
+    setStyle(grid.root, "--across", across);
+    grid.draw(1, count, size, (element, _, column) => {
+      setText(element, `${places[column]}`);
+      return classOf(places[column]);
+    });
+    return TITLE + Math.ceil(count / across) * (size + 6) - 6;
+  };
+  const memoryHeight = drawRow(grids.memory, upTo(count), dimensions({ channels, height, width }));
+  const copyHeight = permuted ? drawRow(grids.output, order, dims) + GAP : 0;
+  setText(titles.memory, permuted ? "memory: nothing has moved" : `x.view(-1) (${count},): the row of memory`);
+  const sameRow = `${x}.view(-1) (${count},): the row of memory as it is`;
+  setText(titles.output, views ? sameRow : `${x}.reshape(-1) (${count},): a copy, in reading order`);
+  const abreast = Math.max(1, Math.floor((room + GAP) / (width * cell + GAP)));
+  const planesHeight = TITLE + Math.ceil(channels / abreast) * (height * cell + 30) - 10;
+  return planesHeight + GAP + memoryHeight + copyHeight;
+}
+
+/** The batch as one row for each picture, and as rows of k; returns the height they need. */
+export function drawBatch({ grids, titles }, all, room) {
+  const { pictures, k, one, count, position, x, views, divides } = all;
+  const cell = Math.min(20, Math.floor((room - LABEL) / Math.max(k, one)));
+  const drawRows = (grid, across) => {
+    const rows = Math.ceil(count / across);
+    const abreast = Math.max(1, Math.floor((room + 20) / (across * cell + LABEL + 20)));
+    const down = Math.min(rows, Math.max(16, Math.ceil(rows / abreast)));
+    setStyle(grid.root, "--down", down);
+    grid.draw(rows, across, cell, (element, row, column) => {
+      const at = row * across + column;
+      if (at >= count) return null;
+      const picture = Math.floor(at / one);
+      setText(element, cell >= 14 ? `${picture}` : "");
+      return `cs-hue-${picture}${at === position ? " cs-lit" : ""}`;
+    });
+    for (let row = 0; row < rows; row++) {
+      const line = grid.root.children[row];
+      const mixed = holdings(row, { k: across, one, count }).length > 1;
+      setNote(line, `${row}`);
+      setClass(line, `cs-row${mixed ? " cs-mixed" : ""}${(row + 1) * across > count ? " cs-short" : ""}`);
+    }
+    return TITLE + down * 18 - 2;
+  };
+  const needed = drawRows(grids.pictures, one) + GAP + drawRows(grids.rows, k);
+  setText(titles.pictures, `${x}.flatten(1) (${pictures}, ${one}): one row for each picture, whatever its size`);
+  const short = `${x}.view(-1, ${k}): no output, ${plural(Math.floor(count / k), "whole row")} and ${count % k} left over`;
+  const viewed = `${x}.view(-1, ${k}) (${count / k}, ${k})`;
+  const copied = `${x}.reshape(-1, ${k}) (${count / k}, ${k}): a copy, as view is refused`;
+  setText(titles.rows, views ? viewed : divides ? copied : short);
+  setClass(titles.rows, views ? "cs-title" : "cs-title cs-wrong");
+  return needed;
+}
