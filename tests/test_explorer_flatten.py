@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 from functools import partial
 
 import pages
@@ -355,6 +356,174 @@ def test_a_screen_reader_is_told_the_setting_and_its_result(stand, settings, sai
     page = stand(FlattenExplorer(**settings))
     page.wait_for_function("() => document.querySelector('.cs-spoken').textContent")
     assert page.locator("[aria-live]").text_content() == said
+
+
+# Drags the slider to a number of cells, and reads what has left and what is to come.
+SCRUB = """(value) => {
+  const slider = document.querySelector(".cs-scrub input");
+  slider.value = value;
+  slider.dispatchEvent(new Event("input"));
+}"""
+UNZIPPED = """(() => {
+  const marked = (mark) => [...document.querySelectorAll(`.cs-${mark}`)].filter(visible).map((cell) =>
+    [cell.dataset.grid, Number(cell.dataset.row), Number(cell.dataset.column)].join());
+  const sides = ({ x, y, width, height }) => [x, y, width, height];
+  const isSeen = (part) => part.checkVisibility({ visibilityProperty: true });
+  const seen = (selector) => [...document.querySelectorAll(selector)].filter(isSeen);
+  return {
+    left: marked("left"),
+    ahead: marked("ahead"),
+    told: document.querySelector(".cs-scrub input").getAttribute("aria-valuetext"),
+    flying: seen(".cs-flying").map((flyer) => [flyer.textContent, sides(flyer.getBoundingClientRect())]),
+    ways: seen(".cs-ways line").map((line) => ["x1", "x2"].map((end) => Number(line.getAttribute(end)))),
+  };
+})()"""
+LOOK = """() => [...document.querySelectorAll(".cs-figure .cs-panel")].map((panel) => panel.outerHTML)"""
+
+
+def unzip(page, value):
+    page.evaluate(SCRUB, value)
+    return read(page, [{}], UNZIPPED)[0]
+
+
+def ways(explorer):
+    """Of each number, in reading order: the grid, row and column it comes from and goes to, and what it is called."""
+    x, k = explorer.input(), explorer.k
+    order, count = x.reshape(-1).int().tolist(), x.numel()
+    original = torch.arange(count).reshape(explorer._shape)
+    found = []
+    for index, place in enumerate(order):
+        *n, c, h, w = (int(i) for i in torch.unravel_index(torch.tensor(place), original.shape))
+        told = f"cell {index} of {count}: {f'picture {n[0]}, ' if n else ''}channel {c}, row {h}, column {w}"
+        told += f", place {place} of memory" if permuted(explorer) else ""
+        if explorer.batch:
+            source, goal = ("pictures", *divmod(index, count // 4)), ("rows", *divmod(index, k))
+            told += f" → row {goal[1]}, column {goal[2]}"
+        else:
+            source = ("memory", 0, place) if permuted(explorer) else (f"plane-{c}", h, w)
+            goal = ("output" if permuted(explorer) else "memory", 0, index)
+            told += f" → {index}"
+        found.append((source, (f"plane-{c}", h, w) if not n else source, goal, told))
+    return found
+
+
+joined = lambda place: ",".join(map(str, place))  # noqa: E731
+UNZIPPING = [
+    {},
+    {"channels": 3, "height": 4, "width": 5, "memory": "permuted"},
+    {"memory": "permuted", "channels": 1, "height": 1, "width": 1},
+    {"batch": True, "k": 16},
+    {"batch": True, "k": 23, "memory": "permuted"},
+]
+
+
+@pytest.mark.parametrize("settings", UNZIPPING, ids=str)
+def test_cell_by_cell_the_slider_unzips_what_torch_reads(stand, settings):
+    explorer = FlattenExplorer(**settings)
+    page = stand(explorer)
+    page.emulate_media(reduced_motion="reduce")
+    all_ways = ways(explorer)
+    count = len(all_ways)
+    for value in range(1, count, 1 if count < 30 else 7):
+        seen = unzip(page, value + 0.6)  # where nothing is to move, cells are in one place or the other
+        assert seen["flying"] == seen["ways"] == []
+        assert set(seen["left"]) == {joined(shown) for _, shown, _, _ in all_ways[:value]}
+        assert seen["ahead"] == [joined(goal) for _, _, goal, _ in all_ways[value:]]
+        assert seen["told"] == all_ways[value][3]
+        hold(read(page, [{}], SEEN)[0], explorer)
+        assert lit(page, all_ways[value][2][0]) == {all_ways[value][2][1:]}
+    assert (
+        unzip(page, count)["told"]
+        == f"all {count} cells are in the {page.locator('.cs-scrub span').last.text_content()}"
+    )
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("settings", UNZIPPING, ids=str)
+def test_at_both_ends_of_the_slider_the_picture_is_as_if_there_were_none(stand, settings):
+    explorer = FlattenExplorer(**settings)
+    page = stand(explorer)
+    goals = [goal for _, _, goal, _ in ways(explorer)]
+    for value, goal in [(len(goals), goals[-1]), (0, goals[0])]:
+        cell(page, *goal).click()
+        page.mouse.move(2, 2)
+        untouched = page.evaluate(LOOK)
+        unzip(page, len(goals) / 2)
+        seen = unzip(page, value)
+        assert page.evaluate(LOOK) == untouched
+        assert [seen[name] for name in ("left", "ahead", "flying", "ways")] == [[]] * 4
+
+
+def test_cells_are_on_straight_ways_which_cross_only_when_permuted(stand):
+    crossings = {}
+    for memory in ("contiguous", "permuted"):
+        explorer = FlattenExplorer(height=1, width=5, memory=memory)
+        page = stand(explorer)
+        all_ways = ways(explorer)
+        seen = unzip(page, 5.5)
+        hold(read(page, [{}], SEEN)[0], explorer)
+        order = explorer.input().reshape(-1).int().tolist()
+        assert [text for text, _ in seen["flying"]] == [str(place) for place in order[5:9]]
+        for index, (_, flyer) in enumerate(seen["flying"], 5):  # each leaves four steps before it lands
+            source, _, goal, _ = all_ways[index]
+            ends = [cell(page, *place).bounding_box() for place in (source, goal)]
+            start, end = ([box[side] for side in ("x", "y", "width", "height")] for box in ends)
+            part = (5.5 - (index - 3)) / 4
+            assert flyer == pytest.approx([a + (b - a) * part for a, b in zip(start, end, strict=True)], abs=0.5)
+        crossings[memory] = sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in itertools.combinations(seen["ways"], 2))
+        assert len(seen["ways"]) == 9
+    assert crossings["contiguous"] == 0  # seen side by side, the planes are one row
+    assert crossings["permuted"] == 10  # of 5 and 4
+
+
+def test_keys_unzip_one_cell_or_ten_and_a_moved_slider_of_the_volume_moves_nothing(stand):
+    page = stand(FlattenExplorer())
+    slider = page.get_by_role("slider", name="unzip")
+    marked = lambda: [len(read(page, [{}], UNZIPPED)[0][name]) for name in ("flying", "left", "ahead")]  # noqa: E731
+    told = []
+    for key in ("ArrowRight", "ArrowUp", "PageUp", "ArrowLeft", "End", "ArrowDown", "Home"):
+        slider.press(key)
+        told.append(int(re.match(r"(?:cell|all) (\d+)", slider.get_attribute("aria-valuetext"))[1]))
+    assert told == [1, 2, 12, 11, 24, 23, 0]
+    page.wait_for_function("() => !document.querySelector('.cs-left')")
+    slider.press("End")
+    page.wait_for_function("() => document.querySelector('.cs-left')")
+    page.evaluate("() => window.move('width', 5)")
+    assert marked() == [0, 0, 0]
+    assert slider.get_attribute("aria-valuetext") == "all 30 cells are in the row"
+    slider.press("ArrowLeft")
+    page.evaluate("() => window.move('height', 4)")
+    assert marked() == [0, 29, 11]
+    page.evaluate("() => window.move('height', 3)")
+    page.evaluate("() => window.move('width', 2)")
+    assert slider.get_attribute("aria-valuetext") == "all 12 cells are in the row"
+    page.emulate_media(reduced_motion="reduce")
+    slider.press("ArrowLeft")
+    assert marked() == [0, 11, 1]
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.problems == []
+
+
+def test_playing_unzips_cell_by_cell_and_escape_closes_it(stand):
+    explorer = FlattenExplorer()
+    page = stand(explorer)
+    with_own_clock(page).clock.pause_at(time.time() + 60)
+    cell(page, "plane-1", 2, 1).click()
+    page.mouse.move(2, 2)
+    page.get_by_role("button", name="Play").click()
+    waiting = []
+    page.clock.run_for(600)
+    for _ in range(5):
+        page.clock.run_for(100)
+        assert page.locator(".cs-flying:visible").count() > 0
+        hold(read(page, [{}], SEEN)[0], explorer)
+        page.clock.run_for(200)
+        waiting.append(page.locator(".cs-ahead").count())
+        page.clock.run_for(300)
+    assert waiting == [2, 1, 0, 23, 22]
+    page.locator(".cs-figure").press("Escape")
+    assert (page.locator(".cs-left, .cs-ahead").count(), place_of(page)) == (0, 18)
 
 
 @pytest.mark.parametrize("memory", ["Permuted", "", 0, None, "channels_last"])

@@ -197,7 +197,8 @@ def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_
     ]
     page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
     named = page.get_by_role("slider").evaluate_all("(handles) => handles.map((handle) => handle.ariaLabel)")
-    assert [label for label in named if label != "k (batch)"][: len(wanted)] == wanted
+    of_pictures = {"k (batch)", "unzip"}
+    assert [label for label in named if label not in of_pictures][: len(wanted)] == wanted
     if wanted:
         page.get_by_role("slider").first.focus()
     reached = []

@@ -3,7 +3,8 @@
 import { keepHeight, make, plural, setClass, setText, show } from "./page/elements.js";
 import { dimensions, hasStrides, readingOrder, refusedSize, refusedStrides, rowSentence, verdict, wayBack } from "./flatten_order.js";
 import { makeFormulas, makeShapes } from "./flatten_lines.js";
-import { drawBatch, drawVolume, makeFigure } from "./flatten_picture.js";
+import { drawBatch, drawVolume, makeFigure, waysOf } from "./flatten_picture.js";
+import { makeFlights, makeScrub } from "./flatten_scrub.js";
 import { ending, makeFrame, watchWidth } from "./page/frame.js";
 import { makePlayer, watchPointing } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
@@ -37,19 +38,29 @@ function arrangement(sliders, pictures) {
   const dims = dimensions(values);
   const one = values.channels * values.height * values.width;
   const order = readingOrder(dims, values.batch ? pictures : 1);
-  return { ...values, pictures, dims, one, order, count: order.length };
+  const positions = [];
+  order.forEach((place, position) => (positions[place] = position));
+  return { ...values, pictures, dims, one, order, positions, permuted: values.memory === "permuted", count: order.length };
 }
 
-/** The cells to walk through with keys and player; `arranged()` is the present arrangement. */
-function makeWalk(arranged) {
+/**
+ * The cells to walk through with keys, player and the slider that unzips; `arranged()` is the present arrangement,
+ * `redraw` is called when another cell is pointed at or one is on its way.
+ */
+function makeWalk(arranged, redraw) {
   const player = makePlayer(step, () => pointing.isHovered());
+  const scrub = makeScrub((index) => (player.stop(), choose(index, arranged())), redraw);
   let pointing = null;
 
-  /** On in reading order, and from the end to the beginning. */
+  const choose = (index, all) => pointing.pin(cellAt(all.order[index], all));
+
+  /** On in reading order, and from the end to the beginning; the cells up to there are unzipped. */
   function step(delta) {
     const all = arranged();
-    const from = all.order.indexOf(placeOf(pointing.pinned(), all));
-    pointing.pin(cellAt(all.order[(from + delta + all.count) % all.count], all));
+    const from = all.positions[placeOf(pointing.pinned(), all)];
+    const start = delta < 0 && from === 0 ? all.count : from;
+    scrub.goTo(start + delta, start);
+    choose((start + delta) % all.count, all);
   }
 
   /** To the neighbour on the page: through a plane and into the one beside it; through the rows of a batch. */
@@ -58,7 +69,7 @@ function makeWalk(arranged) {
     const all = arranged();
     const place = placeOf(pointing.pinned(), all);
     if (all.batch) {
-      const index = all.order.indexOf(place) + down * all.k + right;
+      const index = all.positions[place] + down * all.k + right;
       if (index >= 0 && index < all.count) pointing.pin(cellAt(all.order[index], all));
       return;
     }
@@ -77,12 +88,13 @@ function makeWalk(arranged) {
     ArrowDown: () => walk(1, 0),
     ArrowUp: () => walk(-1, 0),
     " ": player.toggle,
-    Escape: () => (player.stop(), pointing.pin(START)),
+    Escape: () => (player.stop(), scrub.reset(), pointing.pin(START)),
   };
   return {
     player,
+    scrub,
     at: () => pointing.at(),
-    watch: (root, figure, redraw) => (pointing = watchPointing(root, figure, START, keys, redraw)),
+    watch: (root, figure) => (pointing = watchPointing(root, figure, START, keys, redraw)),
   };
 }
 
@@ -90,10 +102,11 @@ async function render({ model, el }) {
   const sliders = await findSliders(model);
   const arranged = () => arrangement(sliders, model.get("pictures"));
   const formulas = makeFormulas();
-  const walk = makeWalk(arranged);
-  const { player } = walk;
+  const walk = makeWalk(arranged, draw);
+  const { player, scrub } = walk;
   const hint = make("span", "cs-hint");
   const figure = makeFigure(sliders.highest.channels);
+  const flights = makeFlights(figure.root);
   const shapes = makeShapes();
   figure.titles.volume.append(...shapes.roots);
   const notes = { judged: make("div", "cs-note"), note: make("div", "cs-note"), back: make("div", "cs-sum") };
@@ -101,14 +114,20 @@ async function render({ model, el }) {
     formulas: formulas.roots,
     tools: [player.root, hint],
     figure: figure.root,
+    beneath: [scrub.root],
     notes: Object.values(notes),
   });
   const space = watchWidth(frame.root, draw);
-  walk.watch(frame.root, figure.root, draw);
+  walk.watch(frame.root, figure.root);
 
+  let setting = "";
   function draw() {
-    const scene = sceneOf(arranged(), walk.at(), sliders.highest);
-    const { memory, batch } = scene;
+    const all = arranged();
+    const values = JSON.stringify(sliders.values());
+    if (setting !== values) scrub.fit(all.count);
+    setting = values;
+    const scene = { ...sceneOf(all, walk.at(), sliders.highest), gone: scrub.gone };
+    const { memory, batch, count } = scene;
     const page = space.width();
     const mode = batch ? "batch" : memory;
     setClass(frame.root, `cs-explorer cs-flatten${page < 900 ? " cs-narrow" : ""}`);
@@ -120,32 +139,53 @@ async function render({ model, el }) {
     for (const name of ["pictures", "rows"]) show(figure.panels[name], batch);
     const needed = (batch ? drawBatch : drawVolume)(figure, scene, page - 4);
     keepHeight(figure.root, needed);
+    flights.draw(`${page} ${setting}`, count, scrub, () => waysOf(figure, scene));
+    scrub.write(endsOf(scene), (index) => toldOf(index, scene));
     setText(hint, `Hover or click a cell · arrow keys move · Space plays ${batch || memory === "permuted" ? "in reading order" : "along memory"}`);
     writeCode(frame.code, scene);
     writeBelow(frame.refusal, notes, scene, page, mode);
-    if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
+    if (!player.playing() && !scrub.isUsed()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
   sliders.watch(draw);
   draw();
-  return ending(sliders, space, player, frame.speaker);
+  return ending(sliders, space, player, scrub, frame.speaker);
+}
+
+/** Channel, row and column of a place in memory. */
+const indicesOf = (place, { channels, height, width }) => [
+  Math.floor(place / (height * width)) % channels,
+  Math.floor(place / width) % height,
+  place % width,
+];
+
+/** What the slider goes from and to. */
+const endsOf = ({ batch, permuted }) => (batch ? ["pictures", "rows"] : permuted ? ["memory", "copy"] : ["volume", "row"]);
+
+/** The cell whose turn it is, in words, and where it goes. */
+function toldOf(index, all) {
+  const { batch, permuted, k, one, order, count } = all;
+  const [c, h, w] = indicesOf(order[index], all);
+  const picture = batch ? `picture ${Math.floor(index / one)}, ` : "";
+  const memory = permuted ? `, place ${order[index]} of memory` : "";
+  const to = batch ? `row ${Math.floor(index / k)}, column ${index % k}` : index;
+  return `cell ${index} of ${count}: ${picture}channel ${c}, row ${h}, column ${w}${memory} → ${to}`;
 }
 
 /** The arrangement, what is pointed at, and what becomes of the view, before anything is drawn. */
 function sceneOf(all, at, highest) {
-  const { channels, height, width, memory, batch, pictures, k, one, order, count } = all;
-  const permuted = memory === "permuted";
+  const { channels, height, width, permuted, batch, pictures, k, one, order, positions, count } = all;
   const place = placeOf(at, all);
-  const position = order.indexOf(place);
+  const position = positions[place];
   const across = batch ? k : count;
   const divides = count % across === 0;
   const views = divides && hasStrides(order, across);
-  const [c, h, w] = [Math.floor(place / (height * width)) % channels, Math.floor(place / width) % height, place % width];
+  const [c, h, w] = indicesOf(place, all);
   const where = `x[${c}, ${h}, ${w}] lies at place ${place} of memory`;
   const inOrder = permuted ? `${where} and is number ${position} in reading order.` : `${where}.`;
   const wanted = batch ? `-1, ${k}` : "-1";
   return {
-    ...{ ...all, permuted, place, position, divides, views, wanted },
+    ...{ ...all, place, position, divides, views, wanted },
     x: permuted ? `x.permute(${batch ? "0, 2, 3, 1" : "1, 2, 0"})` : "x",
     filled: {
       ...{ "c name": "c", "h name": "h", "w name": "w", "C name": "C", "H name": "H", "W name": "W" },

@@ -44,6 +44,7 @@ class FlattenView(View):
 class FlattenExplorer(Explorer):
     """Point at a cell of a volume (C, H, W) and see its place in memory, and the other way.
 
+    The slider below the picture unzips the volume into the row, cell by cell; it belongs to the picture alone.
     `memory="permuted"` reads the same numbers with the channels last; `batch=True` has four such volumes, which
     `view(-1, k)` cuts into rows of `k`. Every control is an attribute. A value it cannot hold raises ValueError or
     TypeError, and the explorer stays as it was. Where torch refuses the view, the picture explains why, and `output()`

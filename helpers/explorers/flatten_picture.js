@@ -43,11 +43,14 @@ export function makeFigure(channels) {
   return { root, planes, grids, panels, titles };
 }
 
+/** How a cell is marked that has begun its way, and a place that waits for its own. */
+const leftMark = (part) => (part > 0 ? " cs-left" : "");
+const aheadMark = (part) => (part !== null && part < 1 ? " cs-ahead" : "");
+
 /** Planes, memory, and for a permuted volume the new row; returns the height they need. */
 export function drawVolume({ planes, grids, titles }, all, room) {
-  const { channels, height, width, memory, dims, order, count, place, x, views } = all;
-  const permuted = memory === "permuted";
-  const classOf = (at) => `cs-hue-${Math.floor(at / (height * width))}${at === place ? " cs-lit" : ""}`;
+  const { channels, height, width, permuted, dims, order, positions, count, place, x, views, gone } = all;
+  const hueOf = (at) => `cs-hue-${Math.floor(at / (height * width))}${at === place ? " cs-lit" : ""}`;
   const cell = within(SMALLEST_CELL, LARGEST_CELL, (room / channels - GAP) / width);
   planes.forEach(({ grid, root }, channel) => {
     show(root, channel < channels);
@@ -55,21 +58,21 @@ export function drawVolume({ planes, grids, titles }, all, room) {
     grid.draw(height, width, cell, (element, row, column) => {
       const at = (channel * height + row) * width + column;
       setText(element, `${at}`);
-      return classOf(at);
+      return hueOf(at) + leftMark(gone(positions[at]));
     });
   });
-  const drawRow = (grid, places, blocks) => {
+  const drawRow = (grid, places, blocks, isFilled) => {
     const across = perLine(count, blocks, Math.floor(room / SMALLEST_CELL));
     const size = within(SMALLEST_CELL, LARGEST_CELL, room / across);
     setStyle(grid.root, "--across", across);
     grid.draw(1, count, size, (element, _, column) => {
       setText(element, `${places[column]}`);
-      return classOf(places[column]);
+      return hueOf(places[column]) + (isFilled ? aheadMark(gone(column)) : "");
     });
     return TITLE + Math.ceil(count / across) * (size + 6) - 6;
   };
-  const memoryHeight = drawRow(grids.memory, upTo(count), dimensions({ channels, height, width }));
-  const copyHeight = permuted ? drawRow(grids.output, order, dims) + GAP : 0;
+  const memoryHeight = drawRow(grids.memory, upTo(count), dimensions({ channels, height, width }), !permuted);
+  const copyHeight = permuted ? drawRow(grids.output, order, dims, true) + GAP : 0;
   setText(titles.memory, permuted ? "memory: nothing has moved" : `x.view(-1) (${count},): the row of memory`);
   const sameRow = `${x}.view(-1) (${count},): the row of memory as it is`;
   setText(titles.output, views ? sameRow : `${x}.reshape(-1) (${count},): a copy, in reading order`);
@@ -80,9 +83,9 @@ export function drawVolume({ planes, grids, titles }, all, room) {
 
 /** The batch as one row for each picture, and as rows of k; returns the height they need. */
 export function drawBatch({ grids, titles }, all, room) {
-  const { pictures, k, one, count, position, x, views, divides } = all;
+  const { pictures, k, one, count, position, x, views, divides, gone } = all;
   const cell = Math.min(20, Math.floor((room - LABEL) / Math.max(k, one)));
-  const drawRows = (grid, across) => {
+  const drawRows = (grid, across, mark) => {
     const rows = Math.ceil(count / across);
     const abreast = Math.max(1, Math.floor((room + 20) / (across * cell + LABEL + 20)));
     const down = Math.min(rows, Math.max(16, Math.ceil(rows / abreast)));
@@ -92,7 +95,7 @@ export function drawBatch({ grids, titles }, all, room) {
       if (at >= count) return null;
       const picture = Math.floor(at / one);
       setText(element, cell >= 14 ? `${picture}` : "");
-      return `cs-hue-${picture}${at === position ? " cs-lit" : ""}`;
+      return `cs-hue-${picture}${at === position ? " cs-lit" : ""}${mark(gone(at))}`;
     });
     for (let row = 0; row < rows; row++) {
       const line = grid.root.children[row];
@@ -102,7 +105,7 @@ export function drawBatch({ grids, titles }, all, room) {
     }
     return TITLE + down * 18 - 2;
   };
-  const needed = drawRows(grids.pictures, one) + GAP + drawRows(grids.rows, k);
+  const needed = drawRows(grids.pictures, one, leftMark) + GAP + drawRows(grids.rows, k, aheadMark);
   setText(titles.pictures, `${x}.flatten(1) (${pictures}, ${one}): one row for each picture, whatever its size`);
   const short = `${x}.view(-1, ${k}): no output, ${plural(Math.floor(count / k), "whole row")} and ${count % k} left over`;
   const viewed = `${x}.view(-1, ${k}) (${count / k}, ${k})`;
@@ -110,4 +113,19 @@ export function drawBatch({ grids, titles }, all, room) {
   setText(titles.rows, views ? viewed : divides ? copied : short);
   setClass(titles.rows, views ? "cs-title" : "cs-title cs-wrong");
   return needed;
+}
+
+/** Every number in reading order: how it is drawn, the cell it is read from, and its cell in the row. */
+export function waysOf({ planes, grids }, { height, width, permuted, batch, k, one, order, count }) {
+  const cellIn = (grid, index, across) => grid.root.children[Math.floor(index / across)].children[index % across];
+  return order.map((place, index) => {
+    if (batch) {
+      const [from, to] = [cellIn(grids.pictures, index, one), cellIn(grids.rows, index, k)];
+      return { text: from.textContent, hue: Math.floor(index / one), from, to };
+    }
+    const hue = Math.floor(place / (height * width));
+    const inPlane = () => cellIn(planes[hue].grid, place % (height * width), width);
+    const from = permuted ? cellIn(grids.memory, place, count) : inPlane();
+    return { text: `${place}`, hue, from, to: cellIn(permuted ? grids.output : grids.memory, index, count) };
+  });
 }

@@ -3,7 +3,8 @@
 import { make } from "./elements.js";
 
 const SHORT = { duration: 220, easing: "ease-in-out" };
-const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+/** Whether the reader wants nothing to move. */
+export const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
  * Tells a step from other redraws: `steps(setting, at, isHovered)` is the place before, { row, column }, where the same
@@ -69,3 +70,22 @@ export function fly(figure, texts, to, ink) {
 /** A cell that is seen, by its grid and place. */
 export const seenCell = (figure, grid, row, column) =>
   [...figure.querySelectorAll(`[data-grid="${grid}"][data-row="${row}"][data-column="${column}"]`)].find((cell) => cell.offsetParent);
+
+/** Let a number go from one to another: `write(number)` is called with each frame; returns what stops it on its way. */
+export function travel(from, to, write) {
+  if (isStill()) {
+    write(to);
+    return () => {};
+  }
+  let start = null;
+  let stopped = false;
+  const next = (now) => {
+    if (stopped) return;
+    start ??= now;
+    const part = Math.min(1, (now - start) / SHORT.duration);
+    write(part < 1 ? from + (to - from) * part : to);
+    if (part < 1) requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+  return () => (stopped = true);
+}
