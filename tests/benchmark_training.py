@@ -14,7 +14,7 @@ import resource
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -41,12 +41,14 @@ class Candidate:
     """One way to train. `flipped` is a switch of helpers.training.devices.HELPS, set to its opposite."""
 
     name: str
-    loop: str = "train"  # "tutorial": from PIL images; "tensors": from floats
+    loop: str = "train"  # "tutorial": from PIL images; "tensors": from floats; "plain", "kernel": see benchmark_gpu.py
     workers: int = 0
     network: str = "FastCNN"
     precision: str = "float32"
     compiled: bool = False
     flipped: str = ""
+    graph: bool | None = None  # not None: the switch "graph" is this, and Adam fused or not
+    fused: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,16 +95,33 @@ def load(data, train_pictures, test_pictures):
 # -- one candidate, in a process of its own ------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def switched(device, **switches):
+    """HELPS with other values for a while."""
+    before = dict(HELPS[device])
+    HELPS[device] |= switches
+    try:
+        yield
+    finally:
+        HELPS[device] |= before
+
+
 def prepared(candidate, plan):
     """The function that trains one epoch."""
     train_set, device = plan.train_set(), torch.device(plan.device)
     torch.manual_seed(0)
     model = getattr(models, candidate.network)().to(device)
+    if candidate.flipped:
+        HELPS[device.type][candidate.flipped] ^= True
+    if candidate.compiled:
+        model.compile()
+    if candidate.graph is not None:
+        HELPS[device.type]["graph"] = candidate.graph
+    if candidate.loop == "plain" or candidate.graph is not None:
+        import benchmark_gpu
+
+        return benchmark_gpu.prepared(candidate, plan, train_set.to(device), model)
     if candidate.loop == "train":
-        if candidate.flipped:
-            HELPS[device.type][candidate.flipped] ^= True
-        if candidate.compiled:
-            model.compile()
         how = {"batch_size": plan.batch_size, "device": device, "precision": candidate.precision}
         return lambda: train(model, train_set, epochs=1, progress=False, **how)
     data = tutorial.Pictures(train_set) if candidate.loop == "tutorial" else tutorial.tensors(train_set)
@@ -121,13 +140,15 @@ def peak_memory(device):
 def serve(pipe, candidate, plan):
     """Train an epoch for each "epoch" that arrives; at the end, tell the peak memory."""
     try:
-        epoch = prepared(candidate, plan)
+        epoch, first = prepared(candidate, plan), None
         while pipe.recv() == "epoch":
+            began = time.perf_counter()
             epoch()
             if plan.device == "cuda":
                 torch.cuda.synchronize()
+            first = first or time.perf_counter() - began
             pipe.send(None)
-        pipe.send(peak_memory(plan.device))
+        pipe.send((peak_memory(plan.device), first))
     except EOFError:  # nobody asks any more
         return
     except Exception as error:  # torch.compile may find no compiler, and bfloat16 no such device
@@ -153,10 +174,10 @@ class Process:
         self.bar.update()
 
     def end(self):
-        """The peak memory in bytes; None if it has failed."""
-        memory = None if self.failed else self.ask("end")
+        """(peak memory in bytes, seconds of the first epoch); None of both if it has failed."""
+        ended = (None, None) if self.failed else self.ask("end")
         self.process.join()
-        return memory
+        return ended
 
     def ask(self, what):
         with contextlib.suppress(BrokenPipeError):  # it has failed already, and its reason lies in the pipe
@@ -168,13 +189,13 @@ class Process:
 
 
 def timed(candidates, plan, repeats):
-    """{name: (Times of an epoch, peak memory, why it failed)} of candidates that take turns."""
+    """{name: (Times of an epoch, peak memory, why it failed, seconds of the first epoch)} of candidates in turn."""
     # The processes are started before this one grows: one that is started has its starter's size for a moment.
     with tqdm(total=len(candidates) * (repeats + 1), unit=" epochs", file=sys.stdout, ncols=100) as bar:
         processes = {candidate.name: Process(candidate, plan, bar) for candidate in candidates}
         times = compare({name: process.epoch for name, process in processes.items()}, repeats=repeats)
-        ended = {name: (process.end(), process.failed) for name, process in processes.items()}
-    return {name: (times[name], *ended[name]) for name in times}
+        ended = {name: process.end() for name, process in processes.items()}
+    return {name: (times[name], memory, processes[name].failed, first) for name, (memory, first) in ended.items()}
 
 
 # -- what is measured ----------------------------------------------------------------------------------
@@ -186,7 +207,7 @@ def speeds(plan, repeats):
     pictures = plan.pictures // plan.batch_size * plan.batch_size
     rows, least = [], floor_of(plan)
     for name in [candidate.name for candidate in CANDIDATES]:
-        times, memory, failed = found[name]
+        times, memory, failed, _ = found[name]
         if failed:
             raise SystemExit(f"{name} failed: {failed}")
         rows.append(
@@ -217,7 +238,7 @@ def told(times, pictures):
 
 def switch(candidate, found, plan, pictures):
     """How many times as fast training is with this switch as without it."""
-    other, _, failed = found[candidate.name]
+    other, _, failed, _ = found[candidate.name]
     row = {"name": candidate.name, "batch_size": plan.batch_size}
     if failed:
         return {**row, "failed": failed}
@@ -309,18 +330,23 @@ def measured(plan, batch_sizes, repeats):
         "rows": [],
         "switches": [],
     }
-    for batch_size in batch_sizes:
-        rows, switches = speeds(Plan(plan.data, plan.pictures, batch_size, plan.device), repeats)
-        results["rows"] += rows
-        results["switches"] += switches
+    if plan.device == "cuda":
+        import benchmark_gpu
+
+        results |= benchmark_gpu.measured(plan, batch_sizes, repeats)
+    else:
+        for batch_size in batch_sizes:
+            rows, switches = speeds(replace(plan, batch_size=batch_size), repeats)
+            results["rows"] += rows
+            results["switches"] += switches
     few = Plan(plan.data, 10 * min(batch_sizes), min(batch_sizes)).train_set()
     results["difference_of_losses"] = difference = largest_difference(few, min(batch_sizes), plan.device)
     assert difference < 1e-4, f"The two loops do not compute the same: their losses differ by {difference:.1e}."
+    if plan.device == "cuda":
+        return results
     results["accuracies"] = None
-    # On a CPU this takes minutes: only with real pictures, of which an accuracy says more.
-    if plan.device == "cuda" or plan.data != "shapes":
-        batch_size = 512 if plan.device == "cuda" else 128
-        results["accuracies"] = accuracies(*load(plan.data, 50_000, 10_000), batch_size, plan.device)
+    if plan.data != "shapes":  # this takes minutes: only with real pictures, of which an accuracy says more
+        results["accuracies"] = accuracies(*load(plan.data, 50_000, 10_000), 128, plan.device)
     return results
 
 
@@ -377,10 +403,19 @@ def bars(results):
     return figure
 
 
+def hardware_told(machine):
+    """In a few words; what is not known is left out."""
+    counts = [f"{machine[name]} {name}" for name in ("cores", "threads") if machine[name]]
+    return ", ".join([machine["gpu"] or machine["cpu"], *counts])
+
+
 def recorded(results):
     """All of it in Markdown, as lesson 06 shows it: the machine, the loops, the switches."""
-    machine = results["hardware"]
-    where = f"{machine['gpu'] or machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads"
+    if results["device"] == "cuda":
+        import benchmark_gpu
+
+        return benchmark_gpu.recorded(results)
+    where = hardware_told(results["hardware"])
     versions = f"torch {results['torch']}, Python {results['python']}, {results['date']}"
     how = f"{results['data']}, {results['pictures']:,} pictures an epoch, n = {results['rows'][0]['n']} epochs: medians"
     return f"*{where}, {versions}; {how}.*\n\n{table(results)}\n\n{switch_table(results)}"
@@ -396,18 +431,20 @@ def report(results):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="shapes", help="shapes, or the folder of CIFAR-10's archive")
-    parser.add_argument("--pictures", type=int, default=10_240, help="in an epoch")
+    parser.add_argument("--pictures", type=int, help="in an epoch: 10,240, and on a GPU 50,000")
     parser.add_argument("--batch-size", type=int, nargs="+", default=[128, 512])
     parser.add_argument("--repeats", type=int, default=5, help="epochs of each that are timed")
     parser.add_argument("--json", type=Path, help="the file to write; a picture is put beside it")
     given = parser.parse_args(arguments)
     device = pick_device()[0].type
-    results = measured(Plan(given.data, given.pictures, device=device), given.batch_size, given.repeats)
+    pictures = given.pictures or (50_000 if device == "cuda" else 10_240)
+    results = measured(Plan(given.data, pictures, device=device), given.batch_size, given.repeats)
     report(results)
     path = given.json or MEASURED / f"training-{device}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
-    bars(results).savefig(path.with_suffix(".png"), metadata={"Software": None})
+    if device != "cuda":
+        bars(results).savefig(path.with_suffix(".png"), metadata={"Software": None})
 
 
 if __name__ == "__main__":

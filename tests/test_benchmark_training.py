@@ -216,10 +216,8 @@ LESSON = Path(__file__).parent.parent / "notebooks" / "06_fast_training.ipynb"
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_lesson_06_shows_the_recorded_numbers_of_each_device_and_says_where_there_are_none(device):
+def test_lesson_06_shows_the_recorded_numbers_of_each_device(device):
     cells = nbformat.read(LESSON, as_version=4).cells
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     path = benchmark.MEASURED / f"training-{device}.json"
-    if path.exists():
-        assert benchmark.recorded(json.loads(path.read_text("utf-8"))) in prose
-    assert ("**Recorded on a GPU:** nothing yet." in prose) != (benchmark.MEASURED / "training-cuda.json").exists()
+    assert benchmark.recorded(json.loads(path.read_text("utf-8"))) in prose
