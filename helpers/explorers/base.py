@@ -59,7 +59,7 @@ class Control:
         """The widget, as wide as its place in the row."""
         widget = self._widget(value=self.checked(value))
         widget.layout = {"width": "auto", "max_width": "300px", "margin": "0"}
-        widget.add_class("cs-slider")
+        widget.add_class("cs-slider").add_class(f"cs-moves-{self.name}")
         return widget
 
     def __set_name__(self, owner, name):
