@@ -204,11 +204,11 @@ STYLE = """
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif }
 body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid #8886; padding: .4rem .6rem; text-align: left; vertical-align: top }
+th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 30%, transparent); padding: .4rem .6rem; text-align: left; vertical-align: top }
 td:nth-child(3) { width: 38% }
 .bar { display: flex; height: 1.5rem }
 .bar span { min-width: 1.4rem; text-align: center }
-b { background: #fff; border-radius: .6rem; color: #000; font-size: 12px; padding: 0 .35rem }
+b { background: white; border-radius: .6rem; color: black; font-size: 12px; padding: 0 .35rem }
 i { border-radius: 2px; display: inline-block; height: .8rem; margin-left: 1rem; width: .8rem }
 """
 
