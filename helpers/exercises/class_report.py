@@ -204,7 +204,8 @@ STYLE = """
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif }
 body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 30%, transparent); padding: .4rem .6rem; text-align: left; vertical-align: top }
+th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 30%, transparent); padding: .4rem .6rem }
+th, td { text-align: left; vertical-align: top }
 td:nth-child(3) { width: 38% }
 .bar { display: flex; height: 1.5rem }
 .bar span { min-width: 1.4rem; text-align: center }
