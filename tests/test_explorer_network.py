@@ -443,7 +443,7 @@ def test_a_written_fc1_breaks_in_torchs_words_and_the_number_to_write_stands_bes
     assert str(caught.value) == "mat1 and mat2 shapes cannot be multiplied (4x10368 and 4608x64)"
 
 
-def points(page, column):
+def corners(page, column):
     """The corners of a block's faces, [(x, y), …] of all of them."""
     texts = (
         page.locator(".cs-stage")
@@ -454,22 +454,127 @@ def points(page, column):
     return [tuple(map(float, pair.split(","))) for text in texts if text for pair in text.split()]
 
 
-def test_the_blocks_are_to_scale(stand):
-    page = stand(NetworkExplorer(image_size=16))
-    heights = lambda: [max(y for _, y in points(page, n)) - 1 for n in range(6)]  # noqa: E731
-    before = heights()
+def front(page, column):
+    """How wide a block's front is, and how far its channels reach behind it, in pixels."""
+    right, _, face = (corners(page, column)[n : n + 4] for n in (0, 4, 8))
+    wide = max(x for x, _ in face) - min(x for x, _ in face)
+    assert wide == pytest.approx(max(y for _, y in face) - min(y for _, y in face), abs=0.2)
+    return wide, max(x for x, _ in right) - max(x for x, _ in face)
+
+
+def test_blocks_share_one_scale_and_bars_another(stand):
+    page = stand(NetworkExplorer(image_size=16), {"width": 1100, "height": 800})
+    move = lambda **values: [page.evaluate("(v) => window.move(...v)", [*pair]) for pair in values.items()]  # noqa: E731
+    fronts = lambda: [front(page, column)[0] for column in range(3)]  # noqa: E731
+    deep = lambda column: front(page, column)[1]  # noqa: E731
+    tall = lambda column: max(y for _, y in corners(page, column)) - 1  # noqa: E731
+    before = fronts()
     assert before[0] == before[1] == pytest.approx(2 * before[2], abs=0.2)
-    page.evaluate("() => { window.move('image_size', 48); window.move('conv_channels', 36); }")
-    after = heights()
-    assert [b / a for a, b in zip(before[:3], after[:3], strict=True)] == pytest.approx([3] * 3, abs=0.02)
+    assert before[0] > 140  # as large as its place lets it be
+    heights = [tall(3), tall(4)]
+    move(image_size=48, conv_channels=36)
+    assert fronts() == pytest.approx(before, abs=0.2)  # more rows in the same place: they are smaller
     # 18·8·8 → 36·24·24 is 18 times as many; 10 times as many is the height between 10 and 100 hidden features.
-    page.evaluate("() => window.move('hidden_features', 100)")
-    notch = heights()[4] - after[5]
-    assert after[3] - before[3] == pytest.approx(notch * math.log10(18), abs=0.3)
-    front = lambda: max(x for x, _ in points(page, 1)[-4:]) - 1  # noqa: E731
-    wide = front()
-    page.evaluate("() => window.move('conv_channels', 9)")
-    assert wide == pytest.approx(4 * front(), abs=0.3)
+    move(hidden_features=10)
+    ten = tall(4)
+    move(hidden_features=100)
+    assert tall(3) - heights[0] == pytest.approx((tall(4) - ten) * math.log10(18), abs=0.3)
+    wide = deep(1)
+    move(conv_channels=9)
+    assert wide == pytest.approx(4 * deep(1), abs=0.3)
+    assert deep(1) == pytest.approx(3 * deep(0), abs=0.3)
+    move(padding=3, kernel_size=1)  # conv1's output is larger than its input
+    assert [round(48 * wide / fronts()[1]) for wide in fronts()] == [43, 48, 24]
+    assert fronts()[1] == pytest.approx(before[0], abs=0.2)
+    move(image_size=1, padding=0, pool_kernel_size=1)
+    assert fronts()[0] == fronts()[2] == pytest.approx(before[0] / 4, abs=0.2)  # not a dot
+
+
+PAINTED = """[...document.querySelectorAll(".cs-stage .cs-plane")].filter(visible).map((plane) => ({
+  told: plane.getAttribute("aria-label"),
+  size: plane.width,
+  bytes: [...plane.getContext("2d").getImageData(0, 0, plane.width, plane.width).data],
+}))"""
+
+
+def map_settings():
+    """A few settings of the sweep, each kind of picture, and the largest there is."""
+    largest = {name: slider.high for name, slider in SLIDERS.items()} | {"pool_kernel_size": 1, "pool_stride": 1}
+    some = [values | {"in_channels": 1 + n % 4} for n, values in enumerate(all_spatial_settings()[::211])]
+    plain = {name: slider.default for name, slider in SLIDERS.items()} | {"compute_fc1": True}
+    return [*some, plain, plain | largest, plain | {"image_size": 2, "kernel_size": 7}]
+
+
+def hold_maps(planes, explorer):
+    """The picture is the first of `input()`, byte by byte; the maps are torch's, from 0 to the largest in 255 steps."""
+    picture = explorer.input()[:1]
+    shapes, _ = steps_of_torch(explorer.settings)
+    assert [plane["size"] for plane in planes] == [shape[-1] for shape in shapes[:3]]
+    pixels = torch.tensor(planes[0]["bytes"]).view(explorer.image_size, explorer.image_size, 4).permute(2, 0, 1)
+    colour = picture[0, :3] if explorer.in_channels > 2 else picture[0, :1].expand(3, -1, -1)
+    assert torch.equal(pixels[:3], (colour * 255).round().long())
+    assert (pixels[3] == 255).all()
+    if len(planes) == 1:
+        return None
+    torch.manual_seed(0)  # conv1's weights are the first that SimpleCNN draws
+    conv1 = nn.Conv2d(
+        explorer.in_channels, explorer.conv_channels, explorer.kernel_size, explorer.stride, explorer.padding
+    )
+    maps = conv1(picture)[0].relu()
+    number, channels, most = re.search(r"map (\d+) of (\d+), from 0 to ([\d.]+)$", planes[1]["told"]).groups()
+    assert int(channels) == explorer.conv_channels
+    chosen = maps[int(number) - 1]
+    assert float(most) == pytest.approx(chosen.max().item(), abs=6e-4)
+    after = [chosen]
+    if len(planes) > 2:
+        after.append(nn.MaxPool2d(explorer.pool_kernel_size, explorer.pool_stride)(chosen[None])[0])
+    for plane, numbers in zip(planes[1:], after, strict=True):
+        drawn = torch.tensor(plane["bytes"][3::4]).view(numbers.shape)
+        expected = 255 * numbers / chosen.max() if chosen.max() else numbers
+        assert (drawn - expected).abs().max() <= 0.501
+    if not chosen.max():
+        assert not maps[:12, ::4, ::4].any()
+    return int(number)
+
+
+def test_the_picture_and_its_maps_are_what_torch_makes_of_them(one_page):
+    explorer, page = one_page
+    some, chosen = map_settings(), set()
+    for values, planes in zip(some, read(page, some, PAINTED), strict=True):
+        moved(explorer, values)
+        chosen.add(hold_maps(planes, explorer))
+    assert {None, 1, 2, 3} < chosen
+    assert page.problems == []
+
+
+def test_conv1_of_the_map_is_the_networks_own():
+    explorer = NetworkExplorer(image_size=20, conv_channels=5, kernel_size=4)
+    torch.manual_seed(0)
+    conv1 = nn.Conv2d(3, 5, 4)
+    assert torch.equal(explorer.layer().conv1.weight, conv1.weight)
+    assert torch.equal(explorer.layer().conv1.bias, conv1.bias)
+
+
+@pytest.mark.parametrize(("in_channels", "planes"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
+def test_the_input_is_four_pictures_as_a_file_of_so_many_planes_has_them(in_channels, planes):
+    from PIL import Image
+
+    from helpers.shapes import draw_shapes
+
+    colour = draw_shapes(32, seed=0, stream=0)[0][28:].astype(int)
+    grey = (colour.sum(1) + 1) // 3
+    explorer = NetworkExplorer(image_size=32, in_channels=in_channels)
+    images = (explorer.input() * 255).round().int()
+    assert images.shape == (4, len(Image.new(planes, (1, 1)).getbands()), 32, 32)
+    seen = images[:, :-1] if planes.endswith("A") else images
+    wanted = grey[:, None] if planes.startswith("L") else colour
+    assert (seen.numpy() == wanted).all()
+    assert not planes.endswith("A") or (images[:, -1] == 255).all()
+    small = NetworkExplorer(image_size=8, in_channels=in_channels).input()
+    assert torch.equal(small, explorer.input()[:, :, ::4, ::4])
+    large = NetworkExplorer(image_size=64, in_channels=in_channels).input()
+    assert torch.equal(large[:, :, ::2, ::2], explorer.input())
+    assert torch.equal(large[:, :, 1::2, 1::2], explorer.input())
 
 
 def shown(page):

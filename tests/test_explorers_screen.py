@@ -135,6 +135,70 @@ def test_input_and_output_have_cells_of_one_size_and_the_output_comes_last(embed
             assert after["x"] >= before["x"] + before["width"] or after["y"] >= before["y"] + before["height"]
 
 
+PLACES = """([columns, parts]) => {
+  const boxes = (selector) =>
+    [...document.querySelectorAll(selector)].map((part) => part.getBoundingClientRect().toJSON());
+  return [boxes(columns), boxes(parts)];
+}"""
+
+
+def test_sliders_stand_under_the_name_of_the_layer_that_they_change_and_over_its_block(embedded):
+    page = embedded([made("NetworkExplorer", hidden_features=128)], 374)
+    for column in (374, 680, 712, 952, 1100):  # 712 and 952: of a page 1010 and 1000 pixels wide
+        widen(page, column)
+        hold_columns(page, column)
+
+
+def hold_columns(page, column):
+    columns, stages = page.evaluate(PLACES, [".cs-layer", ".cs-stage"])
+    names = page.locator(".cs-layer-name").all_text_contents()
+    assert names == [title.split()[0] for title in page.locator(".cs-stage-title").all_text_contents()]
+    in_a_row = len({stage["y"] for stage in stages})
+    assert in_a_row == (2 if column == 374 else 1)
+    for place, (layer, stage) in enumerate(zip(columns, stages, strict=True)):
+        assert (layer["x"], layer["width"]) == pytest.approx((stage["x"], stage["width"]), abs=0.6)
+        assert stage["y"] > layer["bottom"]
+        sliders = page.locator(".cs-layer").nth(place).locator(".cs-slider")
+        for slider in sliders.all():
+            box = slider.bounding_box()
+            assert box["x"] >= layer["x"] - 0.6
+            assert box["x"] + box["width"] <= layer["right"] + 0.6
+        for track in sliders.locator(".slider-container").all():
+            assert track.bounding_box()["width"] > layer["width"] - 24
+    cut = page.locator(".cs-layer .widget-readout, .cs-layer .widget-label").evaluate_all(
+        "(texts) => texts.filter((text) => text.scrollWidth > text.clientWidth + 1).map((text) => text.textContent)"
+    )
+    assert cut == []
+
+
+def test_no_arrow_lies_in_a_frame_and_no_block_leaves_its_place(embedded):
+    page = embedded([made("NetworkExplorer", **LARGEST["NetworkExplorer"])], 374)
+    for column in (374, 680, 1100):
+        widen(page, column)
+        hold_frames(page, column)
+
+
+def hold_frames(page, column):
+    stages, blocks = page.evaluate(PLACES, [".cs-stage", ".cs-block"])
+    for stage, block in zip(stages, blocks, strict=True):
+        assert block["x"] >= stage["x"]
+        assert block["right"] <= stage["right"]
+        assert block["y"] >= stage["y"] + 20
+        assert block["bottom"] <= stage["bottom"] - 20
+    arrows = page.locator(".cs-stage-place").evaluate_all(
+        """(places) => places.map((place) => {
+          const { visibility, left, width } = getComputedStyle(place, "::before");
+          const x = place.getBoundingClientRect().x + parseFloat(left);
+          return left !== "auto" && visibility === "visible" ? [x, x + parseFloat(width)] : null;
+        })"""
+    )
+    assert [bool(arrow) for arrow in arrows] == [(column != 374 and n > 0) or n % 3 > 0 for n in range(6)]
+    for before, stage, arrow in zip([None, *stages], stages, arrows, strict=False):
+        if arrow:
+            assert before["right"] <= arrow[0] + 0.1
+            assert arrow[1] <= stage["x"] + 0.1
+
+
 def test_what_is_below_keeps_its_place_while_a_slider_is_held_and_comes_up_when_it_is_let_go(embedded):
     page = embedded([made("ConvolutionExplorer", size=12)], 680)
     top = lambda: page.locator(".cs-toolbar").bounding_box()["y"]  # noqa: E731

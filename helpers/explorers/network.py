@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+
+import ipywidgets
+import numpy as np
 import traitlets
 
 from helpers.arithmetic import ShapeError, conv_output_size, pool_output_size
 from helpers.explorers.base import Explorer, Slider, Switch, View, style
 from helpers.explorers.modules import browser_code
+from helpers.shapes import SIZE, draw_shapes
 
 IMAGES = 4  # in the batch
 FC1_INPUTS = 18 * 16 * 16  # as the note has written it into its fc1
+FIRST = 28  # of the course's pictures, the first of the batch: a tilted frame
+LAYERS = {
+    "input": ["image_size", "in_channels"],
+    "conv1": ["conv_channels", "kernel_size", "stride", "padding"],
+    "pool": ["pool_kernel_size", "pool_stride"],
+    "flatten": [],
+    "fc1": ["hidden_features", "compute_fc1"],
+    "fc2": ["classes"],
+}
 
 
 class NetworkView(View):
@@ -19,6 +33,8 @@ class NetworkView(View):
     _css = style("network.css")
     images = traitlets.Int(IMAGES).tag(sync=True)
     fc1_inputs = traitlets.Int(FC1_INPUTS).tag(sync=True)
+    picture = traitlets.Unicode().tag(sync=True)  # base64 of bytes: red, green and blue, each `side` by `side`
+    side = traitlets.Int(SIZE).tag(sync=True)
 
 
 class NetworkExplorer(Explorer):
@@ -43,7 +59,19 @@ class NetworkExplorer(Explorer):
     compute_fc1 = Switch("compute fc1", default=True)
 
     def __init__(self, *values, **named):
-        super().__init__(NetworkView(), *values, **named)
+        picture = base64.b64encode(_course_pictures()[0].tobytes()).decode()
+        super().__init__(NetworkView(picture=picture), *values, **named)
+        columns = [self._column(name, controls) for name, controls in LAYERS.items()]
+        self.children = [ipywidgets.Box(columns, layout={"display": "grid"}), self.view]
+        self.children[0].add_class("cs-layers").add_class("cs-stacked")
+        self.add_class("cs-network-explorer")
+
+    def _column(self, layer, controls) -> ipywidgets.VBox:
+        """A layer's name above the sliders that change it."""
+        name = ipywidgets.Label(layer).add_class("cs-layer-name")
+        moved = [self.sliders[control] for control in controls]
+        none = ipywidgets.Label("nothing to set").add_class("cs-nothing-to-set")
+        return ipywidgets.VBox([name, *(moved or [none])]).add_class("cs-layer")
 
     def layer(self):
         """The SimpleCNN of this setting, with the weights that `torch.manual_seed(0)` gives it.
@@ -70,11 +98,19 @@ class NetworkExplorer(Explorer):
         return model
 
     def input(self):
-        """Four images of random pixels, the same at every call: shape (4, in_channels, image_size, image_size)."""
+        """Four of the course's pictures, numbers from 0 to 1: shape (4, in_channels, image_size, image_size).
+
+        One plane is grey, three are red, green and blue; with two or four the last is the opacity, which is 1.
+        """
         import torch
 
-        shape = (IMAGES, self.in_channels, self.image_size, self.image_size)
-        return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        pictures = _course_pictures()
+        if self.in_channels < 3:
+            pictures = np.rint(pictures.mean(1, keepdims=True, dtype=np.float64)).astype(np.uint8)
+        if self.in_channels % 2 == 0:
+            pictures = np.concatenate([pictures, np.full_like(pictures[:, :1], 255)], axis=1)
+        read = np.arange(self.image_size) * SIZE // self.image_size  # the rows and columns that are kept, or repeated
+        return torch.from_numpy(pictures[:, :, read][:, :, :, read]).float() / 255
 
     def __repr__(self):
         steps = [(IMAGES, self.in_channels, self.image_size, self.image_size)]
@@ -92,3 +128,8 @@ class NetworkExplorer(Explorer):
             else:
                 steps.append(f"fc1 wants {FC1_INPUTS}")
         return "NetworkExplorer: " + " → ".join(map(str, steps))
+
+
+def _course_pictures() -> np.ndarray:
+    """The batch as it was drawn: uint8 (4, 3, 32, 32)."""
+    return draw_shapes(FIRST + IMAGES, seed=0, stream=0)[0][FIRST:]

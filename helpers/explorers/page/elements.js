@@ -52,7 +52,7 @@ let setting = 0; // counts what was shown before
 export const letGo = () => setting++;
 
 /** The largest number that this owner has needed while one setting is shown, whatever is pointed at. */
-export function keepMost(owner, needed) {
+function keepMost(owner, needed) {
   if (owner.keptFor !== setting) owner.most = 0;
   owner.keptFor = setting;
   return (owner.most = Math.max(owner.most, needed));

@@ -1,0 +1,131 @@
+// SimpleCNN's tensors in a row: blocks with a picture's first map in front, and bars where the numbers lie in a row.
+
+import { CONV1, FC1, LAYERS, POOL, shapeOf } from "./chain.js";
+import { make, plural, setAttribute, setClass, setStyle, setText, show, svg } from "./page/elements.js";
+import { makePlane } from "./page/maps.js";
+
+const FEWEST = 4; // rows: an image of as many or more fills its place
+const DEPTH = { most: 64, width: 0.28, slant: 0.55 }; // of so many channels, as a part of its place's width; upwards, as a part of that
+const HIGHEST = 200; // pixels: a front is as high at most
+const BAR = { foot: 6, width: 16, most: 5.5 }; // of 10 to this power numbers, it is as high as the place
+
+/** A tensor as a block with three faces, or as a bar with notches. */
+function makeBlock(kind) {
+  const drawing = svg("svg", { class: "cs-block" });
+  const [right, top, front] = ["right", "top", "front"].map((name) => svg("polygon", { class: `cs-face cs-face-${name}` }));
+  const notches = svg("path", { class: "cs-notches" });
+  drawing.append(right, top, front, notches);
+  const plane = makePlane();
+  const root = make("div", `cs-solid cs-${kind}`, drawing, plane.root);
+  const points = (face, corners) =>
+    setAttribute(face, "points", corners.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "));
+  const size = (width, height) => {
+    setAttribute(drawing, "width", String(Math.ceil(width + 2)));
+    setAttribute(drawing, "height", String(Math.ceil(height + 2)));
+  };
+  return {
+    root,
+    drawing,
+    plane,
+    /** `channels` deep, and `side` rows and columns in front. */
+    drawSolid(channels, side, scale) {
+      const [wide, deep] = [side * scale.row, channels * scale.channel];
+      const rise = deep * DEPTH.slant;
+      const corner = (across, down, back) => [1 + across * wide + back * deep, 1 + down * wide + (1 - back) * rise];
+      points(front, [corner(0, 0, 0), corner(1, 0, 0), corner(1, 1, 0), corner(0, 1, 0)]);
+      points(top, [corner(0, 0, 0), corner(1, 0, 0), corner(1, 0, 1), corner(0, 0, 1)]);
+      points(right, [corner(1, 0, 0), corner(1, 0, 1), corner(1, 1, 1), corner(1, 1, 0)]);
+      size(wide + deep, wide + rise);
+      setStyle(plane.root, "top", `${1 + rise}px`);
+      setStyle(plane.root, "width", `${wide}px`);
+      setStyle(plane.root, "height", `${wide}px`);
+    },
+    drawBar(count, scale) {
+      const power = Math.log10(count);
+      const height = BAR.foot + scale.notch * power;
+      points(front, [[1, 1], [1 + BAR.width, 1], [1 + BAR.width, 1 + height], [1, 1 + height]]);
+      const marks = Array.from({ length: Math.floor(power) + 1 }, (_, index) => (1 + scale.notch * (power - index)).toFixed(1));
+      setAttribute(notches, "d", marks.map((y) => `M${1 + BAR.width / 2} ${y}h${BAR.width / 2}`).join(""));
+      size(BAR.width, height);
+    },
+  };
+}
+
+/** The row of blocks, one column for each of LAYERS. */
+export function makeBlocks() {
+  const root = make("div", "cs-chain");
+  root.setAttribute("aria-label", "The network. Arrow keys go from layer to layer, Space plays, Escape goes back.");
+  const columns = LAYERS.map((name, column) => {
+    const block = makeBlock(name === "input" ? "input" : "output");
+    const parts = {
+      title: make("div", "cs-stage-title"),
+      block,
+      misfit: make("div", "cs-misfit"),
+      shape: make("div", "cs-stage-shape"),
+    };
+    parts.place = make("div", "cs-stage-place", block.root, parts.misfit);
+    parts.root = make("div", "cs-stage", parts.title, parts.place, parts.shape);
+    Object.assign(parts.root.dataset, { grid: "layers", row: 0, column });
+    root.append(parts.root);
+    return parts;
+  });
+  return { root, columns };
+}
+
+/** What breaks, in a few words, at each layer where it can. */
+function misfitsOf({ kernel_size, image_size, padding, pool_kernel_size }, { conv, features, wanted }) {
+  const padded = image_size + 2 * padding;
+  return {
+    [CONV1]: `${kernel_size} × ${kernel_size} kernel\non ${padded} × ${padded}`,
+    [POOL]: `${pool_kernel_size} × ${pool_kernel_size} window\non ${conv} × ${conv}`,
+    [FC1]: `${features} arrive${features === 1 ? "s" : ""},\n${wanted} wanted`,
+  };
+}
+
+/** Pixels for a row, a channel and a notch: the largest front fills a place of this width, beside the deepest block. */
+function scaleOf(shapes, width) {
+  const deep = DEPTH.width * width;
+  const front = Math.min(width - deep - 8, HIGHEST);
+  const place = front + DEPTH.slant * deep + 6;
+  const sides = shapes.map(([, , side]) => side ?? 0);
+  return { row: front / Math.max(FEWEST, ...sides), channel: deep / DEPTH.most, notch: (place - BAR.foot) / BAR.most, place };
+}
+
+/** The blocks of all tensors, in places of this width; a layer that breaks says with which numbers. */
+export function drawBlocks({ root, columns }, values, chain, maps, at, width) {
+  const { shapes, broken } = chain;
+  const scale = scaleOf(shapes, width);
+  const misfits = misfitsOf(values, chain);
+  columns.forEach(({ root: stage, title, block, misfit, shape }, index) => {
+    const [reached, isBroken] = [index < shapes.length, index === broken];
+    setClass(stage, `cs-stage${reached ? "" : isBroken ? " cs-broken" : " cs-missing"}${index === at ? " cs-lit" : ""}`);
+    setText(title, isBroken ? `${LAYERS[index].split(" ")[0]} ✗` : LAYERS[index]);
+    setAttribute(block.drawing, "visibility", reached ? "visible" : "hidden");
+    show(block.plane.root, reached && index <= POOL);
+    if (reached) drawBlock(block, shapes[index], scale);
+    show(misfit, isBroken);
+    if (isBroken) setText(misfit, misfits[index]);
+    setText(shape, reached ? shapeOf(...shapes[index]) : isBroken ? "no output" : "");
+  });
+  paintMaps(columns, values, maps);
+  setStyle(root, "--place", `${scale.place}px`);
+}
+
+const drawBlock = (block, [, channels, side], scale) =>
+  side === undefined ? block.drawBar(channels, scale) : block.drawSolid(channels, side, scale);
+
+/** The picture and its maps in front of the first blocks, each painted where it is another one than before. */
+function paintMaps(columns, { conv_channels, in_channels }, { picture, conv1, pool }) {
+  const paint = (index, map, write) => {
+    const { plane } = columns[index].block;
+    if (map && plane.painted !== map) write((plane.painted = map), plane);
+  };
+  paint(0, picture, ({ size, planes }, plane) => {
+    const [grey, ...others] = planes;
+    plane.colour(size, `the picture: ${plural(in_channels, "plane")}`, planes.length < 3 ? [grey, grey, grey, ...others] : planes);
+  });
+  const shade = (where) => (map, plane) =>
+    plane.shade(map, conv1.most, `after ${where}: map ${conv1.place + 1} of ${conv_channels}, from 0 to ${conv1.most.toFixed(3)}`);
+  paint(CONV1, conv1, shade("conv1 and ReLU"));
+  paint(POOL, pool, shade("pool"));
+}
