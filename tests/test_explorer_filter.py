@@ -29,10 +29,11 @@ SEEN = """(() => {
   const painted = (name) => {
     const canvas = document.querySelector(`.cs-panel-${name} canvas`);
     if (!visible(canvas)) return null;
-    const { width, height } = canvas;
-    const box = canvas.getBoundingClientRect();
+    const [all, seen] = [canvas, canvas.parentElement].map((element) => element.getBoundingClientRect());
+    const scale = [all.width / canvas.width, all.height / canvas.height];
+    const [width, height] = [seen.width / scale[0], seen.height / scale[1]].map(Math.round);
     const data = [...canvas.getContext("2d").getImageData(0, 0, width, height).data];
-    return { width, height, data, scale: [box.width / width, box.height / height] };
+    return { width, height, data, scale };
   };
   const texts = (selector) => [...document.querySelectorAll(selector)].filter(visible).map((e) => e.textContent);
   return {
@@ -165,7 +166,8 @@ POINT = """([name, places]) => {
   const canvas = document.querySelector(`.cs-panel-${name} canvas`);
   const laid = (panel) => {
     const box = document.querySelector(`.cs-panel-${panel} .cs-mark`);
-    const scale = parseFloat(box.parentElement.style.getPropertyValue("--width")) / box.parentElement.firstChild.width;
+    const whole = box.parentElement.querySelector("canvas");
+    const scale = parseFloat(whole.style.width) / whole.width;
     const [top, left, height, width] = ["top", "left", "height", "width"].map((s) => parseFloat(box.style[s]) / scale);
     return box.hidden ? null : [top, left, height, width];
   };

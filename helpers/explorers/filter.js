@@ -4,100 +4,21 @@ import {
   factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, within, written,
 } from "./page/elements.js";
 import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
-import { COLOUR_OF, SENTENCES } from "./page/from_python.js";
-import { cellOf, lay, makeGrid, widthOf } from "./page/grid.js";
+import { SENTENCES } from "./page/from_python.js";
+import { lay, makeGrid, widthOf } from "./page/grid.js";
+import { filtered, makePicture, paintInput, paintOutput, sizePicture, watchPixels } from "./page/pixels.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelError, nearestChanges } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
 import { colourWeights, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
-import { geometry, makeFormula, makeSum, windowTerms } from "./page/windows.js";
+import { makeFormula, makeSum, windowTerms } from "./page/windows.js";
 
 const BETWEEN = 14 + 26; // pixels between panels, and for the sign there; the style sheet says the same
 const UNDER = 112; // pixels: so wide is the title `pixels under it`
 const TALLEST = 420; // pixels: so high a picture is drawn at most
 const EASIEST = 4; // pixels a pixel that are enough to have the panels beside each other
 const COARSEST = 24; // pixels a pixel at most
-const UNIT = 10000; // weights have four decimals: sums of whole ten-thousandths are exact, and fit into 32 bits
 const LONGEST_NOTE = 48; // characters: `A pixel of padding = 0 is read by 25 outputs.`
-const [PINK, PADDING] = [COLOUR_OF.negative, COLOUR_OF.padding].map(redGreenBlue);
-
-/** A colour's parts, 0 to 255. */
-function redGreenBlue(colour) {
-  return [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
-}
-
-/** A picture's elements: its canvas, and boxes to lay over some of its pixels. */
-function makePicture(grid, ...boxes) {
-  const canvas = make("canvas");
-  Object.assign(canvas.dataset, { grid, row: 0, column: 0 });
-  const root = make("div", "cs-picture", canvas, ...boxes);
-  return { root, canvas, context: canvas.getContext("2d", { willReadFrequently: true }) };
-}
-
-/** A colour as a canvas keeps it in memory: one number, on the little-endian machines that browsers run on. */
-const packed = (red, green, blue, alpha = 255) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-
-/** Draw a picture with one canvas pixel a pixel; `colour(row, column)` is a packed one. */
-function paint({ canvas, context }, rows, columns, colour) {
-  if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, { width: columns, height: rows });
-  const image = context.createImageData(columns, rows);
-  const colours = new Uint32Array(image.data.buffer);
-  for (let row = 0, place = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++, place++) colours[place] = colour(row, column);
-  context.putImageData(image, 0, 0);
-}
-
-/** Let a canvas be pointed at as a grid of cells is: its data says which pixel is under the pointer. */
-function watchPixels({ canvas }, scale, pointing) {
-  const index = (offset, count) => Math.max(0, Math.min(Math.floor(offset / scale()), count - 1));
-  const aim = ({ offsetX, offsetY }) =>
-    Object.assign(canvas.dataset, { row: index(offsetY, canvas.height), column: index(offsetX, canvas.width) });
-  for (const name of ["pointerover", "pointermove", "click"]) canvas.addEventListener(name, aim);
-  canvas.addEventListener("pointermove", (event) => {
-    const [now, cell] = [pointing.at(), cellOf(event)];
-    const moved = Object.keys(cell).some((key) => cell[key] !== now[key]);
-    if (moved && event.pointerType !== "touch") pointing.hover(cell);
-  });
-}
-
-/** What a colour on the output says: 0 to 255 is grey, above is white, below is pink, full from −255 on. */
-function outputColour(value) {
-  const strength = Math.min(Math.abs(value), 255);
-  const grey = Math.round(strength);
-  const part = (full) => Math.round((full * strength) / 255);
-  return value < 0 ? packed(part(PINK[0]), part(PINK[1]), part(PINK[2])) : packed(grey, grey, grey);
-}
-
-/** The picture with its padding, and what comes out of each window. */
-function filtered(pixels, weight, { stride, padding }) {
-  const side = (size) => geometry({ size, kernel_size: weight.length, stride, padding });
-  const [vertical, horizontal] = [side(pixels.length), side(pixels[0].length)];
-  const width = horizontal.padded;
-  const padded = new Int32Array(vertical.padded * width);
-  pixels.forEach((line, row) => padded.set(line, (row + padding) * width + padding));
-  const taps = weight.flatMap((line, i) => line.map((number, j) => [i * width + j, Math.round(number * UNIT)]));
-  const offsets = Int32Array.from(taps, ([offset]) => offset);
-  const factors = Int32Array.from(taps, ([, number]) => number);
-  const output = new Int32Array(vertical.out * horizontal.out);
-  let [smallest, largest] = [Infinity, -Infinity];
-  for (let row = 0, place = 0; row < vertical.out; row++)
-    for (let column = 0; column < horizontal.out; column++, place++) {
-      const start = row * stride * width + column * stride;
-      let sum = 0;
-      for (let tap = 0; tap < factors.length; tap++) sum += factors[tap] * padded[start + offsets[tap]];
-      output[place] = sum;
-      if (sum < smallest) smallest = sum;
-      if (sum > largest) largest = sum;
-    }
-  return {
-    vertical,
-    horizontal,
-    pixel: (row, column) => padded[row * width + column],
-    value: (row, column) => output[row * horizontal.out + column] / UNIT,
-    smallest: smallest / UNIT,
-    largest: largest / UNIT,
-  };
-}
 
 /** Which outputs along one side read an input index: where the first is, and how many. */
 function readersOf(index, { stride, out }, kernel_size) {
@@ -314,24 +235,15 @@ function layOut(page, { weight, kernel_size, sizes }, highest) {
 }
 
 /** The two pictures, painted again only where the setting has changed. */
-function drawPictures(figure, { now, rows, columns, inside, pixel, sides }, { scale }) {
+function drawPictures(figure, { values, now, rows, columns, sides }, { scale }) {
   const [vertical, horizontal] = sides;
   if (figure.painted !== now.key) {
     figure.painted = now.key;
-    paint(figure.input, vertical.padded, horizontal.padded, (row, column) => {
-      const alpha = !rows || (vertical.read.has(row) && horizontal.read.has(column)) ? 255 : 115;
-      if (!inside(row, column)) return packed(...PADDING, alpha);
-      const grey = pixel(row, column);
-      return packed(grey, grey, grey, alpha);
-    });
-    if (rows) paint(figure.output, rows, columns, (row, column) => outputColour(now.value(row, column)));
+    paintInput(figure.input, now, values.padding);
+    if (rows) paintOutput(figure.output, now);
   }
-  const frame = (picture, rows, columns) => {
-    setStyle(picture.root, "--height", `${rows * scale}px`);
-    setStyle(picture.root, "--width", `${columns * scale}px`);
-  };
-  frame(figure.input, vertical.padded, horizontal.padded);
-  frame(figure.output, rows, columns);
+  sizePicture(figure.input, vertical.padded, horizontal.padded, scale);
+  sizePicture(figure.output, rows, columns, scale);
   show(figure.output.root, rows > 0);
   show(figure.nothing, !rows);
 }
