@@ -104,8 +104,8 @@ def changed(broken, change):
         return (broken, f"{name if name.startswith('model[') else f'model.{name}'} = {layer.replace('(*', '(*model.')}")
     if match := re.fullmatch(r"(\w+)=(\S+) in (\w+)\[(\d+)\]", change):  # padding=1 in features[2]: a pool, no weights
         return broken, f"model.{match[3]}[{match[4]}].{match[1]} = {match[2]}"
-    if match := re.fullmatch(r"(\w+)=(\S+|\(.*\)) in (\w+)", change):  # padding=1 in conv1
-        return broken, f"model.{match[3]} = remade({line_of(broken, match[3])!r}, {match[1]!r}, {match[2]})"
+    if match := re.fullmatch(r"(\w+=.+) in (\w+)", change):  # padding=1 in conv1; padding=1, output_padding=1 in up
+        return broken, f"model.{match[2]} = remade({line_of(broken, match[2])!r}, dict({match[1]}))"
     if match := re.fullmatch(r"(\w+)=(\S+) in (.+)", change):  # padding=1 in F.max_pool2d(x, 4)
         call, argument = match[3].replace(", w", ", self.w"), f"{match[1]}={match[2]}"
         old = re.search(rf'{match[1]}=[\w"]+', call)
@@ -115,6 +115,8 @@ def changed(broken, change):
         return replace(broken, x=f"(lambda x, *rest: {whole})(*[{broken.x}])"), None
     if match := re.fullmatch(r"(x(?:, _)+) = (\w+)\(x\)", change):  # x, _ = lstm(x)
         return forward(f"x = self.{match[2]}(x)", f"{match[1]} = self.{match[2]}(x)")
+    if (match := re.fullmatch(r"(.+) before (attn)", change)) and "self.attn(x, x, x)" in broken.forward:
+        return forward("x, _ = self.attn", f"x = {match[1]}; x, _ = self.attn")
     if match := re.fullmatch(r"(.+) before (\S+)", change):  # torch.flatten(x, 1) before fc1
         return forward(f"self.{match[2]}(x)", f"self.{match[2]}({match[1]})")
     if match := re.fullmatch(r"leave (.+) out", change):
@@ -138,7 +140,9 @@ def changed(broken, change):
         return replace(broken, layers=broken.layers.replace("Silent", "Speaking")), None
     match = re.fullmatch(r"(.+) instead of (.+)", change)  # torch.flatten(x, 1) instead of x.view(-1, 4608)
     assert match, f"nobody knows how to make this change: {change}"
-    return forward(match[2], match[1])
+    own = "|".join(line.partition(" = ")[0].strip() for line in broken.layers.split(";"))  # up(x) is self.up(x)
+    new, old = (re.sub(rf"(?<![.\w])({own})\b(?!=)", r"self.\1", part) for part in match.groups())
+    return forward(old, new)
 
 
 def line_of(broken, name):
@@ -146,12 +150,14 @@ def line_of(broken, name):
     return next(layer for own, _, layer in lines if own == name)
 
 
-def remade(line, argument, value):
-    """The layer of this line with one argument changed."""
+def remade(line, changed):
+    """The layer of this line with some arguments changed."""
     kind, arguments = re.fullmatch(r"nn\.(\w+)\((.*)\)", line).groups()
     signature = inspect.signature(getattr(nn, kind))
     bound = eval(f"signature.bind({arguments})", {**NAMES, "signature": signature})
-    bound.arguments[argument] = value
+    if kind in ("LSTM", "GRU", "RNN"):  # their signatures are *args, **kwargs
+        return getattr(nn, kind)(*bound.args, **bound.kwargs | changed)
+    bound.arguments.update(changed)
     return getattr(nn, kind)(*bound.args, **bound.kwargs)
 
 
@@ -177,7 +183,7 @@ def test_the_model_runs_with_the_change_and_not_without(name):
     problem = trace(model, inputs).problem
     if problem.torch_message:
         with pytest.raises(
-            (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ZeroDivisionError)
+            (RuntimeError, ValueError, TypeError, IndexError, AssertionError, AttributeError, ZeroDivisionError)
         ) as error:
             model(*inputs)
         assert problem.torch_message == f"{error.type.__name__}: {error.value}"
@@ -285,6 +291,148 @@ SOUND = {
         Around(lambda m, x, y: F.cosine_similarity(m.conv(x).flatten(1), m.conv(y).flatten(1)), conv=CONV),
         [(4, 3, 8, 8), (4, 3, 8, 8)],
     ),
+    "a U-Net of odd sizes that follows its skips": (
+        Around(
+            lambda m, x: m.out(torch.cat([x, F.interpolate(m.middle(m.pool(x)), size=x.shape[2:])], 1)),
+            pool=nn.MaxPool2d(2),
+            middle=nn.Conv2d(3, 5, 3, padding=1),
+            out=nn.Conv2d(8, 2, 1),
+        ),
+        (2, 3, 15, 17),
+    ),
+    "a dense block": (
+        Around(
+            lambda m, x: m.two(torch.cat([x, m.one(x)], 1)),
+            one=nn.Conv2d(3, 4, 3, padding=1),
+            two=nn.Conv2d(7, 4, 3, padding=1),
+        ),
+        (2, 3, 8, 8),
+    ),
+    "squeeze and excite": (
+        Around(
+            lambda m, x: x * m.fc2(F.relu(m.fc1(x.mean((2, 3))))).sigmoid()[:, :, None, None],
+            fc1=nn.Linear(8, 2),
+            fc2=nn.Linear(2, 8),
+        ),
+        (2, 8, 5, 5),
+    ),
+    "a depthwise separable convolution": (
+        nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.Conv2d(8, 16, 1), nn.BatchNorm2d(16), nn.ReLU6()),
+        (2, 8, 7, 7),
+    ),
+    "channels shuffled between groups": (
+        Around(
+            lambda m, x: m.conv(x.view(2, 2, 4, 5, 5).transpose(1, 2).flatten(1, 2)), conv=nn.Conv2d(8, 8, 1, groups=2)
+        ),
+        (2, 8, 5, 5),
+    ),
+    "a feature pyramid": (
+        Around(
+            lambda m, x: [m.side(x), m.top(m.down(x)), m.side(x) + F.interpolate(m.top(m.down(x)), scale_factor=2)],
+            down=nn.Conv2d(3, 8, 3, 2, 1),
+            side=nn.Conv2d(3, 4, 1),
+            top=nn.Conv2d(8, 4, 1),
+        ),
+        (2, 3, 16, 16),
+    ),
+    "the mean of all maps beside them": (
+        Around(lambda m, x: m.mix(torch.cat([x, F.adaptive_avg_pool2d(x, 1).expand_as(x)], 1)), mix=nn.Conv2d(6, 4, 1)),
+        (2, 3, 9, 9),
+    ),
+    "an autoencoder of transposed convolutions": (
+        nn.Sequential(
+            nn.Conv2d(1, 8, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(8, 16, 7),
+            nn.ConvTranspose2d(16, 8, 7),
+            nn.ReLU(),
+            nn.ConvTranspose2d(8, 1, 3, 2, 1, output_padding=1),
+        ),
+        (2, 1, 28, 28),
+    ),
+    "a generator of pictures from noise": (
+        nn.Sequential(nn.Unflatten(1, (16, 1, 1)), nn.ConvTranspose2d(16, 8, 4), nn.ConvTranspose2d(8, 3, 4, 2, 1)),
+        (3, 16),
+    ),
+    "pooling and unpooling": (
+        Around(
+            lambda m, x: m.unpool(*m.pool(x), output_size=x.shape),
+            pool=nn.MaxPool2d(2, return_indices=True),
+            unpool=nn.MaxUnpool2d(2),
+        ),
+        (2, 3, 7, 7),
+    ),
+    "an LSTM over the frames of a film": (
+        Around(
+            lambda m, x: m.head(m.lstm(m.conv(x.flatten(0, 1)).mean((2, 3)).unflatten(0, (2, 4)))[0][:, -1]),
+            conv=CONV,
+            lstm=nn.LSTM(8, 6, batch_first=True),
+            head=nn.Linear(6, 3),
+        ),
+        (2, 4, 3, 8, 8),
+    ),
+    "an LSTM over the columns of a line of text": (
+        Around(
+            lambda m, x: m.lstm(m.conv(x).permute(0, 3, 1, 2).flatten(2))[0],
+            conv=nn.Conv2d(1, 4, 3, padding=1),
+            lstm=nn.LSTM(32, 5, batch_first=True, bidirectional=True),
+        ),
+        (2, 1, 8, 20),
+    ),
+    "an encoder that hands its state on": (
+        Around(
+            lambda m, x, y: m.dec(y, m.enc(x)[1])[0],
+            enc=nn.LSTM(5, 8, 2, batch_first=True),
+            dec=nn.LSTM(3, 8, 2, batch_first=True),
+        ),
+        [(2, 7, 5), (2, 4, 3)],
+    ),
+    "a cell that is called step by step": (
+        Around(lambda m, x: m.cell(x[:, 1], m.cell(x[:, 0], torch.zeros(len(x), 8))), cell=nn.GRUCell(5, 8)),
+        (3, 2, 5),
+    ),
+    "positions that are cut to the length": (
+        Around(lambda m, x: m.fc(x + m.places.weight[: x.shape[1]]), places=nn.Embedding(50, 8), fc=nn.Linear(8, 2)),
+        (2, 20, 8),
+    ),
+    "questions to another sequence": (
+        Around(
+            lambda m, x, y: m.attn(x, y, y)[0], attn=nn.MultiheadAttention(16, 4, kdim=12, vdim=12, batch_first=True)
+        ),
+        [(2, 7, 16), (2, 9, 12)],
+    ),
+    "a linear layer along the frequencies of maps": (
+        nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 64)),
+        (2, 2, 30, 64),
+    ),
+    "patches and channels mixed in turn": (
+        Around(
+            lambda m, x: x + m.patches(x.transpose(1, 2)).transpose(1, 2) + m.channels(x),
+            patches=nn.Linear(9, 9),
+            channels=nn.Linear(8, 8),
+        ),
+        (2, 9, 8),
+    ),
+    "normalisation with the channels last": (
+        Around(lambda m, x: m.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), norm=nn.LayerNorm(3)),
+        (2, 3, 8, 8),
+    ),
+    "a causal convolution that cuts its end": (
+        Around(lambda m, x: x + m.conv(x)[:, :, : x.shape[2]], conv=nn.Conv1d(3, 3, 3, padding=4, dilation=2)),
+        (2, 3, 20),
+    ),
+    "a condition that scales and shifts maps": (
+        Around(
+            lambda m, x, y: x * m.scale(y)[:, :, None, None] + m.shift(y)[:, :, None, None],
+            scale=nn.Linear(5, 3),
+            shift=nn.Linear(5, 3),
+        ),
+        [(2, 3, 8, 8), (2, 5)],
+    ),
+    "pixels shuffled to larger pictures": (
+        nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(3, 3, 3, padding=1)),
+        (2, 3, 8, 8),
+    ),
 }
 
 
@@ -301,7 +449,12 @@ def test_a_sound_model_raises_no_alarm(name):
         (lambda m, x: torch.reshape(x, shape=(2, 100)), (4, 5), "view-size", "torch.flatten(x, 1) instead of"),
         (lambda m, x: x.reshape(shape=(2, 100)), (4, 5), "view-size", "torch.flatten(x, 1) instead of"),
         (lambda m, x: torch.stack([m.wide(x), m.wide(x)[:, :2]]), (4, 16), "merge", ""),
-        (lambda m, x: torch.cat([x, x, x[:, :, :3]], dim=-3), (2, 3, 4, 4), "merge", "torch.cat([x, x, y], 2)"),
+        (
+            lambda m, x: torch.cat([x, x, x[:, :, :3]], dim=-3),
+            (2, 3, 4, 4),
+            "merge",
+            "torch.cat([x, x, F.pad(y, (0, 0, 0, 1))], dim=-3)",
+        ),
         (lambda m, x: x @ x, (4, 5), "merge", ""),
         (lambda m, x: m.wide(x) + m.conv.bias, (4, 16), "merge", ""),
         (lambda m, x: m.conv(x), torch.rand(4, 16, 16, 3).double(), "dtype", "model(x.float()), and model("),
@@ -314,7 +467,7 @@ def test_a_sound_model_raises_no_alarm(name):
         (lambda m, x: nn.ReLU(x), (4, 16), "wiring", ""),
         (lambda m, x: m.wide(x.sum()), (4, 16), "other", ""),
         (lambda m, x: F.interpolate(x, scale_factor=2, mode="bilinear"), (3, 8, 8), "other", ""),
-        (lambda m, x: x[:, 10], (2, 8, 4, 4), "other", ""),
+        (lambda m, x: x[:, 10], (2, 8, 4, 4), "too-short", ""),
         (
             lambda m, x: F.cross_entropy(x, torch.zeros(2, 6, dtype=LONG)),
             (2, 6, 7),

@@ -43,11 +43,19 @@ def call_text(function, args, kwargs):
     return f"{_module(function, kind)}({', '.join(parts)})"
 
 
+def letters(step):
+    """{id(note): what `call_text` calls the tensor} of the arguments of a call."""
+    names = {}
+    for value in (*step.args, *step.kwargs.values()):
+        _text(value, names)
+    return names | {id(note): note.parameter for note in step.notes if note.parameter}
+
+
 def _as_operator(kind, args, parts, names):
     """`x + y`, `x += y`, `1 - x`, `-x`, `x[:, 0]`; None for all other calls."""
     name = kind.strip("_")
     if name in ("getitem", "setitem"):
-        index = args[1] if isinstance(args[1], tuple) else (args[1],)
+        index = (args[1],) if isinstance(args[1], TensorNote) or not isinstance(args[1], tuple) else args[1]
         inside = ", ".join(_text(part, names) for part in index)
         return f"{parts[0]}[{inside}]" + (f" = {parts[2]}" if name == "setitem" else "")
     if name == "neg" and len(parts) == 1:

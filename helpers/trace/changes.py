@@ -2,15 +2,18 @@
 
 import functools
 import inspect
+import itertools
+import re
 
 import torch
 from torch import nn
 
-from helpers.trace.notes import Change, notes_in
+from helpers.trace.calls import letters
+from helpers.trace.notes import Change, mapped, notes_in
 
 # Written without their names, as everybody does; all other arguments with them.
 FIRST = {"in_features", "out_features", "in_channels", "out_channels", "num_features", "input_size", "hidden_size"}
-FIRST |= {"embed_dim", "num_heads", "normalized_shape", "num_groups", "num_channels"}
+FIRST |= {"num_embeddings", "embedding_dim", "embed_dim", "num_heads", "normalized_shape", "num_groups", "num_channels"}
 
 
 def _where(step):
@@ -39,13 +42,12 @@ def replaced(step, **arguments):
 
 
 @_if_possible
-def setting(step, **argument):
-    """One argument of a layer or a function changed: `padding=1 in conv1`."""
-    ((name, value),) = argument.items()
-    text = f"{name}={_code(value)} in {_where(step)}"
+def setting(step, **arguments):
+    """Arguments of a layer or a function changed: `padding=1 in conv1`."""
+    text = ", ".join(f"{name}={_code(value)}" for name, value in arguments.items()) + f" in {_where(step)}"
     if step.layer is not None:
-        return Change(text, layers={step.name: remade(step.layer, **argument)})
-    return Change(text, calls={step.call: lambda function, args, kwargs, last: function(*args, **kwargs | argument)})
+        return Change(text, layers={step.name: remade(step.layer, **arguments)})
+    return Change(text, calls={step.call: lambda function, args, kwargs, last: function(*args, **kwargs | arguments)})
 
 
 def other_class(step, layer, text):
@@ -97,6 +99,31 @@ def on_argument(step, number, text, do):
     return Change(f"{text} in {_where(step)}", calls={step.call: run})
 
 
+def joined(step, one, how, other, do):
+    """Something done to one of the tensors of a call: `torch.cat([x, y[:, :, None]], 1) instead of …`.
+
+    how: how(x, y) writes it, for what this tensor and the other one are called.
+    """
+    names, number = letters(step), next(place for place, note in enumerate(step.notes) if note is one)
+    if id(one) not in names or id(other) not in names:
+        return None
+    name = names[id(one)]
+    written = how(name, names[id(other)])
+    call = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w(])", lambda found: written, step.name, count=1)
+    return Change(f"{call} instead of {step.name}", calls={step.call: on_tensor(number, do)})
+
+
+def on_tensor(number, do):
+    """The call with something done to one of the tensors in its arguments, counted from 0 as in `step.notes`."""
+
+    def run(function, args, kwargs, last):
+        numbers = itertools.count()
+        args = mapped(args, lambda tensor: do(tensor) if next(numbers) == number else tensor)
+        return function(*args, **kwargs)
+
+    return run
+
+
 def on_branch(step, number, maker, layer):
     """A new layer for one of two branches: `nn.Conv2d(3, 16, kernel_size=1) on the branch from the model's input`."""
     change = on_argument(step, number, written(layer), layer)
@@ -106,7 +133,7 @@ def on_branch(step, number, maker, layer):
 def instead(step, text, do):
     """Another call in the place of one: `torch.flatten(x, 1) instead of x.view(-1, 4608)`."""
     run = {step.call: lambda function, args, kwargs, last: do(*args, **kwargs)}
-    return Change(f"{text} instead of {step.name}", calls=run)
+    return Change(f"{text} instead of {step.name if step.layer is None else f'{_where(step)}(x)'}", calls=run)
 
 
 def without(run, step):

@@ -22,6 +22,8 @@ KINDS = (
     "view-stride",
     "batchnorm",
     "merge",
+    "state",
+    "too-short",
     "target",
     "dtype",
     "device",

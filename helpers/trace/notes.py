@@ -47,6 +47,15 @@ def noted(value, note, around=()):
     return (list if isinstance(value, list) else tuple)(noted(part, note, around) for part in value)
 
 
+def mapped(value, do):
+    """`value` with `do(tensor)` in place of each tensor in its lists and tuples, from left to right."""
+    if isinstance(value, torch.Tensor):
+        return do(value)
+    if type(value) not in (list, tuple):
+        return value
+    return type(value)(mapped(part, do) for part in value)
+
+
 def notes_in(value, kind=TensorNote, around=()):
     """Every TensorNote in a noted value, from left to right; what contains itself is read once."""
     if isinstance(value, kind):

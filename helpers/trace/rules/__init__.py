@@ -19,8 +19,11 @@ from helpers.trace.rules import (
     losses,
     norms,
     padding,
+    pooling,
     rest,
     sequences,
+    state,
+    tables,
     views,
 )
 
@@ -35,7 +38,12 @@ STEP_RULES = (
     batch.batch_changed,
     features.linear,
     norms.norm,
-    sequences.sequence,
+    sequences.recurrent,
+    sequences.attention,
+    state.state,
+    tables.embedding,
+    tables.index,
+    pooling.unpooling,
     kernels.settings,
     channels.channels,
     padding.of_convolution,
@@ -55,6 +63,7 @@ SILENT_RULES = (
     batch.channels_last_unnoticed,
     batch.batch_lost,
     features.columns_of_maps,
+    pooling.unpooled,
     losses.softmax_twice,
 )
 

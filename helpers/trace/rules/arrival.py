@@ -57,7 +57,7 @@ def _all_on(place):
 
 
 def dtype(run, step):
-    if not step.tensors:
+    if not step.tensors or isinstance(step.error, IndexError):
         return
     arrived = step.tensors[0].dtype
     if isinstance(step.layer, nn.Embedding):

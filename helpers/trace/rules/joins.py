@@ -1,12 +1,12 @@
 """What is put together: +, cat, stack, and products of matrices."""
 
 import torch
-from torch import nn
 
-from helpers.trace.changes import instead, on_branch, setting
+from helpers.trace.changes import instead, joined
 from helpers.trace.finding import found
 from helpers.trace.notes import notes_in
-from helpers.trace.operations import CATTING, MATRIX, MERGING, Conv, operation
+from helpers.trace.operations import CATTING, MATRIX, MERGING
+from helpers.trace.rules import made, tables, unequal
 
 DIMENSIONS = ("the batch", "the channels", "the height", "the width")
 
@@ -16,86 +16,151 @@ def branches(run, step):
     given = notes_in(step.args)
     if step.kind not in MERGING or len(given) < 2:
         return
-    is_cat, dim = step.kind in CATTING, None
-    if is_cat:
-        dim = step.kwargs.get("dim", step.kwargs.get("axis", step.args[1] if len(step.args) > 1 else 0))
-        dim = dim % len(given[0].shape) if isinstance(dim, int) and given[0].shape else 0
-    is_equal = is_cat or step.kind == "stack"
-
-    def misfits(other):
-        pairs = enumerate(zip(given[0].shape, other.shape, strict=True))
-        return [(i, a, b) for i, (a, b) in pairs if i != dim and a != b and (is_equal or 1 not in (a, b))]
-
-    one, other = (given[0], next((o for o in given[1:] if len(o.shape) != len(given[0].shape) or misfits(o)), given[1]))
+    dim = _cat_dim(step, given[0]) if step.kind in CATTING else None
+    is_equal = dim is not None or step.kind == "stack"
+    one, other, suspects = _misfitting(given, dim, is_equal)
     first, second = one.shape, other.shape
-    names = [_maker(run, note) for note in (one, other)]
-    what = f"{step.label}: {first} from {names[0]} and {second} from {names[1]} do not fit together."
+    what = f"{step.label}: {first} from {maker_of(run, one)} and {second} from {maker_of(run, other)}"
     differ, where = [], f"They have {len(first)} and {len(second)} numbers."
     if len(first) == len(second):
-        differ = misfits(other)
+        differ = _differing(one, other, dim, is_equal)
         told = [f"{DIMENSIONS[i] if len(first) == 4 else f'number {i}'}, {a} and {b}" for i, a, b in differ]
         where = f"They differ in {'; '.join(told)}."
+        where += tables.told(run, (one, other), differ) or unequal.left_over(run, (one, other), differ)
+        where += unequal.other_branch(run, (one, other)) if any(place > 1 for place, _, _ in differ) else ""
     rule, wanted = "The numbers must be equal, or one of them 1.", "two of the same shape"
-    if is_cat:
-        rule, wanted = (
-            f"cat along {dim} wants all other numbers equal.",
-            f"shapes that differ at most in number {dim}",
-        )
+    if dim is not None:
+        rule = f"cat along {dim} wants all other numbers equal."
+        wanted = f"shapes that differ at most in number {dim}"
     elif step.kind == "stack":
         rule = "stack wants all numbers equal."
-    changes = _changes(run, step, (one, other), differ, is_cat) if step.kind != "stack" else []
+    changes = [] if step.kind == "stack" else _changes(run, step, suspects, differ, dim)
+    what += " do not fit together."
     yield found(step, "merge", what, f"{first} and {second}", wanted, f"{rule} {where}", *changes)
 
 
-def _maker(run, note):
+def _cat_dim(step, note):
+    dim = step.kwargs.get("dim", step.kwargs.get("axis", step.args[1] if len(step.args) > 1 else 0))
+    return dim % len(note.shape) if isinstance(dim, int) and note.shape else 0
+
+
+def _differing(one, other, dim, is_equal):
+    """[(place, size, other size)] of the numbers that should be equal."""
+    pairs = enumerate(zip(one.shape, other.shape, strict=True))
+    return [(i, a, b) for i, (a, b) in pairs if i != dim and a != b and (is_equal or 1 not in (a, b))]
+
+
+def _misfitting(given, dim, is_equal):
+    """The first tensor, the first that does not fit it, and both with the one last that the others do not fit."""
+
+    def fits(one, other):
+        return len(one.shape) == len(other.shape) and not _differing(one, other, dim, is_equal)
+
+    first, *rest = given
+    misfits = [other for other in rest if not fits(first, other)] or rest[:1]
+    is_first = len(misfits) == len(rest) > 1 and all(fits(misfits[0], other) for other in misfits)
+    return first, misfits[0], (misfits[0], first) if is_first else (first, misfits[0])
+
+
+def maker_of(run, note):
+    """Who made a tensor: a layer, a call, the model's input, a parameter."""
     maker = run.by_call(note.maker) if note.maker else None
-    if maker is not None:
-        return maker.label
-    return "the model's input" if note.is_data else note.parameter or "forward"
+    if note.parameter or maker is None:
+        return note.parameter or ("the model's input" if note.is_data else "forward")
+    return maker.label
 
 
-def _changes(run, step, pair, differ, is_cat):
-    first, second = (note.shape for note in pair)
-    if is_cat and len(differ) == 1:
-        dim = differ[0][0]
-        end = max(step.name.find("]"), step.name.find("))")) + 1
-        text = f"{step.name[:end]}, {dim})"
-        yield instead(step, text, lambda x, *args, **kwargs: torch.cat(x, dim))
-    if len(first) != len(second) or len(first) < 3:
+def _changes(run, step, pair, differ, dim):
+    """The changes to try, the likeliest first."""
+    yield from tables.other_length(run, step, pair, differ)
+    yield from unequal.pieces(run, pair)
+    if len(pair[0].shape) != len(pair[1].shape):
+        yield from _other_rank(step, pair, dim)
         return
-    if first[2:] != second[2:]:
-        yield from _sizes_kept(run, pair)
-    if not is_cat and len(first) == 4 and not any(note.parameter for note in pair):
-        yield from _shortcuts(run, step)
+    for one, other in (pair, pair[::-1]):
+        if not one.is_data:
+            places = [place for place, _, _ in differ]
+            fitting = [other.shape[i] if i in places else size for i, size in enumerate(one.shape)]
+            yield made.refitted(run, one, tuple(fitting))
+    yield from _expanded(step, pair, dim)
+    if dim is not None and [place for place, _, _ in differ] == [_features(pair[0].shape)] != [dim]:
+        feature = differ[0][0]
+        text = f"{_first_argument(step.name)}, {feature})"
+        yield instead(step, text, lambda x, *args, **kwargs: torch.cat(x, feature))
+    if len(pair[0].shape) > 2 and any(place > 1 for place, _, _ in differ) and all(place for place, _, _ in differ):
+        yield from unequal.sides(run, step, pair)
+    if dim is None and not any(note.parameter for note in pair):
+        yield from unequal.shortcuts(run, step, pair)
+    if len(pair[0].shape) > 2 and differ and all(place > 1 for place, _, _ in differ):
+        yield from unequal.at_the_join(run, step, pair)
 
 
-def _sizes_kept(run, pair):
-    """In a layer of one branch: the padding that leaves sizes as they are, or the row that a stride dropped."""
-    paths = [[] if not note.maker else _path(run, run.by_call(note.maker)) for note in pair]
-    shared = {one.call for one in paths[0]} & {other.call for other in paths[1]}
-    for one in (one for path in paths for one in path if one.call not in shared and one.layer is not None):
-        computed = operation(one)
-        if not isinstance(computed, Conv) or isinstance(computed.padding, str):
-            continue
-        if computed.output_padding is not None:
-            yield setting(one, output_padding=1)
-        half = tuple(d * (k - 1) // 2 for k, d in zip(computed.kernel_size, computed.dilation, strict=True))
-        if half != computed.padding:
-            yield setting(one, padding=half[0] if len(set(half)) == 1 else half)
+def _features(shape):
+    """The dimension along which features may be put side by side: never the batch, nor a side of maps."""
+    return 2 if len(shape) == 3 else 1
 
 
-def _path(run, step):
-    return [step, *run.chain(step)]
+def _first_argument(call):
+    """`torch.cat((x, y)` of `torch.cat((x, y), 1)`."""
+    depth = 0
+    for place, letter in enumerate(call):
+        depth += (letter in "([") - (letter in ")]")
+        if (depth == 1 and letter == ",") or (depth == 0 and letter == ")"):
+            return call[:place]
+    return call[:-1]
 
 
-def _shortcuts(run, step):
-    """A 1 × 1 convolution that gives one branch the other's channels and size."""
-    for number in (1, 0):
-        note, other = step.tensors[number], step.tensors[1 - number]
-        strides = {-(-old // new) for old, new in zip(note.shape[2:], other.shape[2:], strict=True)}
-        if len(strides) == 1 and note.shape[0] == other.shape[0]:
-            layer = nn.Conv2d(note.shape[1], other.shape[1], 1, stride=min(strides))
-            yield on_branch(step, number, _maker(run, note), layer.to(note.device, note.dtype))
+def _expanded(step, pair, dim):
+    """A tensor with a single row, or a single place, where the other has many: cat does not repeat it."""
+    for one, other in (pair, pair[::-1]):
+        places = [i for i, (a, b) in enumerate(zip(one.shape, other.shape, strict=True)) if a == 1 != b and i != dim]
+        if places and dim is not None:
+            sizes = [size if i in places else -1 for i, size in enumerate(other.shape)]
+            rank = len(sizes)
+            how = lambda x, y, places=places, rank=rank: f"{x}.expand({_sizes(y, places, rank)})"  # noqa: E731
+            yield joined(step, one, how, other, lambda x, sizes=sizes: x.expand(sizes))
+
+
+def _sizes(y, places, rank):
+    """`len(y), -1, *y.shape[2:]`: as the other tensor has them at these places."""
+    parts = [f"{y}.shape[{i}]" if i in places else "-1" for i in range(rank)]
+    parts[0] = f"len({y})" if 0 in places else "-1"
+    end = next((i for i in range(rank) if all(place in places for place in range(i, rank))), rank)
+    if rank - end > 1:
+        parts[end:] = [f"*{y}.shape[{end}:]"]
+    return ", ".join(parts)
+
+
+def _other_rank(step, pair, dim):
+    """A vector for each image beside maps or rows, maps without channels, and maps beside rows."""
+    short, long = sorted(pair, key=lambda note: len(note.shape))
+    rank = len(long.shape)
+    for new in _new_dimensions(short.shape, long.shape):
+        sizes = iter(short.shape)
+        shape = [1 if i in new else next(sizes) for i in range(rank)]
+        places = [] if dim is None else [i for i in new if i != dim]
+        wide = [size if i in places else -1 for i, size in enumerate(long.shape)]
+        last = max(new) + 1
+        index = f"[{', '.join('None' if i in new else ':' for i in range(last))}]"
+
+        def how(x, y, index=index, places=places):
+            return f"{x}{index}.expand({_sizes(y, places, rank)})" if places else f"{x}{index}"
+
+        yield joined(step, short, how, long, lambda x, shape=shape, wide=wide: x.reshape(shape).expand(wide))
+    if len(short.shape) == 2:
+        yield joined(step, long, lambda x, y: f"{x}.flatten(1)", short, lambda x: x.flatten(1))
+
+
+def _new_dimensions(short, long):
+    """Where dimensions could be added, the likeliest first: [2, 3] is `[:, :, None, None]`."""
+    missing, rank = len(long) - len(short), len(long)
+    if len(short) == 2 and rank > 3:
+        return [[*range(2, rank)]]  # a vector for each image of maps
+    if len(short) == 2 and rank == 3:
+        return [[1], [2]]  # a vector for each sequence; for maps of one side
+    if missing == 1 and short:
+        return [[1], [0]] if short[0] == long[0] else [[0], [1]]  # maps without channels; without a batch
+    return []
 
 
 def product_of_matrices(run, step):

@@ -1,37 +1,92 @@
-"""Recurrent layers and attention: their features, and the state that they are given."""
+"""Recurrent layers and attention: the features and the order of what arrives."""
 
 from math import gcd
 
 import torch
 from torch import nn
 
-from helpers.trace.changes import before, replaced
+from helpers.trace.changes import before, replaced, setting
 from helpers.trace.finding import arriving, found, misfit, source
+from helpers.trace.notes import mapped
 
 
-def sequence(run, step):
-    """Recurrent layers and attention."""
+def recurrent(run, step):
+    """nn.RNN, nn.LSTM, nn.GRU and their cells."""
     layer, shape = step.layer, step.shape
-    if isinstance(step.error, TypeError):
-        return  # not called as such a layer is called
-    if isinstance(layer, nn.RNNBase) and shape:
-        if len(shape) not in (2, 3):
-            wanted = f"({'N, L' if layer.batch_first else 'L, N'}, {layer.input_size})"
-            what = misfit(step, "arrives", what=shape, who=type(layer).__name__, wanted=wanted)
-            change = before(step, "torch.flatten(x, 2)", lambda x: torch.flatten(x, 2))
-            yield found(step, "rank", what, shape, wanted, source(run, step), change)
-        elif shape[-1] != layer.input_size:
-            what = misfit(
-                step, "linear-width", arriving=arriving(shape[-1]), wanted=layer.input_size, each="at each place"
-            )
-            wanted = (*shape[:-1], layer.input_size)
-            change = replaced(step, input_size=shape[-1])
-            if len(shape) == 3 and shape[1] == layer.input_size:
-                change = before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2))
-            yield found(step, "linear-width", what, shape, wanted, source(run, step), change)
-    elif isinstance(layer, nn.MultiheadAttention) and shape and shape[-1] != layer.embed_dim:
+    if not isinstance(layer, (nn.RNNBase, nn.RNNCellBase)) or not shape or isinstance(step.error, TypeError):
+        return  # or not called as such a layer is called
+    if isinstance(layer, nn.RNNCellBase) and len(shape) > 2:
+        what = misfit(step, "arrives", what=shape, who=type(layer).__name__, wanted=f"(N, {layer.input_size})")
+        why = f"A cell takes one step of a sequence. nn.{type(layer).__name__.removesuffix('Cell')} takes all of them."
+        yield found(step, "rank", what, shape, f"(N, {layer.input_size})", why)
+    elif len(shape) not in (2, 3) and isinstance(layer, nn.RNNBase):
+        wanted = f"({'N, L' if layer.batch_first else 'L, N'}, {layer.input_size})"
+        what = misfit(step, "arrives", what=shape, who=type(layer).__name__, wanted=wanted)
+        yield found(step, "rank", what, shape, wanted, source(run, step), *_rows_of_maps(step, shape))
+    elif shape[-1] != layer.input_size:
+        each = "at each place" if isinstance(layer, nn.RNNBase) else "in each row"
+        what = misfit(step, "linear-width", arriving=arriving(shape[-1]), wanted=layer.input_size, each=each)
+        wanted = (*shape[:-1], layer.input_size)
+        change = replaced(step, input_size=shape[-1])
+        if len(shape) == 3 and shape[1] == layer.input_size:
+            change = before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2))
+        yield found(step, "linear-width", what, shape, wanted, source(run, step), change)
+
+
+def _rows_of_maps(step, shape):
+    """The columns of maps, from left to right, as a sequence; or all that belongs to a place in one row."""
+    if len(shape) == 4 and shape[1] * shape[2] == step.layer.input_size:
+        yield before(step, "x.permute(0, 3, 1, 2).flatten(2)", lambda x: x.permute(0, 3, 1, 2).flatten(2))
+    if len(shape) == 4 and shape[1] == step.layer.input_size:
+        yield before(step, "x.flatten(2).transpose(1, 2)", lambda x: x.flatten(2).transpose(1, 2))
+    yield before(step, "torch.flatten(x, 2)", lambda x: torch.flatten(x, 2))
+
+
+def attention(run, step):
+    """nn.MultiheadAttention: its features, and the order of batch and places."""
+    layer, shape = step.layer, step.shape
+    if not isinstance(layer, nn.MultiheadAttention) or not shape or isinstance(step.error, TypeError):
+        return
+    wanted = (*shape[:-1], layer.embed_dim)
+    if len(shape) == 4:
+        what = misfit(step, "arrives", what=shape, who=type(layer).__name__, wanted=f"(N, L, {layer.embed_dim})")
+        change = _of_all(step, "x.flatten(2).transpose(1, 2)", lambda x: x.flatten(2).transpose(1, 2))
+        yield found(step, "rank", what, shape, f"(N, L, {layer.embed_dim})", source(run, step), change)
+    elif shape[-1] != layer.embed_dim:
         what = misfit(step, "linear-width", arriving=arriving(shape[-1]), wanted=layer.embed_dim, each="at each place")
         sizes = {"embed_dim": shape[-1], "kdim": shape[-1], "vdim": shape[-1]}
-        change = replaced(step, num_heads=gcd(layer.num_heads, shape[-1]), **sizes)
-        wanted = (*shape[:-1], layer.embed_dim)
-        yield found(step, "linear-width", what, shape, wanted, source(run, step), change)
+        changes = [replaced(step, num_heads=gcd(layer.num_heads, shape[-1]), **sizes)]
+        maker = run.before(step)
+        if maker is not None and isinstance(maker.layer, (nn.Linear, nn.Embedding)):
+            name = "out_features" if isinstance(maker.layer, nn.Linear) else "embedding_dim"
+            changes.append(replaced(maker, **{name: layer.embed_dim}))
+        if len(shape) == 3 and shape[1] == layer.embed_dim:
+            changes.insert(0, _of_all(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2)))
+        yield found(step, "linear-width", what, shape, wanted, source(run, step), *changes)
+    elif len(step.tensors) > 1:
+        yield from _key(step, step.tensors[1].shape)
+
+
+def _key(step, key):
+    layer, shape = step.layer, step.shape
+    if key[-1] != layer.kdim:
+        what = f"{step.label}: keys of {key[-1]} numbers arrive, and it is written for keys of {layer.kdim}."
+        why = "Queries, keys and values may have different widths, if the layer is told."
+        change = replaced(step, kdim=key[-1], vdim=key[-1])
+        yield found(step, "linear-width", what, key, (*key[:-1], layer.kdim), why, change)
+    elif len(shape) == len(key) == 3 and not layer.batch_first and shape[1] != key[1]:
+        what = f"{step.label}: it reads {shape} as {shape[1]} sequences, and {key} as {key[1]}."
+        why = "Without batch_first=True the first number is the length, and the second the batch."
+        yield found(
+            step, "state", what, f"{shape} and {key}", "as many sequences", why, setting(step, batch_first=True)
+        )
+
+
+def _of_all(step, text, do):
+    """Something done to query, key and value, where they have as many dimensions as what arrives."""
+    rank = len(step.shape)
+
+    def run(function, args, kwargs, last):
+        return function(*mapped(tuple(args), lambda tensor: do(tensor) if tensor.dim() == rank else tensor), **kwargs)
+
+    return before(step, text, do)._replace(calls={step.call: run})
