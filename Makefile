@@ -53,8 +53,8 @@ publish: .venv/test-ready
 
 bench: .venv/test-ready site
 	$(BIN)/python tests/benchmark_training.py $(ARGS)
-	$(BIN)/python tests/benchmark_explorer.py
-	$(BIN)/python tests/benchmark_cold_start.py
+	PYTHONPATH=tools $(BIN)/python tests/benchmark_explorer.py
+	PYTHONPATH=tools $(BIN)/python tests/benchmark_cold_start.py
 	PYTHONPATH=tools $(BIN)/python tests/benchmark_site.py
 	$(BIN)/python tests/benchmark_trace.py
 

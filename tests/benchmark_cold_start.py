@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from benchmark_explorer import main, summary
-from lab import chromium_browser, jupyterlab, jupyterlab_page, open_notebook
+from browser import chromium_browser
+from lab import jupyterlab, jupyterlab_page, open_notebook
 
 CELL = "import sys\nsys.path.insert(0, '..')\nfrom helpers.explorers import ConvolutionExplorer\nConvolutionExplorer()"
 CELLS = {"the first explorer in a fresh kernel": CELL, "the same after import torch": f"import torch\n{CELL}"}

@@ -16,8 +16,9 @@ import tempfile
 from pathlib import Path
 
 import numpy
+from browser import chromium_browser
 from ipywidgets import IntSlider
-from lab import chromium_browser, jupyterlab, jupyterlab_page, open_notebook, run_cell
+from lab import jupyterlab, jupyterlab_page, open_notebook, run_cell
 
 from helpers import explorers
 from helpers.files import write_whole

@@ -7,8 +7,8 @@ scripts, and no lesson, is opened in between: what is over it is the lesson's.
 import statistics
 import time
 
+from browser import chromium_browser
 from build_site import SITE
-from lab import chromium_browser
 
 OPENED = 7  # times each
 SCRIPTS = "".join(f'<script src="assets/{name}.js"></script>' for name in ("require", "widgets"))

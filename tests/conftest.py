@@ -6,48 +6,11 @@ import signal
 
 import pytest
 from anywidget import AnyWidget
-from lab import CHROMIUM, chromium_browser, watched
+from browser import CHROMIUM, STAND, chromium_browser
+from lab import watched
 
 from helpers.exercises import record
 from helpers.exercises.question import QUESTIONS
-
-# Just enough of a widget manager for a view to find its sliders' models.
-PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 16px }</style><div id="here"></div>
-<script type="module">
-const model = (state) => {
-  const listeners = {};
-  return {
-    get: (name) => state[name],
-    set(name, value) { state[name] = value; (listeners["change:" + name] ?? []).forEach((call) => call()); },
-    save_changes() {},
-    on: (event, call) => (listeners[event] ??= []).push(call),
-    off: (event, call) => (listeners[event] = (listeners[event] ?? []).filter((other) => other !== call)),
-    listeners: () => Object.values(listeners).flat().length,
-  };
-};
-window.move = (name, value) => {
-  const slider = window.sliders[name];
-  const labels = slider.get("_options_labels");
-  const named = (label) => label === String(value) || Number(label) === value; // 1e+12, as Python writes it
-  const [trait, wanted] = labels ? ["index", labels.findIndex(named)] : ["value", value];
-  if (slider.get(trait) !== wanted) slider.set(trait, wanted);
-};
-window.mount = async ({ esm, css, state, sliders }) => {
-  const style = document.createElement("style");
-  style.textContent = css;
-  document.head.append(style);
-  window.sliders = Object.fromEntries(Object.entries(sliders).map(([name, value]) => [name, model(value)]));
-  const view = model({ ...state, sliders: Object.fromEntries(Object.keys(sliders).map((n) => [n, "IPY_MODEL_" + n])) });
-  view.widget_manager = { get_model: async (name) => window.sliders[name] };
-  window.view = view;
-  const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
-  window.cleanUp = await (await import(url)).default.render({ model: view, el: document.getElementById("here") });
-  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-  await frame(); // the view is told its width
-  await frame();
-};
-</script>"""
-
 
 # What the view reads of a slider, a choice, a switch.
 SYNCED = ("value", "min", "max", "description", "index", "_options_labels")
@@ -155,7 +118,7 @@ def stand(open_page):
 
     def show(explorer, viewport=None):
         page = open_page(viewport)
-        page.set_content(PAGE)
+        page.set_content(STAND)
         view = explorer.view
         inherited = {*AnyWidget.class_trait_names(), "sliders", "_esm", "_css", "_anywidget_id"}
         names = set(view.trait_names(sync=True)) - inherited

@@ -28,7 +28,6 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},  # a question, and a network
     "docmanager-extension/plugin": {"autosave": False},  # a notebook is opened again as it was
 }
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 # One notebook is open at a time. If it is the one that is wanted, it becomes again what it is on the disk, and its
 # kernel goes on; another is closed without a question about what has changed.
 OPEN = """async (path) => {
@@ -38,17 +37,6 @@ OPEN = """async (path) => {
   open?.dispose();
   await jupyterapp.commands.execute("docmanager:open", { path });
 }"""
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-
-
-@contextmanager
-def chromium_browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

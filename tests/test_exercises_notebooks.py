@@ -8,8 +8,8 @@ import address
 import exercising
 import nbformat
 import pytest
+from browser import CHROMIUM
 from elsewhere import COLAB, LONG, execute
-from lab import CHROMIUM
 
 from helpers.exercises.implementation import Implementation
 from helpers.exercises.ordering import Ordering

@@ -6,6 +6,8 @@ That each cell still gives its committed output is nbval's part: it runs every n
 import ast
 import base64
 import doctest
+import html
+import io
 import re
 from itertools import zip_longest
 from pathlib import Path
@@ -14,15 +16,15 @@ import address
 import nbformat
 import pytest
 import stamp
-import torch
+import stills
+import strip
+from PIL import Image
 
 import helpers.arithmetic
-from helpers.model import SimpleCNN
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 README = (ROOT / "README.md").read_text("utf-8")
-MAP = (ROOT / "notebooks" / "images" / "course_map.svg").read_text("utf-8")
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
@@ -50,6 +52,20 @@ def test_every_cell_was_run_once_in_order_and_without_an_error(path):
 def test_the_file_is_as_make_notebooks_writes_it(path):
     notebook = nbformat.read(path, as_version=4)
     assert path.read_text("utf-8") == nbformat.writes(stamp.in_canonical_form(notebook, path.name)) + "\n"
+
+
+@each_lesson
+def test_each_explorer_has_a_still_picture_of_its_setting_which_is_small_and_read_on_a_dark_page(path):
+    outputs = [output for cell in code_cells(path) for output in cell.outputs]
+    for output in outputs:
+        if re.match(r"\w+Explorer: ", text := output.get("data", {}).get("text/plain", "")):
+            still = output.data["image/png"]
+            assert stills.shows(still) == text, "make notebooks takes it anew, where Chromium is"
+            assert output.metadata == {"image/png": {"alt": text, "width": stills.WIDTH}}
+            assert len(base64.b64decode(still)) <= 60_000
+            picture = Image.open(io.BytesIO(base64.b64decode(still)))
+            assert picture.width == stills.WIDTH * stills.SCALE
+            assert picture.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
 
 
 @each_lesson
@@ -108,21 +124,18 @@ def test_the_examples_in_docstrings_print_what_they_say():
     assert doctest.testmod(helpers.arithmetic).failed == 0
 
 
-def test_the_course_map_shows_the_shapes_of_the_real_network():
-    model, shapes = SimpleCNN(), []
-    x = torch.zeros(1, 3, 32, 32)
-    shapes.append(x.shape)
-    for step in (model.conv1, model.pool, torch.nn.Flatten(), model.fc1, model.fc2):
-        x = step(x)
-        shapes.append(x.shape)
-    drawn = re.findall(r">\(N, ([\d, ]+)\)<", MAP)
-    assert drawn == [", ".join(map(str, shape[1:])) for shape in shapes]
+@each_lesson
+def test_a_lesson_begins_with_its_strip_which_is_made_of_todays_drawing_and_says_the_same_in_words(path):
+    lesson, text = path.name[:2], nbformat.read(path, as_version=4).cells[0].source
+    (tag,) = [part for part in text.split("\n\n") if part.startswith(strip.TAG)]
+    assert strip.made_of(tag, strip.drawing(lesson)), "make notebooks makes it anew, where Chromium is"
+    assert html.unescape(re.search(r'alt="([^"]+)"', tag)[1]) == strip.words(lesson)
+    assert len(tag) < 25_000  # who opens the cell scrolls past it
+    assert text.index(strip.TAG) < text.index("After this lesson you can") or lesson == "00"
 
 
-def test_the_map_in_lesson_00_is_the_file_itself_because_colab_shows_no_files():
-    embedded = re.findall(r"\(data:image/svg\+xml;base64,([\w+/=]+)\)", prose(LESSONS[0]))
-    assert [base64.b64decode(text).decode() for text in embedded] == [MAP]
-    assert not [path for path in LESSONS if "](images/" in prose(path)]
+def test_no_lesson_needs_a_file_for_its_text_because_colab_has_none():
+    assert not [path for path in LESSONS if re.search(r'\]\(images/|attachment:|src="(?!data:image/png)', prose(path))]
 
 
 @each_lesson

@@ -5,6 +5,7 @@ stand in site/, with all they need: they can be opened from the disk, or served 
 """
 
 import argparse
+import base64
 import html
 import re
 import shutil
@@ -19,6 +20,7 @@ import anywidget
 import jinja2
 import lesson_page
 import nbformat
+import strip
 from address import LESSONS, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from npm import NpmError, package, program
@@ -34,8 +36,11 @@ WELCOME = """\
 # How shapes move through a CNN
 
 You move sliders for kernel, stride and padding, see the shapes follow at once, find out why, and end by training the
-network you took apart. Every number in the pictures is PyTorch's. Try it: move **kernel** to its largest, then
-**stride**.
+network you took apart.
+
+{strip}
+
+Every number in the pictures is PyTorch's. Try it: move **kernel** to its largest, then **stride**.
 """
 FIRST_PICTURE = """\
 import sys
@@ -66,9 +71,11 @@ def welcome():
     table = re.search(r"^\| lesson \| you will.*?\n\n", readme, re.MULTILINE | re.DOTALL)[0].replace(
         "](notebooks/", "]("
     )
+    map_of_all = base64.b64encode(strip.MAP.read_bytes()).decode()
+    text = WELCOME.format(strip=strip.tag("00", f"data:image/svg+xml;base64,{map_of_all}"))
     return new_notebook(
         cells=[
-            new_markdown_cell(WELCOME),
+            new_markdown_cell(text),
             new_code_cell(FIRST_PICTURE, metadata={"tags": [lesson_page.HIDDEN]}),
             new_markdown_cell(f"## The lessons\n\n{table}"),
         ]

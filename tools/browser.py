@@ -1,0 +1,54 @@
+"""A headless Chromium, and a page for one explorer: for the lessons' pictures, and for the tests."""
+
+import shutil
+from contextlib import contextmanager
+
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+# Just enough of a widget manager for a view to find its sliders' models.
+STAND = """<!doctype html><meta charset="utf-8"><style>body { margin: 16px }</style><div id="here"></div>
+<script type="module">
+const model = (state) => {
+  const listeners = {};
+  return {
+    get: (name) => state[name],
+    set(name, value) { state[name] = value; (listeners["change:" + name] ?? []).forEach((call) => call()); },
+    save_changes() {},
+    on: (event, call) => (listeners[event] ??= []).push(call),
+    off: (event, call) => (listeners[event] = (listeners[event] ?? []).filter((other) => other !== call)),
+    listeners: () => Object.values(listeners).flat().length,
+  };
+};
+window.move = (name, value) => {
+  const slider = window.sliders[name];
+  const labels = slider.get("_options_labels");
+  const named = (label) => label === String(value) || Number(label) === value; // 1e+12, as Python writes it
+  const [trait, wanted] = labels ? ["index", labels.findIndex(named)] : ["value", value];
+  if (slider.get(trait) !== wanted) slider.set(trait, wanted);
+};
+window.mount = async ({ esm, css, state, sliders }) => {
+  const style = document.createElement("style");
+  style.textContent = css;
+  document.head.append(style);
+  window.sliders = Object.fromEntries(Object.entries(sliders).map(([name, value]) => [name, model(value)]));
+  const view = model({ ...state, sliders: Object.fromEntries(Object.keys(sliders).map((n) => [n, "IPY_MODEL_" + n])) });
+  view.widget_manager = { get_model: async (name) => window.sliders[name] };
+  window.view = view;
+  const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+  window.cleanUp = await (await import(url)).default.render({ model: view, el: document.getElementById("here") });
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  await frame(); // the view is told its width
+  await frame();
+};
+</script>"""
+
+
+@contextmanager
+def chromium_browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()

@@ -1,0 +1,128 @@
+"""A still picture of each explorer, beside its text: for GitHub, nbviewer, and a lesson that has not run yet.
+
+It shows the setting that the cell's text names, on white paper, which is read on a dark page too. Chromium takes it.
+"""
+
+import base64
+import io
+import json
+
+from browser import STAND
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from stamp import WIDGET_VIEW
+
+PNG = "image/png"
+REFERENCE = "IPY_MODEL_"  # how one model names another
+WIDTH = 708  # in CSS pixels: a column of 680, with its margins
+SCALE = 1.5  # of the picture's pixels to those: sharp enough, in half the bytes
+COLOURS = 256  # the most that a byte can tell apart; of the thousands that there are, none is then far from its own
+# No button that would do nothing, no code that the cell's text tells already, and nothing of the machine.
+PAPER = """
+body { margin: 0 }
+#here { background: #fff; box-sizing: border-box; padding: 10px 14px 6px; width: WIDTHpx }
+#here::after {
+  color: #52606d; content: "A still picture: run the cell to get its sliders."; display: block;
+  font: 12px system-ui, sans-serif; padding: 0 2px;
+}
+.cs-toolbar, .cs-code, .cs-explorer summary, .cs-note:has(.cs-device) { display: none !important }
+""".replace("WIDTH", str(WIDTH))
+
+
+def explorers_of(cell, models: dict) -> list:
+    """[(output, its view)] of each explorer that a cell shows; `models` are the widgets' states as they are now.
+
+    A view is what `mount` of browser.STAND wants, and a copy: later cells may move the sliders.
+    """
+    found = []
+    for output in cell.get("outputs", []):
+        shown = output.get("data", {}).get(WIDGET_VIEW)
+        if shown and (view := _view(models, shown["model_id"])):
+            found.append((output, view))
+    return found
+
+
+def _view(models, name):
+    ahead, seen = [name], set()
+    while ahead:
+        model = models.get(name := ahead.pop(0), {})
+        if "_esm" in model:
+            sliders = {key: _alone(models[ref.removeprefix(REFERENCE)]) for key, ref in model["sliders"].items()}
+            view = {"esm": model["_esm"], "css": model["_css"], "state": _alone(model), "sliders": sliders}
+            return json.loads(json.dumps(view))
+        if name not in seen:
+            seen.add(name)
+            ahead += [child.removeprefix(REFERENCE) for child in model.get("children", [])]
+    return None
+
+
+def _alone(model):
+    """A model's state without its layout and style, which are models of their own."""
+    return {name: value for name, value in model.items() if not str(value).startswith(REFERENCE)}
+
+
+def stills_of(notebook) -> list:
+    """[(text, base64 of the PNG)] of the explorers' pictures that a notebook has."""
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [(data["text/plain"], data[PNG]) for data in outputs if PNG in data and shows(data[PNG])]
+
+
+def put(found, earlier, browser):
+    """Give each output of `found` its picture, an earlier one where nothing has changed that can be seen.
+
+    Without a browser it is the earlier one with the same text, if there is one.
+    """
+    for output, view in found:
+        text = output["data"]["text/plain"]
+        known = [still for words, still in earlier if words == text]
+        if browser:
+            taken = _explorer(browser, view)
+            same = [still for still in known if _pixels(still) == _pixels(taken)]
+            known = same or [written(taken, text)]
+        if known:
+            output["data"][PNG] = known[0]
+            output["metadata"] = {PNG: {"alt": text, "width": WIDTH}}
+
+
+def shows(still: str) -> str:
+    """The text of the setting that a picture shows; "" for any other PNG."""
+    return _opened(still).text.get("Description", "")
+
+
+def _explorer(browser, view):
+    def mount(page):
+        page.add_style_tag(content=PAPER)
+        page.evaluate("async (view) => await window.mount(view)", view)
+
+    return photograph(browser, STAND, "#here", SCALE, mount)
+
+
+def photograph(browser, html, place, scale=1, prepare=lambda page: None) -> Image.Image:
+    """What stands at `place` in a page, as a picture with few colours; `prepare` is called before it is taken."""
+    options = {"device_scale_factor": scale, "reduced_motion": "reduce", "color_scheme": "light"}
+    page = browser.new_page(viewport={"width": WIDTH, "height": 800}, **options)
+    page.set_content(html)
+    prepare(page)
+    shot = page.locator(place).screenshot(animations="disabled")
+    page.close()
+    picture = Image.open(io.BytesIO(shot)).convert("RGB")
+    return picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+
+
+def written(image, text) -> str:
+    """The picture as a PNG that says what it shows, in base64."""
+    about, buffer = PngInfo(), io.BytesIO()
+    about.add_itxt("Description", text)
+    image.save(buffer, "PNG", optimize=True, pnginfo=about)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _opened(still):
+    image = Image.open(io.BytesIO(base64.b64decode(still)))
+    image.load()
+    return image
+
+
+def _pixels(still):
+    image = _opened(still) if isinstance(still, str) else still
+    return image.size, image.convert("RGB").tobytes()
