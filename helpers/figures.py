@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from helpers.arguments import array, channels_first, described, whole
 from helpers.colours import COLOURS, DARK, INK, PAPER
 
-DPI = 100
+DPI = 100  # of the layout: so many pixels of a page to the inch
+SHARP = 2  # pixels of the PNG to each of those. Not SVG: GitHub and nbviewer take its styles away
 MOST = 100  # pictures in one figure: more are too small to see
 
 # The figure is a light card in any theme and under any style the reader has set.
@@ -41,8 +42,8 @@ class Picture(Figure):
 
     def _repr_png_(self):
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-        return buffer.getvalue(), {"alt": self.description}
+        self.savefig(buffer, format="png", dpi=SHARP * DPI, metadata={"Software": None})
+        return buffer.getvalue(), {"alt": self.description, "width": round(self.get_figwidth() * DPI)}
 
 
 def styled(draw):
@@ -68,9 +69,9 @@ def plain(text):
 
 
 def tiles(pictures, titles, columns, *, size=0.96, note="", bar="", cmap="gray", limits=(0, 1)):
-    """A Picture of pictures, (N, H, W) on one scale or (N, H, W, 3), in rows of `columns`, `size` inches wide each.
+    """A Picture of pictures, each (H, W) on one scale or (H, W, 3), in rows of `columns`, `size` inches wide each.
 
-    `note` stands below them; `bar` is the label of a colour bar beside them.
+    `note` stands below them; `bar` is the label of a colour bar beside them. The last picture gives their proportions.
     """
     count, columns = len(pictures), min(whole("columns", columns, least=1), len(pictures))
     rows = -(-count // columns)
@@ -78,7 +79,7 @@ def tiles(pictures, titles, columns, *, size=0.96, note="", bar="", cmap="gray",
     lines = max((title.count("\n") + 1 for title in titles), default=0)
     # All in inches: a tile is `size` wide and `tall` high, has `head` above it, and `gap` from the next one.
     gap, edge, head = 0.1, 0.12, 0.17 * lines + (0.05 if lines else 0)
-    tall = size * pictures.shape[1] / pictures.shape[2]
+    tall = size * pictures[-1].shape[0] / pictures[-1].shape[1]
     grid = columns * (size + gap) - gap
     width = 2 * edge + max(grid + (0.95 if bar else 0), 0.075 * len(note))  # wide enough for the note
     height = 2 * edge + max(rows * (tall + head + gap) - gap, 1.4 if bar else 0) + (0.28 if note else 0)

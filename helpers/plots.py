@@ -6,6 +6,7 @@ picture's alt text. Wrong arguments raise TypeError or ValueError, in one senten
 """
 
 import textwrap
+from itertools import zip_longest
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
@@ -50,21 +51,30 @@ def show_images(images, titles=None, columns=8):
 
 
 @styled
-def show_filters(weight, columns=6):
+def show_filters(weight, columns=6, image=None):
     """A convolution's kernels, (out_channels, in_channels, height, width), numbered from 0.
 
     Three input channels: one picture in colour for each kernel; 0 is mid-grey, and the figure says how far
-    black and white are from it. Otherwise a row for each output channel and a column for each input channel,
-    with a colour bar.
+    black and white are from it. With `image`, (3, H, W), the map that a kernel makes of it, padded to the same
+    size and without a bias, stands beside each. Otherwise a row for each output channel and a column for each
+    input channel, with a colour bar.
     """
     weight = numbers("weight", weight, 4, "(out_channels, in_channels, height, width), such as conv1.weight")
     out, channels, height, width = weight.shape
     limit = float(np.abs(weight).max()) or 1.0
+    about = f"{_many(out, 'filter')} of {channels}×{height}×{width}, weights {_range(weight)}"
+    if image is not None and channels != 3:
+        raise ValueError(f"image goes with kernels of 3 channels, but these have {channels}.")
     if channels == 3:
-        check_count(out, "filters", "weight")
+        check_count(out if image is None else 2 * out, "filters" if image is None else "kernels and maps", "weight")
         note = f"mid-grey is 0, black −{limit:.2g}, white +{limit:.2g}, in each of red, green, blue"
-        colours = (0.5 + weight / (2 * limit)).clip(0, 1)
-        figure = tiles(colours.transpose(0, 2, 3, 1), range(out), columns, note=note)
+        colours = (0.5 + weight / (2 * limit)).clip(0, 1).transpose(0, 2, 3, 1)
+        if image is None:
+            figure = tiles(colours, range(out), columns, note=note)
+        else:
+            maps = _maps(weight, image)
+            figure = _beside(colours, maps, columns, note)
+            about += f", and the map each makes of an image of {'×'.join(map(str, maps.shape[1:]))}"
     else:
         if out * channels > MOST:
             raise ValueError(f"{out}×{channels} kernels are too many for one figure: take weight[:8, :8].")
@@ -74,9 +84,32 @@ def show_filters(weight, columns=6):
             columns, bar = channels, "weight (titles: output, input channel)"
         kernels = weight.reshape(-1, height, width)
         figure = tiles(kernels, titles, columns, bar=bar, cmap=signed("kernel"), limits=(-limit, limit))
-    about = f"{_many(out, 'filter')} of {channels}×{height}×{width}, weights {_range(weight)}"
     figure.description = f"Figure: {about}"
     return figure
+
+
+def _maps(weight, image):
+    """What the kernels make of one image, (out, H, W): padded to the same size, without a bias."""
+    is_bytes = array(image).dtype.kind in "iu"
+    image = numbers("image", image, 3, "one colour picture, (3, H, W)")
+    if len(image) != 3:
+        raise ValueError(f"image wants one colour picture, (3, H, W), but got {image.shape}.")
+    sides = weight.shape[2:]
+    before = [(side - 1) // 2 for side in sides]
+    pads = [(0, 0), *((low, side - 1 - low) for low, side in zip(before, sides, strict=True))]
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(image / (255 if is_bytes else 1), pads), sides, axis=(1, 2)
+    )
+    return np.einsum("chwij,ocij->ohw", windows, weight)
+
+
+def _beside(kernels, maps, columns, note):
+    """Each kernel with its map at its right, in rows of whole pairs."""
+    pairs = [picture for pair in zip(kernels, maps, strict=True) for picture in pair]
+    titles = [title for number in range(len(maps)) for title in (f"kernel {number}", f"map {number}")]
+    limit = float(np.abs(maps).max()) or 1.0
+    columns = 2 * max(whole("columns", columns, least=1) // 2, 1)
+    return tiles(pairs, titles, columns, size=0.84, note=note, bar="map", cmap=signed("output"), limits=(-limit, limit))
 
 
 @styled
@@ -119,12 +152,14 @@ def show_history(history):
         left.plot(epochs, run.loss, **look, label=label)
         right.plot(epochs, run.train_accuracy, **look, linestyle="--", markerfacecolor=PAPER)
         right.plot(epochs[: len(run.test_accuracy)], run.test_accuracy, **look)
-    left.set(title="training loss", xlabel="epoch", ylim=(0, None))
+    left.set(title="training loss", xlabel="epoch", ylim=(0, _ceiling([run.loss for _, run in runs])))
     right.set(title="accuracy", xlabel="epoch", ylim=(0, 1.02))
     for ax in (left, right):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
+    for line in list(left.lines):
+        _point_up(left, line)
     right.plot([], [], "--o", color=INK, markerfacecolor=PAPER, markersize=5, label="training")
     if any(run.test_accuracy for _, run in runs):
         right.plot([], [], "-o", color=INK, markersize=5, label="test")
@@ -133,6 +168,26 @@ def show_history(history):
         figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", frameon=False)
     figure.description = f"Figure: {'; '.join(_told(name, run) for name, run in runs)}"
     return figure
+
+
+def _ceiling(losses):
+    """The highest loss that the axis shows; None: all of them.
+
+    Among three runs or more, one that is three times as high as its epoch's median would flatten the others.
+    """
+    epochs = [[loss for loss in epoch if loss is not None] for epoch in zip_longest(*losses)]
+    kept = [loss for epoch in epochs for loss in epoch if len(epoch) < 3 or loss <= 3 * np.median(epoch)]
+    ceiling = 1.15 * max(kept)
+    return ceiling if any(loss > ceiling for run in losses for loss in run) else None
+
+
+def _point_up(ax, line):
+    """Where a line leaves the axis above, an arrow with the number."""
+    top = ax.get_ylim()[1]
+    for epoch, loss in zip(*line.get_data(), strict=True):
+        if loss > top:
+            ax.annotate(f"{loss:.1f}", (epoch, top), (6, -3), textcoords="offset points", va="top", fontsize=9)
+            ax.plot(epoch, 0.96 * top, marker=r"$\uparrow$", color=line.get_color(), markersize=11, label="_")
 
 
 @styled
@@ -273,6 +328,7 @@ def roofline(works, bandwidth, rate, seconds=None):
     if reached:
         ax.plot([], [], "D", color=COLOURS["kernel"], markersize=6, label="measured")
         ax.legend(frameon=False, loc="center right")
+    ax.minorticks_off()
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.spines[["top", "right"]].set_visible(False)
     figure.text(0.1 / width, 0.06 / height, "\n".join(note), fontsize=9, va="bottom")

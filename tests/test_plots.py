@@ -67,6 +67,8 @@ FIGURES = {
     "colour filters": lambda: show_filters(numbers(18, 3, 3, 3)),
     "one colour filter": lambda: show_filters(numbers(1, 3, 3, 3)),
     "grey filters": lambda: show_filters(numbers(8, 1, 5, 5)),
+    "colour filters and their maps": lambda: show_filters(numbers(18, 3, 3, 3), 8, numbers(3, 32, 32)),
+    "a filter and its map": lambda: show_filters(numbers(1, 3, 2, 5), image=pictures(1)[0, :, :9]),
     "one grey filter": lambda: show_filters(numbers(1, 1, 3, 3)),
     "filters of four channels": lambda: show_filters(numbers(6, 4, 3, 3)),
     "feature maps": lambda: show_feature_maps(numbers(18, 16, 16)),
@@ -76,6 +78,7 @@ FIGURES = {
     "three runs": lambda: show_history(
         {"lr 0.001": a_run(), "lr 0.1": a_run(2, interrupted=True), "": a_run(1, test=False)}
     ),
+    "three runs, one far off": lambda: show_history({"a": a_run(), "b": a_run(start=2.2), "c": a_run(start=9)}),
     "confusion": lambda: show_confusion(LABELS, (LABELS + (numbers(200) > 1)) % 10, CIFAR),
     "confusion of two": lambda: show_confusion([0, 1, 1], [0, 0, 1], ["cat", "dog"]),
     "mistakes": lambda: show_most_wrong(pictures(200), LABELS, numbers(200, 10), CIFAR),
@@ -124,9 +127,10 @@ def test_a_notebook_shows_a_png_with_its_one_line_as_alt_text(draw):
     data, metadata = DisplayFormatter().format(figure, include=["text/plain", "image/png"])
     assert data["text/plain"] == repr(figure) == str(figure)
     assert re.fullmatch(r"Figure: .*\w.*", repr(figure))
-    assert metadata["image/png"] == {"alt": repr(figure)}
     assert data["image/png"].startswith(b"\x89PNG")
-    assert matplotlib_image.imread(io.BytesIO(data["image/png"])).shape[1] <= 900  # pixels wide
+    wide = matplotlib_image.imread(io.BytesIO(data["image/png"])).shape[1]
+    assert metadata["image/png"] == {"alt": repr(figure), "width": pytest.approx(wide / 2, abs=1)}  # 200 pixels an inch
+    assert wide <= 1800
 
 
 @each_figure
@@ -224,7 +228,7 @@ def test_a_pixel_is_drawn_as_a_whole_square():
     image[0, 0, 0, 1] = 255
     picture = matplotlib_image.imread(io.BytesIO(show_images(image)._repr_png_()[0]))[..., :3]
     red = (picture == (1, 0, 0)).all(axis=2).sum()
-    assert red == pytest.approx(48 * 48, rel=0.05)  # a quarter of a tile of 96 × 96
+    assert red == pytest.approx(96 * 96, rel=0.05)  # a quarter of a tile of 192 × 192
 
 
 def test_titles_stand_over_their_images_and_in_the_text():
@@ -282,6 +286,24 @@ def test_other_filters_are_a_row_for_each_output_and_a_column_for_each_input():
     assert all(np.allclose(ax.images[0].get_clim(), (-limit, limit)) for ax in figure.axes[:6])
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("kernel", [(3, 3), (2, 5), (1, 1)])
+@pytest.mark.parametrize("image", [numbers(3, 9, 11), pictures(1)[0]], ids=["floats", "bytes"])
+def test_beside_each_kernel_stands_the_map_that_torch_makes_of_the_image(kernel, image):
+    weight = numbers(5, 3, *kernel)
+    figure = show_filters(weight, 4, image)
+    pixels = image / 255 if image.dtype == torch.uint8 else image
+    maps = torch.nn.functional.conv2d(pixels, weight, padding="same")
+    assert titles(figure)[:4] == ["kernel 0", "map 0", "kernel 1", "map 1"]
+    for drawn, wanted in zip(shown(figure)[1:10:2], maps, strict=True):
+        assert np.allclose(drawn, wanted, atol=1e-5)
+    assert repr(figure).endswith(f"and the map each makes of an image of {image.shape[1]}×{image.shape[2]}")
+    limit = maps.abs().max().item()
+    assert np.allclose([ax.images[0].get_clim() for ax in figure.axes[1:10:2]], (-limit, limit))
+    places = [ax.get_position() for ax in figure.axes]
+    assert {round(place.x0, 3) for place in places[1:10:4]} == {round(places[1].x0, 3)}  # rows of whole pairs
+
+
 def test_filters_of_zeros_can_be_shown():
     assert "weights 0.00 to 0.00" in repr(show_filters(torch.zeros(2, 3, 3, 3)))
     assert "values 0.00 to 0.00" in repr(show_feature_maps(torch.zeros(2, 3, 3)))
@@ -316,6 +338,22 @@ def test_the_curves_are_the_historys_numbers():
     assert right.lines[0].get_ydata().tolist() == run.train_accuracy
     assert right.lines[1].get_ydata().tolist() == run.test_accuracy
     assert [line.get_linestyle() for line in right.lines[:2]] == ["--", "-"]
+
+
+def test_a_loss_far_above_the_others_of_its_epoch_does_not_flatten_them_and_is_named_at_the_edge():
+    near, far = {"a": a_run(start=2.0), "b": a_run(start=2.2)}, a_run(start=9)
+    left, _ = show_history({**near, "c": far}).axes
+    top = left.get_ylim()[1]
+    assert 2.2 < top < 6
+    assert [text.get_text() for text in left.texts] == [f"{loss:.1f}" for loss in far.loss if loss > top]
+    assert left.lines[2].get_ydata().tolist() == far.loss  # only the axis is cut
+
+
+@pytest.mark.parametrize("runs", [{"a": a_run(9)}, {"a": a_run(), "b": a_run(start=9)}, {n: a_run(9) for n in "abc"}])
+def test_all_losses_are_shown_where_none_is_far_from_most_of_its_epoch(runs):
+    left, _ = show_history(runs).axes
+    assert left.get_ylim()[1] > max(loss for run in runs.values() for loss in run.loss)
+    assert not left.texts
 
 
 def test_runs_differ_by_their_marker_not_by_colour_only():
@@ -421,6 +459,10 @@ def test_no_mistake_is_said():
         (lambda: show_filters(torch.nn.Conv2d(3, 2, 3)), "such as conv1.weight, but got a Conv2d"),
         (lambda: show_filters(numbers(32, 16, 3, 3)), "take weight[:8, :8]"),
         (lambda: show_filters(numbers(101, 3, 3, 3)), "weight[:100] shows the first 100"),
+        (lambda: show_filters(numbers(2, 1, 3, 3), image=numbers(1, 8, 8)), "kernels of 3 channels, but these have 1"),
+        (lambda: show_filters(numbers(2, 3, 3, 3), image=numbers(1, 8, 8)), "(3, H, W), but got (1, 8, 8)"),
+        (lambda: show_filters(numbers(2, 3, 3, 3), image=pictures(1)), "colour picture, (3, H, W), but got uint8"),
+        (lambda: show_filters(numbers(60, 3, 3, 3), image=numbers(3, 8, 8)), "120 kernels and maps are too many"),
         (lambda: show_feature_maps(numbers(2, 3, 4, 4)), "take maps[0]"),
         (lambda: show_feature_maps(numbers(4, 4)), "(C, H, W) or (1, C, H, W), but got float32 (4, 4)"),
         (lambda: show_feature_maps(numbers(101, 4, 4)), "maps[:100] shows the first 100"),
@@ -463,6 +505,12 @@ def test_each_layer_stands_on_the_roof_at_its_multiply_adds_for_each_byte():
 def test_a_measured_layer_has_a_point_at_what_it_reached():
     figure = roofline(WORKS, 17.7e9, 60e9, {"fc1": 4e-3, "pool": 1e-3})  # the pool has no multiply-adds to show
     assert lines(figure, "D") == pytest.approx({WORKS[4].intensity: WORKS[4].macs / 4e-3})
+
+
+def test_the_axes_of_the_roofline_have_ticks_at_powers_of_ten_alone():
+    ax = roofline(WORKS, 17.7e9, 60e9).axes[0]
+    assert not [*ax.xaxis.get_minorticklocs(), *ax.yaxis.get_minorticklocs()]
+    assert all(np.log10(tick) % 1 == 0 for tick in [*ax.get_xticks(), *ax.get_yticks()])
 
 
 def test_layers_that_only_move_bytes_stand_below():

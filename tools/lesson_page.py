@@ -127,7 +127,9 @@ def _output(output):
     if "text/html" in data:
         return f"<div>{data['text/html']}</div>"
     if "image/png" in data:
-        return f'<img src="data:image/png;base64,{data["image/png"].strip()}" alt="{words}">'
+        width = output.metadata.get("image/png", {}).get("width", "auto")
+        picture = f"data:image/png;base64,{data['image/png'].strip()}"
+        return f'<img src="{picture}" alt="{words}" width="{width}">'
     return f"<pre>{words}</pre>"
 
 
