@@ -579,7 +579,7 @@ BROKEN = {
     "a label too high": Broken(
         "target",
         "F.cross_entropy(x, y)",
-        "fc = nn.Linear(5, 11)",
+        "y - 1 in F.cross_entropy(x, y)",
         "fc = nn.Linear(5, 10)",
         "x = self.fc(x); return F.cross_entropy(x, y)",
         "(torch.rand(4, 5), torch.tensor([1, 2, 3, 10]))",
@@ -595,7 +595,7 @@ BROKEN = {
     "labels without the scores' second number": Broken(
         "target",
         "F.binary_cross_entropy_with_logits(x, y)",
-        "y.view_as(x) in F.binary_cross_entropy_with_logits(x, y)",
+        "y.unsqueeze(1) in F.binary_cross_entropy_with_logits(x, y)",
         "fc = nn.Linear(5, 1)",
         "x = self.fc(x); return F.binary_cross_entropy_with_logits(x, y)",
         "(torch.rand(4, 5), torch.zeros(4))",
@@ -1032,7 +1032,7 @@ BROKEN = {
     "rows of pixels in a network for digits": Broken(
         "rank",
         "conv",
-        "x.unflatten(1, (1, 28, 28)) before conv",
+        "model(x.unflatten(1, (1, 28, 28)))",
         "conv = nn.Conv2d(1, 4, 3); fc = nn.Linear(2704, 10)",
         "x = self.conv(x); x = x.flatten(1); return self.fc(x)",
         "torch.rand(10, 784)",
@@ -1298,5 +1298,454 @@ BROKEN = {
         "attn = nn.MultiheadAttention(16, 4, batch_first=True)",
         "x, _ = self.attn(x, y, y); return x",
         "(torch.rand(4, 7, 16), torch.rand(4, 9, 12))",
+    ),
+}
+
+
+def loss(fix, x, layers="fc = nn.Linear(5, 3)", call="self.loss(x, y)", before="", kind="target", layer=None):
+    """A model that holds what fc makes of x against y: the loss is a layer, or a call."""
+    layer = layer or ("loss" if call.startswith("self.") else call)
+    return Broken(kind, layer, fix, layers, f"x = self.fc(x); {before}return {call}", f"(torch.rand(6, 5), {x})")
+
+
+SCORES = "fc = nn.Linear(5, 3); loss = nn."
+MASKS = "conv = nn.Conv2d(3, {}, 3, padding=1)"
+
+
+def mask(fix, y, classes=5, call="F.cross_entropy(x, y)", x="torch.rand(2, 3, 4, 4)"):
+    """The same for pictures and their masks."""
+    return Broken("target", call, fix, MASKS.format(classes), f"x = self.conv(x); return {call}", f"({x}, {y})")
+
+
+# Losses.
+BROKEN |= {
+    "binary cross-entropy of scores": loss(
+        "nn.BCEWithLogitsLoss() instead of nn.BCELoss()",
+        "torch.zeros(6, 3)",
+        SCORES + "BCELoss()",
+        before="x = x * 0 - 1.5; ",
+    ),
+    "binary cross-entropy of scores, as a function": loss(
+        "F.binary_cross_entropy_with_logits(x, y) instead of F.binary_cross_entropy(x, y)",
+        "torch.zeros(6, 3)",
+        call="F.binary_cross_entropy(x, y)",
+        before="x = F.relu(x) * 0 + 2; ",
+    ),
+    "whole numbers for binary cross-entropy": loss(
+        "y.float() in F.binary_cross_entropy_with_logits(x, y)",
+        "torch.zeros(6, 3).long()",
+        call="F.binary_cross_entropy_with_logits(x, y)",
+    ),
+    "a grey picture for binary cross-entropy": loss(
+        "y / 255 in F.binary_cross_entropy(x, y)",
+        "torch.tensor([[0.0, 127.0, 255.0]] * 6)",
+        call="F.binary_cross_entropy(x, y)",
+        before="x = x.sigmoid(); ",
+    ),
+    "minus one for no": loss(
+        "(y + 1) / 2 in F.binary_cross_entropy(x, y)",
+        "torch.tensor([[-1.0, 1.0, 1.0]] * 6)",
+        call="F.binary_cross_entropy(x, y)",
+        before="x = x.sigmoid(); ",
+    ),
+    "classes for binary cross-entropy": loss(
+        "F.cross_entropy(x, y) instead of F.binary_cross_entropy_with_logits(x, y)",
+        "torch.tensor([0, 1, 2] * 2)",
+        call="F.binary_cross_entropy_with_logits(x, y)",
+    ),
+    "classes for mean squared errors": loss(
+        "nn.CrossEntropyLoss() instead of nn.MSELoss()", "torch.tensor([0, 1, 2] * 2)", SCORES + "MSELoss()"
+    ),
+    "a column of classes for mean squared errors": loss(
+        "F.cross_entropy(x, y.squeeze(1).long()) instead of F.mse_loss(x, y)",
+        "torch.tensor([0, 1, 2] * 2).int()[:, None]",
+        call="F.mse_loss(x, y)",
+    ),
+    "three numbers held against two": loss("fc = nn.Linear(5, 2)", "torch.rand(6, 2)", call="F.l1_loss(x, y)"),
+    "three numbers held against one": loss("fc = nn.Linear(5, 1)", "torch.rand(6, 1)", SCORES + "SmoothL1Loss()"),
+    "three probabilities for two labels": loss(
+        "fc = nn.Linear(5, 2)", "torch.rand(6, 2)", SCORES + "BCELoss()", before="x = x.sigmoid(); "
+    ),
+    "whole numbers without the scores' second number": loss(
+        "y.unsqueeze(1).float() in F.binary_cross_entropy_with_logits(x, y)",
+        "torch.zeros(6).long()",
+        "fc = nn.Linear(5, 1)",
+        "F.binary_cross_entropy_with_logits(x, y)",
+    ),
+    "a column of labels for squeezed scores": loss(
+        "y.squeeze(1) in F.binary_cross_entropy_with_logits(x, y)",
+        "torch.zeros(6, 1)",
+        "fc = nn.Linear(5, 1)",
+        "F.binary_cross_entropy_with_logits(x, y)",
+        "x = x.squeeze(1); ",
+    ),
+    "a weight for each row": loss(
+        "weight[:, None] in loss", "torch.zeros(6, 3)", SCORES + "BCEWithLogitsLoss(weight=torch.ones(6))"
+    ),
+    "a weight for each class of a map": Broken(
+        "target",
+        "loss",
+        "pos_weight[:, None, None] in loss",
+        "conv = nn.Conv2d(3, 4, 3); loss = nn.BCEWithLogitsLoss(pos_weight=torch.ones(4))",
+        "x = self.conv(x); return self.loss(x, y)",
+        "(torch.rand(2, 3, 10, 10), torch.zeros(2, 4, 8, 8))",
+    ),
+    "two weights for three labels": loss(
+        "", "torch.zeros(6, 3)", SCORES + "BCEWithLogitsLoss(pos_weight=torch.ones(2))"
+    ),
+    "two weights and three classes": loss(
+        "fc = nn.Linear(5, 2)", "torch.zeros(6).long()", SCORES + "CrossEntropyLoss(weight=torch.ones(2))"
+    ),
+    "class weights of float64": loss(
+        "weight.float() in loss",
+        "torch.zeros(6).long()",
+        SCORES + "CrossEntropyLoss(weight=torch.ones(3).double())",
+        kind="dtype",
+    ),
+    "class weights of float64 by keyword": loss(
+        "weight.float() in F.nll_loss(x, y, weight=z)",
+        "torch.zeros(6).long(), torch.ones(3).double()",
+        call="F.nll_loss(x, y, weight=z)",
+        kind="dtype",
+    ),
+    "a class too many": loss("fc = nn.Linear(5, 4)", "torch.tensor([0, 1, 3] * 2)", SCORES + "CrossEntropyLoss()"),
+    "labels that count from 1": loss("y - 1 in loss", "torch.tensor([1, 2, 3] * 2)", SCORES + "CrossEntropyLoss()"),
+    "floats that count from 1": loss(
+        "(y - 1).long() in F.cross_entropy(x, y)", "torch.tensor([1.0, 2, 3] * 2)", call="F.cross_entropy(x, y)"
+    ),
+    "255 for what has no class": mask(
+        "ignore_index=255 in F.cross_entropy(x, y)", "torch.tensor([0, 1, 4, 255] * 8).view(2, 4, 4)"
+    ),
+    "minus one for what has no class": loss(
+        "ignore_index=-1 in F.cross_entropy(x, y)", "torch.tensor([0, 1, -1] * 2)", call="F.cross_entropy(x, y)"
+    ),
+    "minus one and one for two classes": loss(
+        "(y > 0).long() in F.cross_entropy(x, y)",
+        "torch.tensor([-1, 1, -1] * 2)",
+        "fc = nn.Linear(5, 2)",
+        "F.cross_entropy(x, y)",
+    ),
+    "a black and white mask": mask(
+        "(y > 127).long() in F.cross_entropy(x, y)", "torch.tensor([0, 255] * 16).view(2, 4, 4)", classes=2
+    ),
+    "a mask of greys": mask(
+        "y // 127 in F.cross_entropy(x, y)", "torch.tensor([0, 127, 255, 0] * 8).view(2, 4, 4)", classes=3
+    ),
+    "a mask divided by 255": mask(
+        "(y.squeeze(1) * 255).round().long() in F.cross_entropy(x, y)",
+        "torch.tensor([0, 1, 2, 4] * 8).view(2, 1, 4, 4) / 255",
+    ),
+    "a mask in colours": mask("", "torch.arange(96).view(2, 3, 4, 4)"),
+    "a grey mask in three channels": mask(
+        "y[:, 0] in F.cross_entropy(x, y)", "torch.ones(2, 1, 4, 4).long().expand(-1, 3, -1, -1)"
+    ),
+    "a mask of another size": Broken(
+        "target",
+        "F.cross_entropy(x, y)",
+        "F.interpolate(x, size=y.shape[1:]) in F.cross_entropy(x, y)",
+        "conv = nn.Conv2d(3, 5, 3, stride=2)",
+        "x = self.conv(x); return F.cross_entropy(x, y)",
+        "(torch.rand(2, 3, 9, 9), torch.zeros(2, 9, 9).long())",
+    ),
+    "one-hot masks": mask(
+        "y.argmax(1) in F.nll_loss(x, y)",
+        "F.one_hot(torch.zeros(2, 4, 4).long(), 5).permute(0, 3, 1, 2)",
+        call="F.nll_loss(x, y)",
+    ),
+    "measured numbers for classes": loss("", "torch.tensor([0.5, 1.25, 3.0] * 2)", call="F.cross_entropy(x, y)"),
+    "classes in int32": loss("y.long() in F.cross_entropy(x, y)", "torch.zeros(6).int()", call="F.cross_entropy(x, y)"),
+    "scores with their classes last": Broken(
+        "target",
+        "F.cross_entropy(x, y)",
+        "x.transpose(1, 2) in F.cross_entropy(x, y)",
+        "fc = nn.Linear(5, 7)",
+        "x = self.fc(x); return F.cross_entropy(x, y)",
+        "(torch.rand(2, 6, 5), torch.zeros(2, 6).long())",
+    ),
+    "maps of scores with their classes last": Broken(
+        "target",
+        "loss",
+        "x.permute(0, 3, 1, 2) in loss",
+        "fc = nn.Linear(5, 7); loss = nn.CrossEntropyLoss()",
+        "x = self.fc(x); return self.loss(x, y)",
+        "(torch.rand(2, 6, 4, 5), torch.zeros(2, 6, 4).long())",
+    ),
+    "the words folded, and their labels not": Broken(
+        "target",
+        "F.cross_entropy(x, y)",
+        "y.flatten() in F.cross_entropy(x, y)",
+        "fc = nn.Linear(5, 7)",
+        "x = self.fc(x).view(-1, 7); return F.cross_entropy(x, y)",
+        "(torch.rand(2, 6, 5), torch.zeros(2, 6).long())",
+    ),
+    "labels first": Broken(
+        "target",
+        "F.cross_entropy(x, y)",
+        "F.cross_entropy(y, x) instead of F.cross_entropy(x, y)",
+        "fc = nn.Linear(5, 3)",
+        "y = self.fc(y); return F.cross_entropy(x, y)",
+        "(torch.zeros(6).long(), torch.rand(6, 5))",
+    ),
+    "labels first in a layer": Broken(
+        "target",
+        "loss",
+        "loss(y, x) instead of loss(x, y)",
+        "fc = nn.Linear(5, 3); loss = nn.NLLLoss()",
+        "y = self.fc(y).log_softmax(1); return self.loss(x, y)",
+        "(torch.zeros(6).long(), torch.rand(6, 5))",
+    ),
+    "a list of labels": loss(
+        "torch.as_tensor(target) in F.cross_entropy(x, [0, 1, 2, 0, 1, 2])",
+        "torch.rand(1)",
+        call="F.cross_entropy(x, [0, 1, 2, 0, 1, 2])",
+        kind="wiring",
+    ),
+    "the tuple of an LSTM in a loss": Broken(
+        "wiring",
+        "F.mse_loss((x, (y, z)), u)",
+        "x, _ = lstm(x)",
+        "lstm = nn.LSTM(5, 3)",
+        "x = self.lstm(x); return F.mse_loss(x, y)",
+        "(torch.rand(4, 2, 5), torch.rand(4, 2, 3))",
+    ),
+    "a triplet of other numbers": Broken(
+        "target",
+        "F.triplet_margin_loss(x, y, z)",
+        "",
+        "fc = nn.Linear(5, 3)",
+        "x = self.fc(x); y = self.fc(y); z = self.fc(z); return F.triplet_margin_loss(x, y, z)",
+        "(torch.rand(6, 5), torch.rand(6, 5), torch.rand(4, 5))",
+    ),
+    "a margin without the scores' second number": Broken(
+        "target",
+        "F.margin_ranking_loss(x, y, z)",
+        "z.unsqueeze(1) in F.margin_ranking_loss(x, y, z)",
+        "fc = nn.Linear(5, 1)",
+        "x = self.fc(x); y = self.fc(y); return F.margin_ranking_loss(x, y, z)",
+        "(torch.rand(6, 5), torch.rand(6, 5), torch.ones(6))",
+    ),
+    "pairs with a column of marks": Broken(
+        "target",
+        "F.cosine_embedding_loss(x, y, z)",
+        "z.squeeze(1) in F.cosine_embedding_loss(x, y, z)",
+        "fc = nn.Linear(5, 2)",
+        "x = self.fc(x); y = self.fc(y); return F.cosine_embedding_loss(x, y, z)",
+        "(torch.rand(6, 5), torch.rand(6, 5), torch.ones(6, 1))",
+    ),
+    "an autoencoder of rows": Broken(
+        "target",
+        "F.binary_cross_entropy_with_logits(x, y)",
+        "y.flatten(1) in F.binary_cross_entropy_with_logits(x, y)",
+        "fc = nn.Linear(64, 64)",
+        "x = self.fc(torch.flatten(x, 1)); return F.binary_cross_entropy_with_logits(x, y)",
+        "(torch.rand(6, 1, 8, 8), torch.ones(6, 1, 8, 8))",
+    ),
+    "an autoencoder that returns smaller pictures": Broken(
+        "target",
+        "F.mse_loss(x, y)",
+        "F.interpolate(x, size=y.shape[2:]) in F.mse_loss(x, y)",
+        "conv = nn.Conv2d(3, 3, 3)",
+        "x = self.conv(x); return F.mse_loss(x, y)",
+        "(torch.rand(6, 3, 8, 8), torch.ones(6, 3, 8, 8))",
+    ),
+    "an autoencoder that returns grey pictures": mask(
+        "conv = nn.Conv2d(3, 3, kernel_size=3, padding=1)",
+        "torch.ones(2, 3, 4, 4)",
+        classes=1,
+        call="F.binary_cross_entropy_with_logits(x, y)",
+    ),
+    "masks without a channel": mask(
+        "y.unsqueeze(1) in F.binary_cross_entropy_with_logits(x, y)",
+        "torch.ones(2, 4, 4)",
+        classes=1,
+        call="F.binary_cross_entropy_with_logits(x, y)",
+    ),
+    "a target with its channels last": mask(
+        "y.permute(0, 3, 1, 2) in F.binary_cross_entropy_with_logits(x, y)",
+        "torch.ones(2, 4, 4, 3)",
+        classes=3,
+        call="F.binary_cross_entropy_with_logits(x, y)",
+    ),
+    "numbers of another batch": loss("", "torch.ones(5, 3)", call="F.mse_loss(x, y)"),
+}
+
+# A batch that meets itself.
+SQUARES = "squared errors of a column and a row"
+ONE = "fc = nn.Linear(5, 1)"
+BROKEN |= {
+    SQUARES: loss("x.squeeze(1) in F.mse_loss(x, y)", "torch.rand(6)", ONE, "F.mse_loss(x, y)"),
+    "a column of targets and a row of scores": loss(
+        "y.squeeze(1) in loss", "torch.rand(6, 1)", ONE + "; loss = nn.L1Loss()", before="x = x.squeeze(1); "
+    ),
+    "Huber's errors of a column and a row": loss(
+        "x.squeeze(1) in loss", "torch.rand(6)", ONE + "; loss = nn.HuberLoss()"
+    ),
+    "errors in plain arithmetic": loss(
+        "x.squeeze(1) in x - y", "torch.rand(6)", ONE, "x.pow(2).mean()", "x = x - y; ", "merge", "x - y"
+    ),
+    "a weight of each row times a column": loss(
+        "x.squeeze(1) in x * y", "torch.rand(6)", ONE, "x.sum()", "x = x * y; ", "merge", "x * y"
+    ),
+    "the overlap of masks, one with a channel": Broken(
+        "merge",
+        "x * y",
+        "x.squeeze(1) in x * y",
+        MASKS.format(1),
+        "x = self.conv(x).sigmoid(); x = x * y; return 1 - x.mean()",
+        "(torch.rand(2, 3, 4, 4), torch.ones(2, 4, 4))",
+    ),
+    "squared errors of masks, one with a channel": mask(
+        "x.squeeze(1) in F.mse_loss(x, y)", "torch.ones(2, 4, 4)", classes=1, call="F.mse_loss(x, y)"
+    ),
+    "a distance times a column": Broken(
+        "merge",
+        "x * y",
+        "x.squeeze(1) in x * y",
+        "fc = nn.Linear(5, 3)",
+        "y = F.pairwise_distance(self.fc(y), self.fc(z)); x = x * y; return x.mean()",
+        "(torch.ones(6, 1), torch.rand(6, 5), torch.rand(6, 5))",
+    ),
+    "two heads, one squeezed": Broken(
+        "merge",
+        "x + y",
+        "x.squeeze(1) in x + y",
+        "fc1 = nn.Linear(5, 1); fc2 = nn.Linear(5, 1)",
+        "y = self.fc2(x).squeeze(1); x = self.fc1(x); return x + y",
+        "torch.rand(6, 5)",
+    ),
+    "the larger of a column and a row": loss(
+        "x.squeeze(1) in torch.maximum(x, y)",
+        "torch.rand(6)",
+        ONE,
+        "x.mean()",
+        "x = torch.maximum(x, y); ",
+        "merge",
+        "torch.maximum(x, y)",
+    ),
+    "an advantage of rewards and values": Broken(
+        "merge",
+        "x - y",
+        "y.squeeze(1) in x - y",
+        "fc = nn.Linear(5, 1)",
+        "y = self.fc(y); x = x - y; return x.mean()",
+        "(torch.rand(6), torch.rand(6, 5))",
+    ),
+    "counts and rates, a column and a row": loss(
+        "x.squeeze(1) in loss", "torch.ones(6)", ONE + "; loss = nn.PoissonNLLLoss()"
+    ),
+    "softmax over the batch": Broken(
+        "wiring",
+        "soft",
+        "soft = nn.Softmax(dim=1)",
+        "fc = nn.Linear(5, 3); soft = nn.Softmax(0)",
+        "return self.soft(self.fc(x))",
+        "torch.rand(6, 5)",
+    ),
+    "log_softmax over the batch": loss(
+        "F.log_softmax(x, dim=1) instead of F.log_softmax(x, dim=0)",
+        "torch.zeros(6).long()",
+        call="F.nll_loss(x, y)",
+        before="x = F.log_softmax(x, dim=0); ",
+        kind="wiring",
+        layer="F.log_softmax(x, dim=0)",
+    ),
+}
+
+# Rows in, rows out.
+BROKEN |= {
+    "two inputs below each other": Broken(
+        "batch-changed",
+        "torch.cat((x, y), 0)",
+        "torch.cat((x, y), 1) instead of torch.cat((x, y), 0), and fc = nn.Linear(16, 3)",
+        "fc = nn.Linear(8, 3)",
+        "x = torch.cat((x, y), 0); return self.fc(x)",
+        "(torch.rand(6, 8), torch.rand(6, 8))",
+    ),
+    "two inputs below each other, and labels for one": Broken(
+        "batch-changed",
+        "F.cross_entropy(x, y)",
+        "torch.cat((x, y), 1) instead of torch.cat((x, y), 0), and fc = nn.Linear(16, 3)",
+        "fc = nn.Linear(8, 3)",
+        "x = torch.cat((x, y), 0); x = self.fc(x); y = z; return F.cross_entropy(x, y)",
+        "(torch.rand(6, 8), torch.rand(6, 8), torch.zeros(6).long())",
+    ),
+    "flattened from 0, and below each other": Broken(
+        "batch-changed",
+        "fc",
+        "flat = nn.Flatten(), and torch.cat((x, y), 1) instead of torch.cat((x, y), 0)",
+        "flat = nn.Flatten(0); fc = nn.Linear(8, 2)",
+        "x = self.flat(x); y = self.flat(y); x = torch.cat((x, y), 0); return self.fc(x)",
+        "(torch.rand(6, 4), torch.rand(6, 4))",
+    ),
+    "branches below each other": Broken(
+        "batch-changed",
+        "torch.cat([x, y])",
+        "torch.cat([x, y], 1) instead of torch.cat([x, y])",
+        "one = nn.Conv2d(3, 4, 1); two = nn.Conv2d(3, 4, 3, padding=1)",
+        "y = self.two(x); x = self.one(x); return torch.cat([x, y])",
+    ),
+    "branches below each other by keyword": Broken(
+        "batch-changed",
+        "torch.cat([x, y], dim=0)",
+        "torch.cat([x, y], 1) instead of torch.cat([x, y], dim=0), and fc = nn.Linear(8, 3)",
+        "one = nn.Linear(5, 4); two = nn.Linear(5, 4); fc = nn.Linear(4, 3)",
+        "y = self.two(x); x = self.one(x); x = torch.cat([x, y], dim=0); return self.fc(x)",
+        "torch.rand(6, 5)",
+    ),
+    "a view that cuts, and nothing minds": Broken(
+        "batch-changed",
+        "x.view(-1, 12)",
+        "torch.flatten(x, 1) instead of x.view(-1, 12), and fc = nn.Linear(48, 2)",
+        "fc = nn.Linear(12, 2)",
+        "x = x.view(-1, 12); return self.fc(x)",
+        "torch.rand(6, 3, 4, 4)",
+    ),
+    "rows of 784 for pictures": Broken(
+        "rank",
+        "conv1",
+        "model(x.unflatten(1, (1, 28, 28)))",
+        "conv1 = nn.Conv2d(1, 4, 3); fc = nn.LazyLinear(2)",
+        "return self.fc(torch.flatten(self.conv1(x), 1))",
+        "torch.rand(10, 784)",
+    ),
+    "rows of 64 for pictures": Broken(
+        "rank",
+        "conv1",
+        "model(x.unflatten(1, (1, 8, 8)))",
+        "conv1 = nn.Conv2d(1, 4, 3); fc = nn.Linear(144, 2)",
+        "return self.fc(torch.flatten(self.conv1(x), 1))",
+        "torch.rand(10, 64)",
+    ),
+    "zeros for 32 rows": Broken(
+        "merge",
+        "torch.cat((x, y), 1)",
+        "torch.zeros(len(x), 4, 8) instead of torch.zeros(32, 4, 8)",
+        "conv = nn.Conv1d(8, 1, 1)",
+        "y = torch.zeros(32, 4, 8); x = torch.cat((x, y), 1); return self.conv(x)",
+        "torch.rand(3, 4, 8)",
+    ),
+    "noise for 32 rows": Broken(
+        "merge",
+        "x + y",
+        "torch.randn(len(x), 8) instead of torch.randn(32, 8)",
+        "fc = nn.Linear(5, 8)",
+        "y = torch.randn(32, 8); x = self.fc(x); return x + y",
+        "torch.rand(3, 5)",
+    ),
+    "a first word for 32 sentences": Broken(
+        "batch-changed",
+        "torch.cat([x, y], dim=1)",
+        "first.expand(len(x), -1, -1) instead of first.expand(32, -1, -1)",
+        "first = nn.Parameter(torch.zeros(1, 1, 8)); fc = nn.Linear(8, 2)",
+        "y = x; x = self.first.expand(32, -1, -1); x = torch.cat([x, y], dim=1); return self.fc(x)",
+        "torch.rand(3, 4, 8)",
+    ),
+    "noise of the wrong number of rows": Broken(
+        "merge",
+        "x * y",
+        "torch.ones((len(x), 8)) instead of torch.ones((64, 8))",
+        "fc = nn.Linear(5, 8)",
+        "y = torch.ones((64, 8)); x = self.fc(x); return x * y",
+        "torch.rand(10, 5)",
     ),
 }

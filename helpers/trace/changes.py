@@ -146,13 +146,16 @@ def without(run, step):
 
 
 def remade(layer, device=None, **arguments):
-    """A layer of the same class, with some arguments or the device changed. Its numbers are not set."""
+    """A layer of the same class, with some arguments or the device changed. Its weights are zeros."""
     base, _, found = _arguments_of(layer)
     device = device or _device(layer)
     dtype = next((p.dtype for p in layer.parameters()), torch.get_default_dtype())
     with torch.device("meta"):  # no time is spent on numbers, nor random ones used up
         new = (_NarrowLinear if base is nn.Linear else base)(**found | arguments)
-    return new.to(dtype).to_empty(device=device).train(layer.training)
+    new = new.to(dtype).to_empty(device=device).train(layer.training)
+    for parameter in new.parameters():
+        parameter.data.zero_()  # what lay in memory may be no number, and a loss may mind
+    return new
 
 
 class _NarrowLinear(nn.Linear):

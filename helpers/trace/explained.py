@@ -10,6 +10,7 @@ from torch import nn
 
 from helpers.trace.arguments import checked
 from helpers.trace.as_found import uncompiled
+from helpers.trace.expression import Expression, expressions
 from helpers.trace.table import traced
 
 
@@ -21,15 +22,15 @@ def explained(model):
             for images, labels in train_set.batches(64):
                 loss = F.cross_entropy(model(images), labels)
 
-    The error stays the one that was raised. Nothing is done until it comes: then what the model, or the loss, was
-    called with is read from the traceback, and that call is followed once more.
+    The error stays the one that was raised. Nothing is done until it comes: then what the model was called with, or
+    the expression that failed around it, is read from the traceback, and that is followed once more.
     """
     model = checked(model)
     try:
         yield
     except Exception as error:
         for call in _calls(model, error):
-            problem = _problem(*call)
+            problem = _problem(*call, error)
             if problem is not None:
                 with contextlib.suppress(Exception):  # whatever its class says to that, the error goes on its way
                     _add(error, problem.explanation)
@@ -37,19 +38,25 @@ def explained(model):
         raise
 
 
-def _problem(module, args, kwargs):
+def _problem(module, args, kwargs, error):
+    """The Problem of a call, if it fails as it did."""
     try:
-        return traced(module, args, kwargs).problem
+        problem = traced(module, args, kwargs).problem
     except Exception:  # not about shapes; the error itself is on its way already
         return None
+    said = problem is not None and problem.torch_message.partition(":")[2].strip()
+    return problem if said and (said == str(error) or not isinstance(module, Expression)) else None
 
 
 def _calls(model, error):
-    """(module, args, kwargs) of the calls that led to the error: of the model, another module's, or a function's."""
+    """(module, args, kwargs) of the calls that led to the error: of the model; or of the expression that failed around
+    it, of another module, of a function."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     modules = [frame.f_locals for frame in frames if frame.f_code is nn.Module.__call__.__code__]
-    modules.sort(key=lambda found: uncompiled(found["self"]) is not model)  # the outermost first, but the model before
-    yield from ((uncompiled(found["self"]), found["args"], found["kwargs"]) for found in modules[:1])
+    models = [found for found in modules if uncompiled(found["self"]) is model]
+    if not models:
+        yield from ((module, args, {}) for module, args in expressions(model, error))
+    yield from ((uncompiled(found["self"]), found["args"], found["kwargs"]) for found in (models or modules)[:1])
     functions = [frame for frame in frames if frame.f_globals is vars(F) and hasattr(F, frame.f_code.co_name)]
     yield from map(_function, functions[:1] if not modules else [])
 

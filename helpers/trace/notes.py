@@ -14,6 +14,7 @@ from torch import nn
 
 INPUT = 0  # the "maker" of the model's own inputs; the calls are counted from 1
 UNKNOWN = " (not registered)"  # behind the name of a layer that is no attribute of the model
+WITHIN = ""  # the name of the model in an expression that calls it: its layers keep their names
 NOTHING = MappingProxyType({})
 
 

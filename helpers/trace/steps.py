@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from helpers.trace.as_found import as_found, copied, forgive_checks, spared, uncompiled
 from helpers.trace.calls import call_kind, call_text
-from helpers.trace.notes import INPUT, UNKNOWN, Run, Step, TensorNote, noted, tensors_in
+from helpers.trace.notes import INPUT, UNKNOWN, WITHIN, Run, Step, TensorNote, noted, tensors_in
 
 # Modules of torch.nn that only call others. All other modules of torch.nn are layers: their inside is not shown.
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
@@ -43,8 +43,9 @@ def follow(model, args, kwargs=None, changes=()):
         instead = {call: do for change in changes for call, do in change.calls.items()}
         run = Run(model, [], [], changed=frozenset(instead))
         follower = _Follower(run, instead)
-        if not is_layer(model):
-            forgive_checks(model)
+        for one in (model, model._modules.get(WITHIN)):
+            if one is not None and not is_layer(one):
+                forgive_checks(one)
         try:
             for change in changes:
                 args, kwargs = change.inputs(args, kwargs) if change.inputs else (args, kwargs)
@@ -140,7 +141,8 @@ class _Follower(TorchFunctionMode):
         if layer is not None:
             # After the call: only then does a lazy layer have its class.
             kind = type_before_parametrizations(layer).__name__
-            name = self.names.get(id(layer), f"{kind}{UNKNOWN}") or kind
+            is_known = id(layer) in self.names or next(layer.parameters(), None) is None
+            name = self.names.get(id(layer), kind if is_known else f"{kind}{UNKNOWN}") or kind
         else:
             kind, name = call_kind(function), call_text(function, *before)
         return Step(call, name, kind, self.blocks[-1] if self.blocks else "", layer, *before, outputs, error)
@@ -195,12 +197,12 @@ def _can_be_copied(value, new):
 
 def _with_layers(model, layers):
     """The model with other layers in the places of these names, while `as_found` keeps the old ones."""
-    named = dict(model.named_modules())
+    named, within = dict(model.named_modules()), model._modules.get(WITHIN)
     for name, layer in layers.items():
         if is_layer(model):  # nothing but a layer, named by its class
             return layer
-        for module in named.values():
+        for module in model.modules():
             for child_name, child in module._modules.items():
-                if child is named.get(name):
+                if child is named.get(name, within):
                     module._modules[child_name] = layer
     return model

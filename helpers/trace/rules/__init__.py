@@ -8,20 +8,26 @@ from pathlib import Path
 import torch
 
 from helpers.trace.finding import found
+from helpers.trace.loss_calls import loss_of
 from helpers.trace.rules import (
     arrival,
     batch,
+    broadcasting,
     channels,
+    class_losses,
     code,
     features,
     joins,
     kernels,
     losses,
     norms,
+    number_losses,
     padding,
     pooling,
     rest,
+    rows,
     sequences,
+    silent_losses,
     state,
     tables,
     views,
@@ -35,7 +41,8 @@ STEP_RULES = (
     arrival.no_tensor,
     batch.channels_last,
     batch.no_batch,
-    batch.batch_changed,
+    rows.batch_changed,
+    rows.made_for_other_rows,
     features.linear,
     norms.norm,
     sequences.recurrent,
@@ -53,18 +60,33 @@ STEP_RULES = (
     views.reshaping,
     joins.branches,
     joins.product_of_matrices,
-    losses.target,
     views.missing_dimension,
+    rows.put_below,
+)
+# A loss has rules of its own: how it is called, where its batch got lost, and what is held against what.
+LOSS_RULES = (
+    losses.no_tensors,
+    losses.swapped,
+    losses.weights,
+    rows.batch_changed,
+    rows.put_below,
+    class_losses.classes,
+    number_losses.numbers,
+    number_losses.three,
+    arrival.device,
 )
 SILENT_RULES = (
     code.not_registered,
     code.no_result,
     batch.unbatched,
     batch.channels_last_unnoticed,
-    batch.batch_lost,
+    rows.batch_lost,
     features.columns_of_maps,
     pooling.unpooled,
-    losses.softmax_twice,
+    silent_losses.softmax_twice,
+    silent_losses.softmax_over_the_batch,
+    broadcasting.batch_meets_itself,
+    broadcasting.numbers_stretched,
 )
 
 
@@ -84,7 +106,7 @@ def findings(run):
         yield from code.between_steps(run)
     else:
         is_known = False
-        for rule in STEP_RULES:
+        for rule in STEP_RULES if loss_of(run.failed) is None else LOSS_RULES:
             for finding in _asked(rule, faults, run, run.failed):
                 is_known = True
                 yield finding

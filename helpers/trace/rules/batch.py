@@ -1,16 +1,12 @@
-"""Is it a batch of pictures, channels first, and does it stay one?"""
+"""Is what the model is given a batch of pictures, channels first?"""
 
-from math import isqrt, prod
-
-import torch
-from torch import nn
+from math import isqrt
 
 from helpers.arguments import channels_first
 from helpers.sentences import SENTENCES
-from helpers.trace.changes import given, instead, replaced
-from helpers.trace.finding import count, first_conv, first_spatial, found
-from helpers.trace.notes import notes_in
-from helpers.trace.operations import FLATTENING, Conv, product
+from helpers.trace.changes import given, replaced
+from helpers.trace.finding import first_conv, first_spatial, found
+from helpers.trace.operations import FLATTENING, Conv
 
 SIDES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
@@ -27,20 +23,26 @@ def no_batch(run, step):
         what, change = "One picture without a batch is", given("x[None]", lambda x: x[None])
     elif len(shape) == dims + 1 and channels == 1:
         what, change = "Pictures without channels are", given("x.unsqueeze(1)", lambda x: x.unsqueeze(1))
+    elif len(shape) == dims == 2 and _are_rows(shape, channels):
+        sizes = (channels, *[isqrt(shape[1] // channels)] * 2)
+        what, change = "Rows of numbers are", given(f"x.unflatten(1, {sizes})", lambda x: x.unflatten(1, sizes))
     elif len(shape) == dims and channels == 1:
         what = "One picture without a batch and without channels is"
         change = given("x[None, None]", lambda x: x[None, None])
     elif len(shape) == dims + 3 and shape[2] == channels:
         what, change = "A batch of batches is", given("x.flatten(0, 1)", lambda x: x.flatten(0, 1))
-    elif len(shape) == dims == 2 and channels and channels * isqrt(shape[1] // channels) ** 2 == shape[1]:
-        sizes = (channels, *[isqrt(shape[1] // channels)] * 2)
-        what, change = "Rows of numbers are", given(f"x.unflatten(1, {sizes})", lambda x: x.unflatten(1, sizes))
     else:
         return
     alone = ", or one picture (C, H, W)" if dims == 2 else ""
     why = f"{spatial.label} takes (N, C, {SIDES[dims]}){alone}: N is the batch.{_taken_for_a_batch(run)}"
     what = SENTENCES["no-batch"].format(what=what, shape=shape, wanted=wanted)
     yield found(step, "rank", what, shape, wanted, why, change)
+
+
+def _are_rows(shape, channels):
+    """Does each row hold a square picture, and are there not about as many rows as a picture of that width has?"""
+    is_square = channels > 0 and channels * isqrt(shape[1] // channels) ** 2 == shape[1] > 1
+    return is_square and (channels > 1 or not shape[1] / 2 < shape[0] < shape[1] * 2)
 
 
 def _taken_for_a_batch(run):
@@ -94,51 +96,3 @@ def _channels_last(spatial, shape, why, *alternatives):
     what += f" {spatial.label} takes the channels first, (N, C, H, W)."
     wanted = (shape[0] if len(shape) == 4 else 1, shape[-1], *shape[-3:-1])
     return found(spatial, "channels", what, shape, wanted, why, *alternatives)
-
-
-def batch_changed(run, step):
-    """A view or a flatten before this step that did not keep the batch."""
-    for earlier in run.chain(step):
-        if _loses_batch(run, earlier):
-            yield _lost(earlier, step)
-
-
-def batch_lost(run):
-    """The same where nothing later minds: the model returns another number of rows than it was given images."""
-    ends = notes_in(run.result)
-    # A single number, a loss or a norm, may well be made from all of the batch.
-    if ends and run.batch is not None and ends[0].shape and ends[0].shape[:1] != (run.batch,):
-        yield from (_lost(step, step) for step in run.steps if _loses_batch(run, step))
-
-
-def _loses_batch(run, step):
-    """Does this reshaping step cut the batch at other places, or pour it into one row?"""
-    if step.kind not in FLATTENING or not step.outputs or not step.shape or step.shape[0] != run.batch:
-        return False
-    before, after = step.shape, step.outputs[0].shape
-    if len(before) < 2 or after[:1] == before[:1]:
-        return False
-    # (N, T, E) -> (N·T, E) only folds, and so does (N, C, H, W) -> (N·C, 1, H, W): no row holds numbers of two.
-    folds = 1 < len(after) < len(before) and before[-len(after) + 1 :] == after[1:]
-    return not folds and (len(after) < 3 or prod(before[1:]) % prod(after[1:]) != 0)
-
-
-def _lost(culprit, step):
-    """The Finding for a step that lost the batch; it shows at `step`."""
-    before, after = culprit.shape, culprit.outputs[0].shape
-    images, each, pieces = before[0], prod(before[1:]), prod(after[1:])
-    came = f"one row of {after[0]}" if len(after) == 1 else count(after[0], "row" if len(after) == 2 else "image")
-    what = f"{culprit.label}: {count(images, 'image')} went in, and {came} came out."
-    why = f"Each image of {before} has {product(before[1:])} = {each} numbers. "
-    if len(after) == 1 or after[0] == 1:
-        why += f"All {prod(after)} of the batch stand in one row."
-    elif each % pieces == 0:
-        why += f"Each is cut into {each // pieces} rows of {pieces}."
-    else:
-        why += f"The {images}·{each} = {prod(before)} of the batch are cut into pieces of {pieces}"
-        why += ", wherever an image ends."
-    if culprit.layer is None:
-        changes = [instead(culprit, "torch.flatten(x, 1)", lambda x, *args, **kwargs: torch.flatten(x, 1))]
-    else:
-        changes = [replaced(culprit, start_dim=1)] if isinstance(culprit.layer, nn.Flatten) else []
-    return found(step, "batch-changed", what, after, (images, each), why, *changes)._replace(call=culprit.call)

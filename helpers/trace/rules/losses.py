@@ -1,102 +1,135 @@
-"""Losses: scores and targets that do not go together."""
+"""What a loss is called with: no tensors, the wrong way round, on two devices, with weights that do not fit."""
+
+from math import prod
 
 import torch
-import torch.nn.functional as F
-from torch import nn
 
-from helpers.trace.changes import instead, on_argument, replaced, without
-from helpers.trace.finding import count, found
-from helpers.trace.notes import tensors_in
-from helpers.trace.operations import CLASS_LOSSES
-
-SOFTMAX = ("softmax", "Softmax", "log_softmax", "LogSoftmax")
+from helpers.arguments import kind_of
+from helpers.trace.finding import found
+from helpers.trace.loss_calls import CLASSES, OF_THREE, actual, loss_of, names_of, on, outputs
+from helpers.trace.notes import Change, TensorNote, notes_in
+from helpers.trace.operations import product
 
 
-def target(run, step):
-    """What is held against the scores: another number of rows, another shape, another type, a class too high."""
-    is_loss = step.kind in CLASS_LOSSES or step.kind.endswith(("Loss", "_loss", "cross_entropy_with_logits"))
-    if not is_loss or len(step.tensors) < 2 or not step.tensors[0].shape:
+def no_tensors(run, step):
+    """A tuple of scores, a list or an array of labels, None."""
+    loss = loss_of(step)
+    if loss is None:
         return
-    scores, labels = step.tensors[:2]
-    if step.kind in CLASS_LOSSES:
-        yield from _classes(run, step, scores, labels)
+    for place, name in enumerate(names_of(loss.function)[: 3 if loss.function in OF_THREE else 2]):
+        value = loss.given.get(name)
+        if isinstance(value, TensorNote):
+            continue
+        kind, letter = "a NumPy array" if type(value).__name__ == "ndarray" else kind_of(value), "xyz"[place]
+        what = f"{step.label}: its {name} is {kind}, and a loss takes tensors."
+        inside, changes = notes_in(value), []
+        if isinstance(value, (tuple, list)) and inside:
+            what = f"{step.label}: its {name} is {kind} of {len(value)}, and a loss takes one tensor."
+            why, changes = _several(run, loss, name, value, inside[0])
+        elif isinstance(value, dict) and inside:
+            key = next(key for key, part in value.items() if isinstance(part, TensorNote))
+            why = f"Its keys are {', '.join(map(repr, value))}."
+            changes = [on(loss, name, f'{letter}["{key}"]', lambda x, key=key: x[key])]
+        elif value is None:
+            why = "A function that ends without return returns None."
+        else:
+            why = "torch.as_tensor(...) makes a tensor of an array or a list of numbers."
+            casts = ("", ".float()", ".long()")
+            changes = [on(loss, name, f"torch.as_tensor({name}){cast}", _made(cast)) for cast in casts]
+        yield found(step, "wiring", what, type(value).__name__, "a tensor", why, *changes)
         return
-    got = f"{labels.shape} of {labels.dtype}"
-    what = f"{step.label}: the target is {got}, and scores {scores.shape} want floats of the same shape."
-    why = "This loss holds number against number."
-    shape = scores.shape
-    changes = [
-        on_argument(step, 1, "y.float()", lambda y: y.float()),
-        on_argument(step, 1, "y.view_as(x)", lambda y: y.reshape(shape)),
-        on_argument(step, 1, "y.view_as(x).float()", lambda y: y.reshape(shape).float()),
-    ]
-    yield found(step, "target", what, got, f"{shape} of torch.float32", why, *changes)
 
 
-def _classes(run, step, scores, labels):
-    rows, classes = scores.shape[0], scores.shape[1] if len(scores.shape) > 1 else scores.shape[0]
-    fitting = (rows, *scores.shape[2:])  # of maps of scores (N, C, H, W), a map of classes (N, H, W)
-    got, wanted = f"{labels.shape} of {labels.dtype}", f"{fitting} of torch.int64"
-    if len(scores.shape) == 1:
-        if labels.shape == scores.shape:
-            what = f"{step.label}: the scores are {scores.shape}, one for each row."
-            what += " Cross-entropy wants one for each class."
-            why = "With two classes and one score, the loss is binary cross-entropy, and the target floats."
-            text = "F.binary_cross_entropy_with_logits(x, y.float())"
-            change = instead(step, text, lambda x, y, **kwargs: F.binary_cross_entropy_with_logits(x, y.float()))
-            yield found(step, "target", what, scores.shape, f"({rows}, classes)", why, change)
+def _made(cast):
+    def tensor(value):
+        return getattr(torch.as_tensor(value), cast[1:-2])() if cast else torch.as_tensor(value)
+
+    return tensor
+
+
+def _several(run, loss, name, value, first):
+    """Why there is a tuple, and the change: a layer returned it, or the model did."""
+    shapes = ", ".join(str(part.shape) if isinstance(part, TensorNote) else kind_of(part) for part in value)
+    maker = run.by_call(first.maker) if first.maker else None
+    is_layers = maker is not None and len(maker.outputs) == len(notes_in(value)) > 1
+    who = maker.label if is_layers else "model" if name in ("input", "anchor", "input1") else ""
+    if not who:
+        return f"It holds {shapes}.", [on(loss, name, "y[0]", lambda y: y[0])]
+    names = ["out", "aux"] if who == "model" and len(value) == 2 else ["x", *["_"] * (len(value) - 1)]
+    why = f"{'The model' if who == 'model' else who} returns several things: {shapes}."
+    return why, [on(loss, name, "", lambda x: x[0])._replace(text=f"{', '.join(names)} = {who}(x)")]
+
+
+def swapped(run, step):
+    """Labels where the scores belong, and scores in the labels' place."""
+    loss = loss_of(step)
+    if loss is None or loss.function in OF_THREE or len(loss.pair) < 2:
         return
-    if len(labels.shape) == 1 and labels.shape[0] != rows:
-        what = f"{step.label}: {count(rows, 'row')} of scores, and {count(labels.shape[0], 'label')}."
-        why = "Each row of scores is held against one label."
-        if run.before(step) is None:
-            why += " trace(model, images) shows whether the batch has changed in the model."
-        elif run.batch == rows:
-            why += f" The model was given {count(rows, 'image')}: these labels belong to another batch."
-        yield found(step, "target", what, got, wanted, why)
-    elif labels.shape == fitting and labels.dtype in (torch.int64, torch.uint8):
-        yield from _too_few_classes(run, step, classes)
-    else:
-        what = f"{step.label}: the target is {got}. Scores {scores.shape} want a class for each row: {wanted}."
-        why = "A class is its number, counted from 0."
-        changes = [
-            on_argument(step, 1, "y.flatten()", torch.flatten),
-            on_argument(step, 1, "y.squeeze(1)", lambda y: y.squeeze(1)),
-            on_argument(step, 1, "y.long()", lambda y: y.long()),
-            on_argument(step, 1, "y.flatten().long()", lambda y: y.flatten().long()),
-        ]
-        if len(scores.shape) == 3 and labels.shape == scores.shape[:2]:
-            why += " The classes are the second number of the scores."
-            changes.insert(0, on_argument(step, 0, "x.transpose(1, 2)", lambda x: x.transpose(1, 2)))
-        if labels.shape == scores.shape:
-            why += " Rows of zeros with a single 1 have it at that number."
-            changes.insert(0, on_argument(step, 1, "y.argmax(1)", lambda y: y.argmax(1)))
-        yield found(step, "target", what, got, wanted, why, *changes)
+    first, second = loss.pair[:2]
+    if not first.dtype.is_floating_point and second.dtype.is_floating_point:
+        what = f"{step.label}: whole numbers come first, and floats second. A loss takes the scores first."
+        why = f"{first.shape} of {first.dtype} looks like labels, {second.shape} of {second.dtype} like scores."
+        name = step.label if step.layer is not None else f"F.{loss.function}"
+
+        def turned(function, args, kwargs, last):
+            names = dict(zip(("input", "target"), args, strict=False)) | kwargs
+            return function(names.pop("target"), names.pop("input"), *args[2:], **names)
+
+        change = Change(f"{name}(y, x) instead of {name}(x, y)", calls={step.call: turned})
+        yield found(step, "target", what, f"{first.dtype} first", f"{second.dtype} first", why, change)
 
 
-def _too_few_classes(run, step, classes):
-    labels = tensors_in(run.arguments)[1]
-    ignored = step.kwargs.get("ignore_index", getattr(step.layer, "ignore_index", -100))
-    labels = labels[labels != ignored]
-    if not len(labels):
+def weights(run, step):
+    """`weight` and `pos_weight`: their device, their type and their number."""
+    loss = loss_of(step)
+    if loss is None or not all(isinstance(value, TensorNote) for value in loss.pair):
         return
-    lowest, highest = int(labels.min()), int(labels.max())
-    if lowest >= 0 and highest < classes:
+    scores = loss.pair[0]
+    for name, given in loss.weights.items():
+        what, got = f"{step.label}: the scores are %s, and {name} %s.", None
+        if given.device != scores.device:
+            got, wanted, kind = given.device, scores.device, "device"
+            what, why = what % (f"on {wanted}", f"is on {got}"), "All tensors of a step must be on one device."
+            change = on(loss, name, f'{name}.to("{wanted}")', lambda weight: weight.to(scores.device))
+        elif given.dtype == torch.float64 != scores.dtype:
+            got, wanted, kind = given.dtype, scores.dtype, "dtype"
+            what, why = what % (wanted, f"is {got}"), "NumPy's floats are float64; a loss computes with one type."
+            change = on(loss, name, f"{name}.float()", lambda weight: weight.to(scores.dtype))
+        if got is not None:
+            yield found(step, kind, what, got, wanted, why, change)
+        elif loss.function in CLASSES:
+            yield from _for_each_class(run, loss, name, given, scores)
+        elif not _fits(given.shape, scores.shape):
+            yield _beside(loss, name, given.shape, scores.shape)
+
+
+def _for_each_class(run, loss, name, given, scores):
+    classes = scores.shape[1] if len(scores.shape) > 1 else scores.shape[0]
+    if given.shape == (classes,) or not scores.shape:
         return
-    what = f"{step.label}: the labels go from {lowest} to {highest}"
-    what += f", and there are scores for the classes 0 to {classes - 1}."
-    maker, changes = run.before(step), []
-    if lowest >= 0 and maker is not None and isinstance(maker.layer, nn.Linear):
-        changes = [replaced(maker, out_features=highest + 1)]
-    why = "There is one score for each class, and classes are counted from 0."
-    yield found(step, "target", what, f"labels {lowest} to {highest}", f"labels 0 to {classes - 1}", why, *changes)
+    what = f"{loss.step.label}: {name} has {product(given.shape)} numbers, and there are scores for {classes} classes."
+    changes = [on(loss, name, f"{name}.flatten()", torch.flatten)] if prod(given.shape) == classes else []
+    if len(given.shape) == 1 and int(actual(run, loss, "target").max()) < given.shape[0]:
+        changes += outputs(run, loss.step, given.shape[0])
+    why = "There is one weight for each class."
+    yield found(loss.step, "target", what, given.shape, (classes,), why, *changes)
 
 
-def softmax_twice(run):
-    """A softmax before cross-entropy, which has its own."""
-    for step in run.steps:
-        maker = run.before(step) if step.kind in ("CrossEntropyLoss", "cross_entropy") else None
-        if maker is not None and maker.kind in SOFTMAX and maker.call not in run.changed:
-            what = f"{step.label}: it computes a softmax itself, and {maker.label} has computed one before it."
-            why = "Cross-entropy wants scores. A softmax of a softmax is nearly even: the loss cannot come near 0."
-            yield found(step, "wiring", what, "probabilities", "scores (logits)", why, without(run, maker))
+def _fits(shape, scores):
+    """Can a weight of this shape be laid beside the scores, from the right?"""
+    pairs = zip(reversed(shape), reversed(scores), strict=False)
+    return len(shape) <= len(scores) and all(size in (1, other) for size, other in pairs)
+
+
+def _beside(loss, name, shape, scores):
+    what = f"{loss.step.label}: {name} is {shape}, and the scores are {scores}: {shape[-1]} meets {scores[-1]}."
+    why = "The last numbers of two shapes stand side by side; they must be equal, or one of them 1."
+    order = (1, 0) if name == "pos_weight" else (0, 1)  # one for each class; one for each row
+    places = [dim for dim in order if dim < len(scores) and len(shape) == 1 and scores[dim] == shape[0]]
+    changes, wanted = [], "a number for each score, or one for all rows"
+    if places:
+        index = (slice(None), *[None] * (len(scores) - places[0] - 1))
+        wanted, written = (shape[0], *[1] * (len(index) - 1)), ", ".join([":", *["None"] * (len(index) - 1)])
+        changes = [on(loss, name, f"{name}[{written}]", lambda weight: weight[index])]
+        why += f" {name} has a number for each {'class' if places[0] else 'row'}."
+    return found(loss.step, "target", what, shape, wanted, why, *changes)
