@@ -59,7 +59,7 @@ def test_an_unknown_device_is_refused_with_the_known_ones(device):
 
 def test_each_device_says_yes_or_no_to_the_same_switches():
     assert {frozenset(switches) for switches in devices.HELPS.values()} == {
-        frozenset({"channels_last", "memory_kept", "fused"})
+        frozenset({"channels_last", "memory_kept", "fused", "graph"})
     }
     assert not helps(torch.device("meta"), "fused")
 

@@ -20,11 +20,12 @@ from helpers.training import (
     TrainingError,
     evaluate,
     load_checkpoint,
+    loop,
     save_checkpoint,
     train,
     train_step,
 )
-from helpers.training.checks import _smallest
+from helpers.training.checks import Bringing, _smallest, on_device
 from helpers.training.loop import Loop
 
 
@@ -674,3 +675,44 @@ def test_a_batch_larger_than_the_set_is_the_whole_set_and_the_bar_says_so(capsys
     quietly(model, TinySet(), epochs=1, batch_size=1000, progress=True)
     said = "batch_size=1000 is more than the 50 images of train_set: an epoch is one step."
     assert said in capsys.readouterr().out
+
+
+# -- a set that the device has no memory for -----------------------------------------------------------
+
+
+class TooLarge(TinySet):
+    def to(self, device):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+
+def test_a_set_that_does_not_fit_stays_where_it_is_and_that_is_said():
+    sentences, images = [], TooLarge()
+    brought = on_device("train_set", images, torch.device("meta"), sentences.append)
+    assert sentences == [
+        "train_set does not fit into the GPU's memory: it stays where it is, and each batch is copied as it is needed."
+    ]
+    assert len(brought) == 50
+    assert images.images.device == brought.labels.device == torch.device("cpu")
+    for batch, labels in brought.batches(16, shuffle=True):
+        assert batch.device == labels.device == torch.device("meta")
+
+
+def test_training_with_it_is_the_same(monkeypatch):
+    def on_no_gpu(name, images, device, say):
+        return Bringing(images, device)
+
+    expected = quietly(Watched(), TinySet(), TinySet(seed=1), epochs=2)
+    monkeypatch.setattr(loop, "on_device", on_no_gpu)
+    history = quietly(Watched(), TooLarge(), TooLarge(seed=1), epochs=2)
+    assert (history.loss, history.test_accuracy) == (expected.loss, expected.test_accuracy)
+
+
+def test_another_error_of_a_set_comes_through_and_so_does_a_cpu_without_memory():
+    class Broken(TinySet):
+        def to(self, device):
+            raise RuntimeError("theirs")
+
+    with pytest.raises(RuntimeError, match="theirs"):
+        on_device("train_set", Broken(), torch.device("meta"))
+    with pytest.raises(torch.OutOfMemoryError):
+        on_device("train_set", TooLarge(), torch.device("cpu"))

@@ -15,6 +15,7 @@ from helpers.arguments import whole
 from helpers.training.checkpoints import History, check_model, load_checkpoint, resume, save_checkpoint
 from helpers.training.checks import check_settings, mode, on_device
 from helpers.training.devices import check_device, explain_memory, is_out_of_memory, memory_kept, pick_device
+from helpers.training.graph import NotCapturedError
 from helpers.training.loop import Loop, NotFiniteError, evaluation_steps, train_step
 from helpers.training.parallel import workers
 
@@ -86,21 +87,23 @@ def train(
     if after_epoch is not None and not callable(after_epoch):
         raise TypeError(f"after_epoch wants a function that takes the History so far, but got {after_epoch!r}.")
     device = check_device(device)
-    loop = Loop(
-        model, train_set, test_set, device, batch_size=batch_size, lr=lr, optimizer=optimizer, precision=precision
-    )
+    shown = progress and workers()[0] == 0
+    how = {"batch_size": batch_size, "lr": lr, "optimizer": optimizer, "precision": precision}
+    loop = Loop(model, train_set, test_set, device, **how, say=_Bar.write if shown else lambda sentence: None)
     history, problem = History(), None
     try:
-        _run(loop, history, epochs, seed, progress and workers()[0] == 0, after_epoch)
+        _run(loop, history, epochs, seed, shown, after_epoch)
     except KeyboardInterrupt:
         history.interrupted = True
     except NotFiniteError:
         problem = DivergedError(_explain_divergence(loop, len(history.loss)), history)
+    except NotCapturedError as error:
+        problem = TrainingError(str(error), history)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         problem = BatchTooLargeError(explain_memory(device, batch_size), history)
-    loop.optimizer.zero_grad()  # nothing of a step that was cut short stays behind
+    loop.end()
     if problem:  # raised out here, where torch's error and the tensors its traceback holds are let go
         raise problem
     return history

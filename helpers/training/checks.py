@@ -8,6 +8,7 @@ import torch
 
 from helpers.arguments import kind_of
 from helpers.trace.as_found import as_found
+from helpers.training.devices import is_out_of_memory
 
 
 def check_settings(lr, precision):
@@ -38,10 +39,30 @@ def check_set(name, images):
         raise ValueError(f"{name} wants labels from 0, but got {least}: label k is the model's k-th score, from 0.")
 
 
-def on_device(name, images, device):
-    """The data set on the device, if it is one and is not empty."""
+def on_device(name, images, device, say=print):
+    """The data set on the device, if it is one and is not empty; where it does not fit, it brings its batches there."""
     check_set(name, images)
-    return images.to(device)
+    try:
+        return images.to(device)
+    except RuntimeError as error:
+        if device.type == "cpu" or not is_out_of_memory(error):
+            raise
+    say(f"{name} does not fit into the GPU's memory: it stays where it is, and each batch is copied as it is needed.")
+    return Bringing(images, device)
+
+
+class Bringing:
+    """A data set that stays where it is, and whose batches come to the device."""
+
+    def __init__(self, images, device):
+        self.images, self.device, self.labels = images, device, images.labels
+
+    def __len__(self):
+        return len(self.images)
+
+    def batches(self, *given, **named):
+        for images, labels in self.images.batches(*given, **named):
+            yield images.to(self.device), labels.to(self.device)
 
 
 def check_fit(model, train_set, test_set, memory_format):

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from helpers.interrupts import uninterrupted
 from helpers.training.checks import check_classes, check_fit, check_optimizer, check_smallest_batch, mode, on_device
 from helpers.training.devices import helps, memory_format
+from helpers.training.graph import CapturedStep
 from helpers.training.parallel import data_parallel, share_of, sum_over_processes, sync_buffers, workers
 
 
@@ -49,16 +50,22 @@ class Loop:
     """What a training needs, checked and on its device; `epoch` is the training itself.
 
     Other code may run between two steps: there nothing of torch is switched, such as gradients or random numbers.
+    `say` is called with a sentence where something goes another way than the fastest.
     """
 
-    def __init__(self, model, train_set, test_set, device, *, batch_size, lr, optimizer=None, precision="float32"):
+    def __init__(
+        self, model, train_set, test_set, device, *, batch_size, lr, optimizer=None, precision="float32", say=print
+    ):
         self.model, self.device, self.batch_size, self.precision = model, device, batch_size, precision
-        self.train_set = on_device("train_set", train_set, device)
-        self.test_set = None if test_set is None else on_device("test_set", test_set, device)
+        self.train_set = on_device("train_set", train_set, device, say)
+        self.test_set = None if test_set is None else on_device("test_set", test_set, device, say)
         model.to(device)
         self.layout = check_fit(model, self.train_set, self.test_set, memory_format(device))
         check_smallest_batch(model, self.train_set, batch_size, workers()[1])
         self.optimizer = check_optimizer(model, optimizer, lr, helps(device, "fused"))
+        self.captured = None
+        if helps(device, "graph") and workers()[1] == 1:  # several processes meet in each step
+            self.captured = CapturedStep(self._step, model, self.optimizer, device, say)
 
     @functools.cached_property
     def network(self):
@@ -71,11 +78,11 @@ class Loop:
         Yields two Meters after each step, of the epoch so far and of the step; after each batch of the test the second
         is None.
         """
-        network = self.network
+        network, do_step = self.network, self.captured.checked() if self.captured else self._step
         began, meter = time.perf_counter(), Meter()
         shuffle = torch.Generator().manual_seed(seed)
         for images, labels in self.train_set.batches(self.batch_size, shuffle=True, generator=shuffle):
-            step = self._step(network, images, labels)
+            step = do_step(network, images, labels)
             meter.add(step)
             yield meter, step
         for number in (meter.loss, meter.right):
@@ -91,6 +98,12 @@ class Loop:
         history.train_accuracy.append(accuracy)
         history.seconds.append(seconds)
         history.images_per_second.append(len(self.train_set) / seconds)
+
+    def end(self):
+        """No gradients, and nothing of a graph, stay behind: of a step that was cut short, for one."""
+        self.optimizer.zero_grad()
+        if self.captured:
+            self.captured.end()
 
     def _step(self, network, images, labels):
         """One step of this process on its share of a batch."""
