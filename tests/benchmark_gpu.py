@@ -87,9 +87,9 @@ def plain_epoch(model, train_set, batch_size, optimizer):
 # -- what is measured ----------------------------------------------------------------------------------
 
 
-def speeds(plan, repeats, candidates=None):
+def speeds(plan, repeats):
     """The rows of one batch size, the floor's last."""
-    found = timed(candidates or CANDIDATES, plan, repeats)
+    found = timed(CANDIDATES, plan, repeats)
     pictures, least, rows = plan.pictures // plan.batch_size * plan.batch_size, floor_of(plan), []
     usual, _, why = found[TUTORIAL][:3]
     if why:

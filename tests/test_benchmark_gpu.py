@@ -1,14 +1,19 @@
 """The GPU's part of the benchmark: what it writes and tells, and what of it runs without a GPU."""
 
+import contextlib
 import json
+import types
 
 import benchmark_gpu as gpu
 import benchmark_training as benchmark
+import fake_cuda
 import pytest
 import torch
 
 from helpers.data import load_shapes
 from helpers.model import FastCNN
+from helpers.speed import Times
+from helpers.training.devices import HELPS
 
 OF_A_ROW = {
     "name", "batch_size", "pictures_per_second", "min", "max", "n", "ratio", "share_of_floor", "memory",
@@ -101,14 +106,93 @@ def test_the_plain_loop_trains():
     optimizer = torch.optim.Adam(model.parameters())
     losses = [gpu.plain_epoch(model, train_set, 32, optimizer) for _ in range(3)]
     assert losses[2] < losses[0] < 2.5
+    plain = next(candidate for candidate in gpu.CANDIDATES if candidate.loop == "plain")
+    assert benchmark.prepared(plain, benchmark.Plan(pictures=64, batch_size=32))() < 2.5
 
 
-def test_a_tiny_run_has_a_row_of_each_way_and_the_floors():
-    plan = benchmark.Plan(pictures=70, batch_size=32)
-    broken = benchmark.Candidate("broken", "plain", network="NoSuchCNN")
-    ways = [gpu.CANDIDATES[0], gpu.CANDIDATES[3], benchmark.Candidate(gpu.NO_GRAPH, graph=False), broken]
-    rows = gpu.speeds(plan, 2, ways)
-    assert [row["name"] for row in rows] == [*(way.name for way in ways), gpu.FLOOR]
-    assert "NoSuchCNN" in rows.pop(3)["failed"]
+LEAST = {"seconds": 0.001, "seconds_to_move": 0.001, "seconds_to_multiply": 0.0, "bandwidth": 1e12, "rate": 1e13}
+
+
+def test_each_way_has_its_row_and_one_that_failed_says_so(monkeypatch):
+    ways = [gpu.CANDIDATES[0], gpu.CANDIDATES[5], gpu.CANDIDATES[-1]]
+    found = {
+        gpu.TUTORIAL: (Times([9.0, 10.0, 12.0]), 100, "", 13.0),
+        gpu.NO_GRAPH: (Times([0.3, 0.25, 0.2]), 200, "", 0.24),
+        gpu.KERNEL: (Times([0.1]), None, "ImportError: no Triton", None),
+    }
+    monkeypatch.setattr(gpu, "timed", lambda candidates, plan, repeats: found if candidates == ways else {})
+    monkeypatch.setattr(gpu, "CANDIDATES", ways)
+    monkeypatch.setattr(gpu, "floor_of", lambda plan: LEAST)
+    rows = gpu.speeds(benchmark.Plan(pictures=1000, batch_size=32), 3)
+    assert [row["name"] for row in rows] == [gpu.TUTORIAL, gpu.NO_GRAPH, gpu.KERNEL, gpu.FLOOR]
+    assert rows.pop(2) == {"name": gpu.KERNEL, "batch_size": 32, "failed": "ImportError: no Triton"}
+    assert [row["seconds_to_start"] for row in rows[:2]] == [3.0, 0.0]
+    assert rows[1]["ratio"] == 40
     check({"rows": rows, "kernels": {"rows": [], "microseconds": 0}, "accuracies": []})
-    assert all(row["n"] == 2 for row in rows[:-1])
+
+
+def test_without_the_tutorials_loop_there_is_nothing_to_compare_with(monkeypatch):
+    monkeypatch.setattr(gpu, "timed", lambda *given: {gpu.TUTORIAL: (Times([1.0]), None, "its process ended", None)})
+    monkeypatch.setattr(gpu, "floor_of", lambda plan: LEAST)
+    with pytest.raises(SystemExit, match="tutorial's loop failed: its process ended"):
+        gpu.speeds(benchmark.Plan(), 1)
+
+
+# -- with captured steps that a CPU replays; with the kernel in Triton's interpreter -------------------
+
+
+def test_an_epoch_of_train_goes_on_with_what_was_captured(monkeypatch):
+    fake_cuda.install(monkeypatch)
+    monkeypatch.setitem(HELPS["cpu"], "graph", True)
+    plan, train_set = benchmark.Plan(pictures=64, batch_size=16), load_shapes(64, 1)[0]
+    candidate = next(each for each in gpu.CANDIDATES if each.name == gpu.OURS)
+    epoch = gpu.prepared(candidate, plan, train_set, FastCNN())
+    for _ in range(3):
+        epoch()
+    assert fake_cuda.replays() == [9]  # of 12 steps, all but the first three
+
+
+def test_accuracy_is_measured_for_each_way(monkeypatch):
+    pytest.importorskip("triton", reason="Triton is for Linux")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITON_INTERPRET", "1")
+        import helpers.kernel_cnn  # noqa: F401
+    switched = []
+    monkeypatch.setattr(gpu, "switched", lambda **switches: switched.append(switches) or contextlib.nullcontext())
+    rows = gpu.accuracies(*load_shapes(6, 4), 2, "cpu", epochs=2, seeds=1)
+    assert [row["name"] for row in rows] == [gpu.TUTORIAL, gpu.NO_GRAPH, gpu.OURS, gpu.KERNEL]
+    assert all(len(row["seconds"]) == len(row["accuracy"]) == 2 for row in rows)
+    assert all(row["seconds"][0] < row["seconds"][1] for row in rows)
+    assert switched == [{"graph": on, "fused": on, "device": "cpu"} for on in (False, True, True)]
+
+
+def test_helps_is_switched_for_a_while():
+    before = dict(HELPS["cuda"])
+    with contextlib.suppress(KeyError), benchmark.switched("cuda", graph=True, fused=True):
+        assert HELPS["cuda"] == before | {"graph": True, "fused": True}
+        raise KeyError
+    assert HELPS["cuda"] == before
+
+
+def test_the_kernels_that_take_longest_come_first(monkeypatch):
+    fake_cuda.install(monkeypatch)
+    monkeypatch.setitem(HELPS["cpu"], "graph", False)
+    took = {"small": 20.0, "a|b": 60.0, "aten::linear": 0.0, "large": 100.0}
+    events = [types.SimpleNamespace(key=key, self_device_time_total=time) for key, time in took.items()]
+    seen = types.SimpleNamespace(key_averages=lambda: events)
+    monkeypatch.setattr(gpu, "profile", lambda activities: contextlib.nullcontext(seen))
+    found = gpu.kernels(benchmark.Plan(batch_size=4), steps=2, most=2)
+    assert found["rows"] == [{"name": "large", "microseconds": 50}, {"name": "a b", "microseconds": 30}]
+    assert (found["microseconds"], found["batch_size"]) == (90, 4)
+
+
+def test_on_a_gpu_the_file_has_what_a_gpu_is_measured_by(monkeypatch):
+    monkeypatch.setattr(gpu, "speeds", lambda plan, repeats: [f"{plan.batch_size}, {repeats} times"])
+    monkeypatch.setattr(gpu, "kernels", lambda plan: f"of {plan.batch_size}")
+    monkeypatch.setattr(gpu, "accuracies", lambda train_set, test_set, size, device: [len(train_set), size, device])
+    monkeypatch.setattr(benchmark, "largest_difference", lambda *given: 1e-6)
+    results = benchmark.measured(benchmark.Plan(pictures=2600, device="cuda"), [128, 512], 7)
+    assert results["by"] == "Measured by `make bench`"
+    assert (results["rows"], results["kernels"]) == (["128, 7 times", "512, 7 times"], "of 512")
+    assert results["accuracies"] == [2600, 512, "cuda"]
+    assert results["difference_of_losses"] == 1e-6

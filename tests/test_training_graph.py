@@ -148,6 +148,30 @@ def test_a_checkpoint_that_is_written_meanwhile_is_that_of_a_plain_training(grap
     assert history.joined(later).loss == pytest.approx(trained(small, torch.optim.Adam, epochs=4)[2].loss, rel=1e-4)
 
 
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+@needs_cuda
+@pytest.mark.parametrize("make", [small, Dropping])
+@pytest.mark.parametrize("optimizer", [None, torch.optim.Adam, lambda parameters: torch.optim.SGD(parameters, lr=0.1)])
+def test_on_a_gpu_too_the_losses_are_those_of_the_plain_loop(monkeypatch, capsys, make, optimizer):
+    found = []
+    for captured in (True, False):
+        monkeypatch.setitem(HELPS["cuda"], "graph", captured)
+        found.append(trained(make, optimizer, device="cuda", progress=True)[2])
+    assert found[0].loss == pytest.approx(found[1].loss, rel=1e-3)
+    assert found[0].test_accuracy == pytest.approx(found[1].test_accuracy, abs=0.11)
+    assert "CUDA graph" not in capsys.readouterr().out
+
+
+@needs_cuda
+def test_on_a_gpu_a_model_that_reads_a_number_back_is_noticed_before_it_is_captured(monkeypatch, capsys):
+    monkeypatch.setitem(HELPS["cuda"], "graph", True)
+    trained(Reads, device="cuda", progress=True)
+    assert "CUDA graph: in each step the model waits for the GPU" in capsys.readouterr().out
+    torch.randn(2, device="cuda")  # CUDA's random numbers are whole
+
+
 # -- what is changed between two epochs ----------------------------------------------------------------
 
 
