@@ -1,6 +1,9 @@
 """TrainingExplorer: a run equals train(), stops, breaks and is told as one would wish; the page draws its numbers."""
 
 import asyncio
+import base64
+import copy
+import json
 import math
 import re
 import sys
@@ -461,6 +464,142 @@ def test_a_run_under_way_grows_on_the_page(stand):
         assert page.locator(".cs-progress").text_content() == part["progress"]
     assert page.locator(".cs-run-numbers").text_content().endswith("5 steps so far")
     assert page.locator(".cs-latest").text_content() == f"{run.losses[4][1]:.3f}"
+    assert page.problems == []
+
+
+# -- what the network sees after each epoch -----------------------------------------------------------------------
+
+LOOK = """() => ({
+  told: document.querySelector(".cs-scrub output").textContent,
+  verdict: document.querySelector(".cs-epochs .cs-note").textContent,
+  spoken: document.querySelector(".cs-scrub input").getAttribute("aria-valuetext"),
+  title: document.querySelector(".cs-kernels .cs-title").textContent,
+  scores: [...document.querySelectorAll(".cs-score")].map((row) => row.textContent),
+  bars: [...document.querySelectorAll(".cs-score-bar span")].map((bar) =>
+    ["left", "width"].map((side) => parseFloat(bar.style[side])),
+  ),
+  highest: document.querySelector(".cs-score-highest .cs-score-name").textContent,
+  right: document.querySelector(".cs-score-right .cs-score-name").textContent,
+  looked: [...document.querySelectorAll(".cs-looked")].map((line) => Number(line.getAttribute("x1"))),
+  planes: [...document.querySelectorAll(".cs-epochs .cs-plane")]
+    .filter((plane) => plane.checkVisibility())
+    .map((plane) => plane.getContext("2d").getImageData(0, 0, plane.width, plane.width).data)
+    .map((bytes) => btoa(String.fromCharCode(...bytes))),
+})"""
+
+
+def states_of(explorer):
+    """The network before the first epoch and after each, by train() alone."""
+    torch.manual_seed(0)
+    model = SimpleCNN(conv_channels=explorer.conv_channels, kernel_size=explorer.kernel_size)
+    states = [copy.deepcopy(model)]
+    options = {"epochs": explorer.epochs, "batch_size": explorer.batch_size, "lr": explorer.lr, "progress": False}
+    train(model, TRAIN_SET, TEST_SET, **options, after_epoch=lambda _: states.append(copy.deepcopy(model)))
+    return states
+
+
+def hold_look(seen, models, epoch):
+    """What is drawn is what torch computes with the network after this epoch, from the first test picture."""
+    image, label = TEST_SET[0]
+    with torch.no_grad():
+        scores = models[epoch](image[None])[0]
+        every_map = torch.stack([torch.relu(model.conv1(image[None]))[0, :18] for model in models])
+    kernels = torch.stack([model.conv1.weight.detach()[:18] for model in models])
+    assert seen["scores"] == [
+        f"{n}{s:.2f}".replace("-", "−") for n, s in zip(TEST_SET.classes, scores.tolist(), strict=True)
+    ]
+    best = TEST_SET.classes[scores.argmax()]
+    assert (seen["highest"], seen["right"]) == (best, TEST_SET.classes[label])
+    assert seen["verdict"] == (
+        f"Highest score: {best}, {scores.max():.2f}. ".replace("-", "−")
+        + f"The picture’s class is {TEST_SET.classes[label]}: {'right' if scores.argmax() == label else 'wrong'}."
+    )
+    assert seen["told"] == f"run 1, {f'after epoch {epoch}' if epoch else 'before the first epoch'}"
+    assert seen["spoken"] == f"{seen['told']}: {seen['verdict']}"
+    with torch.no_grad():
+        told = torch.cat([model(image[None])[0] for model in models])
+    low, high = min(0, told.min().item()), max(0, told.max().item())
+    for score, (left, width) in zip(scores.tolist(), seen["bars"], strict=True):
+        ends = [100 * (end - low) / (high - low) for end in sorted([0, score])]
+        assert [left, left + width] == pytest.approx(ends, abs=0.01)
+    planes = [torch.tensor(list(base64.b64decode(plane))) for plane in seen["planes"]]
+    pixels, *tiles = [plane.view(math.isqrt(len(plane) // 4), -1, 4) for plane in planes]
+    assert torch.equal(pixels[:, :, :3], TEST_SET.images[0].permute(1, 2, 0).long())
+    assert len(tiles) == 2 * len(kernels[0])
+    for n, (kernel, drawn) in enumerate(zip(tiles[::2], tiles[1::2], strict=True)):
+        colours = 127.5 + 127.5 * kernels[epoch, n].permute(1, 2, 0) / kernels[:, n].abs().max()
+        assert (kernel[:, :, :3] - colours).abs().max() <= 0.51
+        strongest = every_map[:, n].max()
+        alpha = 255 * every_map[epoch, n] / strongest if strongest else every_map[epoch, n]
+        assert (drawn[:, :, 3] - alpha).abs().max() <= 0.52
+
+
+@pytest.mark.parametrize("settings", [{}, {"conv_channels": 20, "kernel_size": 6, "lr": 0.01}])
+def test_each_epoch_can_be_looked_at_and_is_what_torch_computes(stand, settings):
+    explorer = explorer_of(**settings)
+    trained(explorer)
+    models = states_of(explorer)
+    page = stand(explorer)
+    scrubber = page.get_by_label("what it sees")
+    charts = page.evaluate(DRAWN).values()
+    places = list(zip(*([left for _, left in chart["x"]] for chart in charts), strict=True))
+    for epoch in reversed(range(explorer.epochs + 1)):
+        seen = page.evaluate(LOOK)
+        hold_look(seen, models, epoch)
+        assert seen["looked"] == pytest.approx(places[epoch], abs=0.01)
+        scrubber.press("ArrowLeft")
+    shown = "18 of 20 kernels" if settings else "4 kernels"
+    assert seen["title"] == f"{shown}, and below each its map"
+    scrubber.press("End")
+    hold_look(page.evaluate(LOOK), models, explorer.epochs)
+    assert page.problems == []
+
+
+def test_looks_come_with_each_epoch_are_small_and_those_of_the_latest_run_stay(stand):
+    async def follow():
+        explorer, counts = explorer_of(epochs=3, batch_size=8), set()
+        running = asyncio.ensure_future(explorer.train())
+        while not running.done():
+            counts.add(len(explorer.view.looks))
+            await asyncio.sleep(0.01)
+        return explorer, counts
+
+    explorer, counts = run_async(follow())
+    assert {1, 4} <= counts | {len(explorer.view.looks)}
+    assert explorer.view.looks == explorer.runs[0].looks
+    page = stand(explorer)
+    assert page.evaluate(LOOK)["told"] == "run 1, after epoch 3"
+    page.get_by_label("what it sees").press("ArrowLeft")
+    page.evaluate(
+        "(looks) => window.view.set('looks', looks)", explorer.view.looks
+    )  # drawn again: what was chosen stays
+    assert page.evaluate(LOOK)["told"] == "run 1, after epoch 2"
+    second = trained(explorer, epochs=3, batch_size=128, conv_channels=18)
+    assert explorer.view.looks == second.looks
+    assert max(len(json.dumps(look)) for look in second.looks) < 4_000
+    for looks in (second.looks[:1], second.looks):  # another run: the newest is shown again
+        page.evaluate("(looks) => window.view.set('looks', looks)", looks)
+    assert page.evaluate(LOOK)["told"].endswith("after epoch 3")
+    explorer.clear()
+    assert explorer.view.looks == []
+    page.evaluate("() => window.view.set('looks', [])")
+    assert not page.locator(".cs-epochs").is_visible()
+    assert page.problems == []
+
+
+def test_a_network_that_is_no_number_any_more_is_not_looked_at(stand, monkeypatch):
+    explorer = explorer_of()
+
+    def spoiled(model, images, *_):
+        with torch.no_grad():
+            model.conv1.weight.fill_(math.nan)
+        return torch.zeros(len(images), 10), torch.zeros(())
+
+    monkeypatch.setattr("helpers.training.loop.train_step", spoiled)
+    run = trained(explorer, epochs=1)
+    assert len(run.looks) == 1
+    page = stand(explorer)
+    assert page.evaluate(LOOK)["told"] == "run 1, before the first epoch"
     assert page.problems == []
 
 

@@ -135,6 +135,7 @@ def test_input_and_output_have_cells_of_one_size_and_the_output_comes_last(embed
             assert after["x"] >= before["x"] + before["width"] or after["y"] >= before["y"] + before["height"]
 
 
+CUT = "(texts) => texts.filter((text) => text.scrollWidth > text.clientWidth + 1).map((text) => text.textContent)"
 PLACES = """([columns, parts]) => {
   const boxes = (selector) =>
     [...document.querySelectorAll(selector)].map((part) => part.getBoundingClientRect().toJSON());
@@ -165,10 +166,16 @@ def hold_columns(page, column):
             assert box["x"] + box["width"] <= layer["right"] + 0.6
         for track in sliders.locator(".slider-container").all():
             assert track.bounding_box()["width"] > layer["width"] - 24
-    cut = page.locator(".cs-layer .widget-readout, .cs-layer .widget-label").evaluate_all(
-        "(texts) => texts.filter((text) => text.scrollWidth > text.clientWidth + 1).map((text) => text.textContent)"
-    )
-    assert cut == []
+    assert page.locator(".cs-layer .widget-readout, .cs-layer .widget-label").evaluate_all(CUT) == []
+
+
+def test_the_sliders_of_training_are_long_and_none_of_their_names_is_cut(embedded):
+    page = embedded([made("TrainingExplorer", lr=0.0001)], 374)
+    for column in (374, 680, 1100):
+        widen(page, column)
+        for track in page.locator(".cs-slider .slider-container").all():
+            assert track.bounding_box()["width"] > 100
+        assert page.locator(".cs-slider > *").evaluate_all(CUT) == []
 
 
 def test_no_arrow_lies_in_a_frame_and_no_block_leaves_its_place(embedded):

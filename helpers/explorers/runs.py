@@ -7,6 +7,8 @@ import math
 import time
 from typing import Any
 
+from helpers.explorers.looks import look
+
 GUESSING = math.log(10)  # the loss of a network that gives all ten classes the same score
 POINTS = 160  # of a loss curve: the more pixels it has, the less a reader sees
 
@@ -21,6 +23,7 @@ class Run:
 
     history  a helpers.training.checkpoints.History: what train() returns for these settings
     losses   [[step, loss], …]: the mean loss of the pictures since the point before; steps count from 1
+    looks    what the network saw before the first epoch and after each: see looks.py
     state    "running", "finished", "stopped", "diverged" or "failed"; `message` says the rest in a sentence
     model    the network, as the run left it
     error    what broke a failed run off
@@ -30,6 +33,7 @@ class Run:
     pictures: int
     history: Any
     losses: list = dataclasses.field(default_factory=list)
+    looks: list = dataclasses.field(default_factory=list)
     step: int = 0
     state: str = "running"
     message: str = ""
@@ -53,6 +57,8 @@ class Run:
         )
         epochs = self.settings["epochs"]
         every = math.ceil(epochs * self.steps / POINTS)
+        image = loop.test_set[0][0]
+        self._look(image)
         began = time.perf_counter()
         with memory_kept(device):
             for epoch in range(epochs):
@@ -68,6 +74,12 @@ class Run:
                     else:
                         self.progress = f"epoch {epoch + 1} of {epochs} · testing"
                     await breathe()
+                self._look(image)
+
+    def _look(self, image):
+        seen = look(self.model, image)
+        if all(map(math.isfinite, seen["scores"])):  # else the run is about to end
+            self.looks.append(seen)
 
     def _tell(self, epoch, seen, seconds):
         speed = (epoch * self.pictures + seen) / seconds

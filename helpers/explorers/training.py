@@ -9,6 +9,7 @@ import ipywidgets
 import traitlets
 
 from helpers.explorers.base import Choice, Explorer, Slider, View, style
+from helpers.explorers.looks import picture_of
 from helpers.explorers.modules import browser_code
 from helpers.explorers.runs import Run, Stopped, counted, untrained
 
@@ -24,6 +25,10 @@ class TrainingView(View):
     _css = style("training.css")
     runs = traitlets.List().tag(sync=True)  # those that ended
     current = traitlets.Dict().tag(sync=True)  # the one under way, told several times a second
+    looks = traitlets.List().tag(
+        sync=True
+    )  # of the latest run, after each epoch: they can be looked through without it
+    picture = traitlets.Dict().tag(sync=True)  # what they look at
     device = traitlets.Unicode().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
 
@@ -57,7 +62,8 @@ class TrainingExplorer(Explorer):
         self._train_set = _checked_set("train_set", train_set)
         self._test_set = _checked_set("test_set", test_set)
         self.device, reason = pick_device()
-        super().__init__(TrainingView(device=f"{self.device}: {reason}"), *values, **named)
+        view = TrainingView(device=f"{self.device}: {reason}", picture=picture_of(self._test_set))
+        super().__init__(view, *values, **named)
         self.runs = []
         self._stopping = False
         # ipykernel 7 hears a button on a thread of its own. The run belongs on the loop that runs the cells.
@@ -69,7 +75,7 @@ class TrainingExplorer(Explorer):
         for button, pressed in zip(buttons, (self._train_pressed, self.stop, self.clear), strict=True):
             button.layout = {"width": "96px", "margin": "2px 8px 2px 0"}
             button.on_click(lambda _button, pressed=pressed: pressed())
-        self.children[0].add_class("cs-training-sliders")
+        self.children[0].add_class("cs-stacked").layout.grid_template_columns = "repeat(auto-fit, minmax(124px, 1fr))"
         row = ipywidgets.HBox(buttons, layout={"margin": "6px 0 2px 0"})
         self.children = [self.children[0], row, self.view]
 
@@ -91,6 +97,7 @@ class TrainingExplorer(Explorer):
         """Forget the runs that ended."""
         self.runs = [run for run in self.runs if run.state == "running"]
         self.view.runs, self.view.message = [], ""
+        self.view.looks = list(self.runs[0].looks) if self.runs else []
 
     def layer(self):
         """The network of the latest run, as the run left it; before the first, a fresh one of these settings."""
@@ -140,7 +147,7 @@ class TrainingExplorer(Explorer):
 
         async def breathe():
             if time.perf_counter() - self._published > SHOWN_EVERY:
-                self.view.current = run.drawn()
+                self.view.current, self.view.looks = run.drawn(), list(run.looks)
                 self._published = time.perf_counter()
             if time.perf_counter() - self._breathed > BREATH:
                 for _ in range(TURNS):
@@ -167,8 +174,8 @@ class TrainingExplorer(Explorer):
         finally:
             run.progress = ""
             with self.view.hold_sync():  # one message: no moment without this run
-                self.view.runs = [*self.view.runs, run.drawn()]
-                self.view.current = {}
+                self.view.runs, self.view.current = [*self.view.runs, run.drawn()], {}
+                self.view.looks = list(run.looks)
             self.train_button.disabled, self.stop_button.disabled = False, True
         return run
 
