@@ -367,6 +367,7 @@ def test_arrows_change_a_weight_by_one_and_a_bad_one_moves_nothing(stand):
     for _ in range(12):
         field.press("ArrowDown")
     assert page.evaluate("() => window.view.get('weights')[2][1][2]") == -9
+    assert page.locator(".cs-message").text_content() == "A weight is a whole number from −9 to 9."
     before = page.locator(".cs-figure").bounding_box(), page.locator(".cs-formula").bounding_box()["y"]
     field.fill("10")
     field.press("Enter")
@@ -376,6 +377,54 @@ def test_arrows_change_a_weight_by_one_and_a_bad_one_moves_nothing(stand):
     assert page.locator(".cs-message").text_content() == ""
     assert page.locator(".cs-formula").bounding_box()["y"] == before[1]
     assert field.input_value() == "−9"
+
+
+def middle(field):
+    box = field.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize(("right", "down"), [(40, 5), (-5, -40)])
+def test_a_weight_is_dragged_to_the_side_or_up_and_down_and_ends_where_weights_end(stand, right, down):
+    explorer = ConvolutionExplorer()
+    page = stand(explorer)
+    field = cell(page, "kernel", 0, 1)
+    x, y = middle(field)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + right, y + down, steps=3)
+    explorer.weight = [[1, 3, -1], [2, 0, -2], [1, 0, -1]]
+    hold_all(page, explorer, [explorer.settings])
+    page.mouse.move(x - 10 * right, y - 10 * down, steps=3)
+    assert field.input_value() == "−9"
+    assert page.locator(".cs-message").text_content() == "A weight is a whole number from −9 to 9."
+    page.mouse.up()
+    assert page.evaluate("() => window.view.get('weights')[2][0]") == [1, -9, -1]
+    assert page.evaluate("() => String(getSelection())") == ""
+
+
+def test_a_click_on_a_weight_is_for_typing_and_what_was_typed_is_entered_before_another_is_dragged(stand):
+    page = stand(ConvolutionExplorer())
+    fields = [cell(page, "kernel", 0, column) for column in range(3)]
+    fields[0].click()
+    page.keyboard.type("7")  # in the place of all that was there
+    page.mouse.move(*middle(fields[1]))
+    page.mouse.down()
+    page.mouse.move(middle(fields[1])[0] + 24, middle(fields[1])[1])
+    page.mouse.up()
+    assert page.evaluate("() => window.view.get('weights')[2][0]") == [7, 2, -1]
+    fields[1].click()
+    page.mouse.move(*middle(fields[1]))
+    page.mouse.down()  # where one has just typed, too
+    page.mouse.move(middle(fields[1])[0] - 24, middle(fields[1])[1], steps=4)
+    page.mouse.up()
+    assert page.evaluate("() => window.view.get('weights')[2][0]") == [7, 0, -1]
+    fields[2].click()
+    page.keyboard.type("5")
+    page.keyboard.press("Escape")
+    assert fields[2].input_value() == "−1"
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("() => window.view.get('weights')[2][0]") == [7, 0, 0]
 
 
 def weights_colour(place):

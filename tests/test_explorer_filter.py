@@ -1,6 +1,7 @@
 """FilterExplorer: the pictures it takes, and what its canvases and sums show, held against torch."""
 
 import itertools
+import json
 import re
 import struct
 import zlib
@@ -245,17 +246,52 @@ def test_any_small_picture_and_kernel_draw_and_write_out_what_torch_computes(sta
     assert page.problems == []
 
 
-def test_every_preset_is_shown_by_its_name_and_draws_what_torch_computes(stand):
+PRESSED = "(all) => all.filter((button) => button.ariaPressed === 'true').map((button) => button.textContent)"
+THUMBNAILS = """() => JSON.stringify([...document.querySelectorAll(".cs-thumbnail")].map((button) => {
+  const canvas = button.querySelector("canvas");
+  const [all, seen] = [canvas, canvas.parentElement].map((element) => element.getBoundingClientRect());
+  const [width, height] = [seen.width, seen.height].map((side) => Math.round((side * canvas.width) / all.width));
+  return { width, height, data: [...canvas.getContext("2d").getImageData(0, 0, width, height).data] };
+}))"""
+
+
+def test_every_preset_is_a_button_with_its_name_and_draws_what_torch_computes(stand):
     explorer = FilterExplorer()
     page = stand(explorer)
+    pressed = lambda: page.get_by_role("group", name="Preset weights").locator("button").evaluate_all(PRESSED)  # noqa: E731
+    assert pressed() == ["vertical edges"]
     for preset, weight in explorer.view.presets.items():
         explorer.weight = weight
-        page.get_by_label("Preset weights").select_option(preset)
+        page.get_by_role("button", name=preset, exact=True).click()
         assert page.evaluate("() => view.get('weight')") == explorer.weight
+        assert pressed() == [preset]
         hold(read(page, [{}], SEEN)[0], explorer)
     explorer.weight = [[0.1]]
     hold(draw(page, explorer), explorer, exact=False)
-    assert page.locator("select").input_value() == "edited"
+    assert pressed() == []
+
+
+def test_presets_show_what_each_makes_of_the_picture_and_are_painted_again_only_for_another_one(stand):
+    page = stand(FilterExplorer())
+    page.evaluate("""() => {
+      const { putImageData } = CanvasRenderingContext2D.prototype;
+      window.painted = 0;
+      CanvasRenderingContext2D.prototype.putImageData = function (...given) {
+        window.painted += this.canvas.closest(".cs-thumbnail") ? 1 : 0;
+        return putImageData.apply(this, given);
+      };
+    }""")
+    for count, image in enumerate([a_picture(64, 40), a_picture(9, 20), [[7]]], 1):
+        explorer = FilterExplorer(image)
+        draw(page, explorer)
+        page.get_by_role("button", name="blur", exact=True).click()
+        read(page, [{"padding": 3}, {"stride": 2}, {"padding": 1, "stride": 1}], SEEN)
+        shown = json.loads(page.evaluate(THUMBNAILS))
+        for thumbnail, weight in zip(shown, explorer.view.presets.values(), strict=True):
+            explorer.weight = weight
+            output = explorer.output()[0].numpy().astype(np.float64)
+            assert np.array_equal(pixels_of(thumbnail)[..., :3], colours(output))
+        assert page.evaluate("() => window.painted") == 6 * count
 
 
 def test_a_weight_typed_with_decimals_changes_the_picture_and_the_shared_state(stand):
@@ -279,6 +315,31 @@ def test_a_weight_that_is_no_such_number_is_refused_with_a_sentence(stand, typed
         f"A weight is a number of at most four decimals from −16 to 16; “{typed}” is not."
     )
     assert field.input_value() == "1"
+
+
+def test_a_weight_is_scrubbed_by_whole_steps_and_the_picture_follows(stand):
+    explorer = FilterExplorer(weight=[[1, 0, -1], [2, 0.5, -2], [1, 0, -1]])
+    page = stand(explorer)
+    field = page.get_by_label("weight, row 1, column 1")
+    box = field.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for right, weight in [(14, 1.5), (27, 2.5), (-35, -2.5), (500, 15.5)]:
+        page.mouse.move(x + right, y + 3)
+        explorer.weight = [[1, 0, -1], [2, weight, -2], [1, 0, -1]]
+        assert page.evaluate("() => view.get('weight')") == explorer.weight
+        shown = pixels_of(read(page, [{}], SEEN)[0]["output"])
+        assert (shown[..., :3] == colours(explorer.output()[0].numpy().astype(np.float64))).all()
+    assert page.get_by_role("alert").text_content() == "A weight is a number of at most four decimals from −16 to 16."
+    page.mouse.move(x + 24, y)
+    assert page.get_by_role("alert").text_content() == ""
+    page.mouse.up()
+    assert field.input_value() == "2.5"
+    assert field.evaluate("(field) => document.activeElement !== field")
+    page.mouse.move(2, 2)
+    explorer.weight = [[1, 0, -1], [2, 2.5, -2], [1, 0, -1]]
+    hold(read(page, [{}], SEEN)[0], explorer)
 
 
 @pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (3, 2), (2, 4)])

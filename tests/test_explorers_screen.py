@@ -222,19 +222,51 @@ def test_what_is_below_keeps_its_place_while_a_slider_is_held_and_comes_up_when_
     )
 
 
-def test_on_a_touch_screen_buttons_are_40_pixels_high_and_a_finger_drags_the_window_by_its_handle(embedded):
-    page = embedded([made("ConvolutionExplorer")], 374, has_touch=True)
-    for button in page.locator(".cs-button:visible, .cs-select:visible").all():
-        assert button.bounding_box()["height"] > 39.9
-    page.wait_for_timeout(300)  # all is in its place
-    box = page.locator(".cs-handle").bounding_box()
-    assert (box["width"], box["height"]) == pytest.approx((40, 40))
-    at = {"x": box["x"] + 20, "y": box["y"] + 20}
+def drag_by_finger(page, field, right, down):
+    """Put a finger on the middle of an element, move it so many pixels, and take it off."""
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
     finger = page.context.new_cdp_session(page)
     finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
-    for step in range(1, 7):
-        there = {"x": at["x"] + 12 * step, "y": at["y"] + 6 * step}
+    for part in range(1, 7):
+        there = {"x": at["x"] + right * part / 6, "y": at["y"] + down * part / 6}
         finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [there]})
         page.evaluate(FRAMES)
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_function("() => document.querySelector('.cs-sum').textContent.startsWith('output[1, 2] = ')")
+
+
+@pytest.fixture
+def touched(embedded):
+    """A page on a touch screen with two explorers, all in its place."""
+    page = embedded([made("ConvolutionExplorer"), made("FilterExplorer")], 374, has_touch=True)
+    page.wait_for_timeout(300)
+    return page
+
+
+def test_on_a_touch_screen_buttons_are_40_pixels_high_and_a_finger_drags_the_window_by_its_handle(touched):
+    for button in touched.locator(".cs-button:visible, .cs-select:visible").all():
+        assert button.bounding_box()["height"] > 39.9
+    for place, ends in enumerate(["output[1, 2] = ", "output[16, 31] = "]):
+        handle = touched.locator(".cs-handle").nth(place)
+        box = handle.bounding_box()
+        assert (box["width"], box["height"]) == pytest.approx((40, 40))
+        drag_by_finger(touched, handle, 72, 36)
+        touched.wait_for_function(
+            "([place, ends]) => document.querySelectorAll('.cs-sum')[place].textContent.startsWith(ends)",
+            arg=[place, ends],
+        )
+
+
+def test_a_finger_drags_a_weight_to_the_side_and_scrolls_the_page_up_and_down(touched):
+    for place in (0, 1):
+        field = touched.get_by_label("weight, row 1, column 1").nth(place)
+        drag_by_finger(touched, field, 38, 4)
+        assert field.input_value() == "3"
+        before = touched.evaluate("() => scrollY")
+        drag_by_finger(touched, field, 3, -120)
+        touched.wait_for_function("(before) => scrollY > before + 50", arg=before)
+        assert field.input_value() == "3"
+        assert field.evaluate("(field) => document.activeElement !== field")
+    touched.locator("input.cs-cell").first.tap()
+    assert touched.evaluate("() => document.activeElement.ariaLabel") == "weight, row 0, column 0"

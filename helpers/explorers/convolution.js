@@ -7,7 +7,7 @@ import { fly, glide, makeSteps, seenCell } from "./page/motion.js";
 import { drawPlane, fitCell, makePanels, NOTHING } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
-import { colourWeights, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
+import { colourWeights, makePresetList, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import {
   explain, geometry, layWindow, makeFormula, makeSum, neverRead, role, starts, takingPart, windowSum, windowTerms,
 } from "./page/windows.js";
@@ -35,11 +35,12 @@ async function render({ model, el }) {
     numbers: { pattern: /^[+-]?\d+$/, largest: model.get("largest_weight"), kind: "a whole number" },
     leave: () => pointing.hover(null),
   });
+  const presets = makePresetList(Object.keys(model.get("presets")), weights);
   const [unread, pointed, sum] = [make("div", "cs-note cs-unread"), make("div", "cs-note"), makeSum()];
   const told = make("div", "cs-one-place", pointed, sum.root); // never both
   const frame = makeFrame(el, {
     formulas: [formula.root],
-    tools: [player.root, weights.choice, makeRemark().root, weights.message],
+    tools: [player.root, presets.root, makeRemark().root],
     figure: figure.root,
     notes: [unread, told],
   });
@@ -59,7 +60,7 @@ async function render({ model, el }) {
     moveWindow(figure, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
-    weights.showPreset();
+    presets.show();
     writeBelow(frame, { unread, told, pointed, sum }, scene, page);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }

@@ -3,21 +3,23 @@
 import {
   factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, within, written,
 } from "./page/elements.js";
-import { ending, makeFrame, makeNote, watchTraits, watchWidth, writeResult } from "./page/frame.js";
+import { ending, makeFrame, makeNote, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { lay, makeGrid, widthOf } from "./page/grid.js";
 import { filtered, makePicture, paintInput, paintOutput, sizePicture, watchPixels } from "./page/pixels.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelError, nearestChanges } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
+import { makeThumbnails } from "./page/thumbnails.js";
 import { colourWeights, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import { makeFormula, makeSum, windowTerms } from "./page/windows.js";
 
 const BETWEEN = 14 + 26; // pixels between panels, and for the sign there; the style sheet says the same
 const UNDER = 112; // pixels: so wide is the title `pixels under it`
 const TALLEST = 420; // pixels: so high a picture is drawn at most
-const EASIEST = 4; // pixels a pixel that are enough to have the panels beside each other
+const EASIEST = 3; // pixels a pixel that are enough to have the panels beside each other
 const COARSEST = 24; // pixels a pixel at most
+const SCALE = 124; // pixels: as wide is the scale of colours at least
 const LONGEST_NOTE = 48; // characters: `A pixel of padding = 0 is read by 25 outputs.`
 
 /** Which outputs along one side read an input index: where the first is, and how many. */
@@ -94,16 +96,19 @@ function makeFilterFigure() {
   const titles = Object.fromEntries(["input", "kernel", "output"].map((name) => [name, make("div", `cs-title cs-${name}-ink`)]));
   const window = make("div", "cs-under", make("div", "cs-title", "pixels under it"), patch.root);
   const nothing = make("div", "cs-nothing", "∅");
+  const range = make("div", "cs-range");
+  const ends = make("div", "cs-ends", "≤ −255", make("span", "cs-ramp"), "≥ 255");
+  const scale = make("div", "cs-scale", ends, range);
   const sign = (text) => make("span", "cs-sign", text);
   const root = make(
     "div",
     "cs-figure",
     make("div", "cs-panel cs-panel-input", titles.input, input.root),
     make("div", "cs-panel cs-panel-kernel", titles.kernel, sign("∗"), kernel.root, window),
-    make("div", "cs-panel cs-panel-output", titles.output, sign("="), output.root, nothing),
+    make("div", "cs-panel cs-panel-output", titles.output, sign("="), output.root, nothing, scale),
   );
   root.setAttribute("aria-label", "The filtered picture. Arrow keys move the window, Space plays, Escape goes back.");
-  return { root, boxes, input, output, kernel, patch, titles, window, nothing };
+  return { root, boxes, input, output, kernel, patch, titles, window, nothing, scale, range };
 }
 
 async function render({ model, el }) {
@@ -113,7 +118,6 @@ async function render({ model, el }) {
   const formulas = makeFormulas();
   const walker = makeWalker(() => ({ ...present().size, apart: page.scale * sliders.values().stride }));
   const { player } = walker;
-  const hint = make("span", "cs-hint", "Hover or click a pixel · arrow keys move · Space plays · type new weights");
   const figure = makeFilterFigure();
   const weights = makeWeights(model, figure.kernel, {
     trait: "weight",
@@ -121,13 +125,13 @@ async function render({ model, el }) {
     numbers: { pattern: /^[+-]?(\d+\.?\d{0,4}|\.\d{1,4})$/, largest: model.get("largest_weight"), kind: "a number of at most four decimals" },
     leave: () => pointing.hover(null),
   });
-  const [note, sum, range] = [makeNote(), makeSum(), make("span", "cs-range")];
-  const scale = make("div", "cs-scale", "output −255 and less", make("span", "cs-ramp"), "255 and more", range);
+  const thumbnails = makeThumbnails(model, weights);
+  const [note, sum] = [makeNote(), makeSum()];
   const frame = makeFrame(el, {
     formulas: [formulas.root],
-    tools: [player.root, weights.choice, hint, weights.message],
+    tools: [player.root, makeRemark().root],
     figure: figure.root,
-    beneath: [scale],
+    beneath: [thumbnails.root],
     notes: [note.root, sum.root],
   });
 
@@ -145,9 +149,7 @@ async function render({ model, el }) {
     writeTitles(figure.titles, scene);
     player.enable(scene.rows > 0);
     formulas.write(scene.sizes, { ...scene.values, kernel_size: scene.kernel_size }, scene.sides);
-    show(scale, scene.rows > 0);
-    setText(range, scene.range);
-    weights.showPreset();
+    thumbnails.show();
     writeBelow(frame, note, sum, scene, page.width);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
@@ -155,7 +157,7 @@ async function render({ model, el }) {
   const traits = watchTraits(model, ["pixels", "weight"], draw);
   sliders.watch(draw);
   pointing.pin({ grid: "output", ...strongest(present()) });
-  return ending(sliders, traits, space, player, frame.speaker);
+  return ending(sliders, traits, space, player, thumbnails, frame.speaker);
 }
 
 /** The filtered picture of the present setting: computed again only when it has changed. */
@@ -231,11 +233,11 @@ function layOut(page, { weight, kernel_size, sizes }, highest) {
   const [inRow, beside, alone] = [(besides - BETWEEN) / 2, besides, page - 4].map((room) => Math.floor(room / columns));
   const widest = inRow >= EASIEST ? inRow : beside >= EASIEST ? beside : alone;
   const scale = within(1, COARSEST, Math.min(Math.floor(TALLEST / rows), widest));
-  return { width: page, cell, scale };
+  return { width: page, cell, scale, longest };
 }
 
 /** The two pictures, painted again only where the setting has changed. */
-function drawPictures(figure, { values, now, rows, columns, sides }, { scale }) {
+function drawPictures(figure, { values, now, rows, columns, sides, range }, { scale }) {
   const [vertical, horizontal] = sides;
   if (figure.painted !== now.key) {
     figure.painted = now.key;
@@ -246,6 +248,9 @@ function drawPictures(figure, { values, now, rows, columns, sides }, { scale }) 
   sizePicture(figure.output, rows, columns, scale);
   show(figure.output.root, rows > 0);
   show(figure.nothing, !rows);
+  show(figure.scale, rows > 0);
+  setStyle(figure.scale, "width", `${Math.max(SCALE, columns * scale)}px`);
+  setText(figure.range, range);
 }
 
 /** Over the input: its border, what is never read, the window or what takes part. Over the output: what reads it. */
@@ -270,14 +275,15 @@ function drawBoxes(boxes, { values, kernel_size, sizes, rows, columns, sides, at
 }
 
 /** The kernel, and the pixels that lie under it. */
-function drawKernel({ root, kernel, patch, window: panel, input }, scene, { cell, scale }) {
+function drawKernel({ root, kernel, patch, window: panel, input }, scene, { cell, scale, longest }) {
   const { values, weight, kernel_size, rows, inside, pixel, sides, at, window } = scene;
   const largest = Math.max(...weight.flat().map(Math.abs));
   colourWeights(root, kernel_size);
   kernel.draw(kernel_size, kernel_size, cell, (element, row, column) => {
     writeWeight(element, weight[row][column]);
     const lit = at.grid === "kernel" && at.row === row && at.column === column;
-    return tint(weight[row][column], largest) + (lit ? " cs-lit" : "") + weightClass(row, column, kernel_size);
+    const name = tint(weight[row][column], largest) + weightClass(row, column, kernel_size);
+    return name + (lit ? " cs-lit" : "") + (longest > 3 ? " cs-full" : "");
   });
   setStyle(panel, "visibility", window ? "visible" : "hidden"); // its place is kept
   if (window)

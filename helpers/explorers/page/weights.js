@@ -15,10 +15,13 @@ export function colourWeights(root, size) {
 /** The class of a cell on which the weight in this row and column of a kernel lies. */
 export const weightClass = (row, column, size) => ` cs-weighted cs-w-${row * size + column}`;
 
+const SCRUB = 12; // pixels that a weight is dragged to become one larger or smaller
+
 /** A cell of the kernel's grid. */
 export function makeWeightField(row, column) {
   const field = make("input");
   field.setAttribute("aria-label", `weight, row ${row}, column ${column}`);
+  field.title = "drag, type, or ↑ ↓";
   return field;
 }
 
@@ -27,20 +30,23 @@ export function writeWeight(field, weight) {
   if (field.drawnText !== text) field.value = field.drawnText = text;
 }
 
+const typedIn = ({ value }) => value.trim().replace("−", "-");
+
 /**
  * Lets the kernel in `grid` be edited, a grid of weight fields. `trait` is where the model keeps the weights, `rows`
  * finds the drawn rows in its value; `presets` of the model are values of the same form. `numbers` says what can be
- * typed: `pattern`, `largest`, and `kind` in words; `leave()` is called when a weight was entered. Returns the list of
- * presets, the place for messages, and `showPreset()`, which shows what the weights are now.
+ * typed: `pattern`, `largest`, and `kind` in words; `leave()` is called when a weight was entered. What cannot be a
+ * weight is said below the kernel. Returns `choose(name)`, which takes a preset, and `chosen()`, the present one's name
+ * or undefined.
  */
 export function makeWeights(model, grid, { trait, rows, numbers, leave }) {
   const presets = model.get("presets");
-  const choice = make("select", "cs-select");
-  choice.setAttribute("aria-label", "Preset weights");
-  for (const name of [...Object.keys(presets), "edited"]) choice.append(make("option", "", name));
-  choice.lastChild.disabled = true;
-  const message = make("span", "cs-message");
+  const { pattern, largest, kind } = numbers;
+  const wanted = `A weight is ${kind} from −${largest} to ${largest}`;
+  const message = make("div", "cs-message");
   message.setAttribute("role", "alert");
+  message.onclick = () => setText(message, "");
+  grid.root.append(message);
   const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
   function set(weights) {
@@ -48,48 +54,100 @@ export function makeWeights(model, grid, { trait, rows, numbers, leave }) {
     model.set(trait, weights);
     model.save_changes();
   }
-  choice.onchange = () => set(structuredClone(presets[choice.value]));
 
   /** Take what was typed into a weight's cell, or say why not and put the weight back. */
-  function accept({ target }) {
-    const { row, column } = target.dataset;
+  function accept(field) {
+    const { row, column } = field.dataset;
     const weights = structuredClone(model.get(trait));
     const line = rows(weights)[row];
     if (line?.[column] === undefined) return; // the kernel has become smaller meanwhile
-    const typed = target.value.trim().replace("−", "-");
-    const { pattern, largest, kind } = numbers;
+    const typed = typedIn(field);
     const fits = pattern.test(typed) && Math.abs(Number(typed)) <= largest;
     if (fits && Number(typed) !== line[column]) {
       line[column] = Number(typed);
       set(weights);
-    } else if (!fits) setText(message, `A weight is ${kind} from −${largest} to ${largest}; “${typed}” is not.`);
-    target.value = target.drawnText = written(line[column]);
+    } else setText(message, fits ? "" : `${wanted}; “${typed}” is not.`);
+    field.value = field.drawnText = written(line[column]);
   }
-  grid.root.addEventListener("focusin", ({ target }) => target.select());
-  grid.root.addEventListener("change", accept);
-  const steps = { ArrowUp: 1, ArrowDown: -1 };
+
+  /** Make a weight so many larger than `from`, or as large as it can be: then it is said. */
+  function step(field, from, steps) {
+    const way = Math.sign(steps);
+    const room = Math.floor(largest - way * from);
+    const stepped = from + way * Math.min(Math.abs(steps), room);
+    field.value = Number(stepped.toFixed(4));
+    accept(field);
+    if (Math.abs(steps) > room) setText(message, `${wanted}.`);
+  }
+
+  grid.root.addEventListener("focusin", ({ target }) => (setText(message, ""), target.select()));
+  grid.root.addEventListener("change", ({ target }) => accept(target));
+  const keys = { ArrowUp: 1, ArrowDown: -1 };
   grid.root.addEventListener("keydown", (event) => {
     const { target, key } = event;
-    if (key in steps) {
+    if (key in keys) {
       event.preventDefault(); // the cursor would jump to an end of the text
-      const { largest } = numbers;
-      const stepped = Number(target.value.replace("−", "-")) + steps[key];
-      if (Math.abs(stepped) <= largest) accept({ target: Object.assign(target, { value: String(Number(stepped.toFixed(4))) }) });
+      const typed = Number(typedIn(target));
+      if (Number.isNaN(typed)) accept(target);
+      else step(target, typed, keys[key]);
       target.select();
     } else if (key === "Escape") {
       setText(message, "");
       target.value = target.drawnText;
     } else if (key === "Enter") {
-      accept(event); // JupyterLab keeps this key from becoming a change event
+      accept(target); // JupyterLab keeps this key from becoming a change event
       leave();
     }
   });
+  watchScrub(grid.root, step);
 
   return {
-    choice: make("label", "", "weights ", choice),
-    message,
-    showPreset() {
-      const chosen = Object.keys(presets).find((name) => same(presets[name], model.get(trait))) ?? "edited";
+    choose: (name) => set(structuredClone(presets[name])),
+    chosen: () => Object.keys(presets).find((name) => same(presets[name], model.get(trait))),
+  };
+}
+
+/**
+ * Lets each field in `root` be dragged as a slider is, to the side or up and down: `step(field, from, steps)` is called
+ * with the number at the start. A finger drags to the side: up and down it scrolls the page. A click is for typing.
+ */
+function watchScrub(root, step) {
+  let drag = null;
+  const end = () => setTimeout(() => (drag = null)); // after the click that ends it
+  root.addEventListener("pointerdown", ({ target, button, clientX, clientY }) => {
+    drag = button === 0 && target.matches("input") ? { field: target, x: clientX, y: clientY, steps: 0 } : null;
+  });
+  root.addEventListener("pointermove", ({ pointerId, pointerType, clientX, clientY }) => {
+    if (!drag) return;
+    const way = { right: Math.round((clientX - drag.x) / SCRUB), up: Math.round((drag.y - clientY) / SCRUB) };
+    const axis = Math.abs(way.right) >= Math.abs(way.up) ? "right" : "up";
+    if (!drag.axis && way[axis] && !(axis === "up" && pointerType === "touch")) {
+      root.querySelector(":focus")?.blur(); // what has been typed is entered
+      drag.field.setPointerCapture(pointerId); // the pointer may leave the cell
+      Object.assign(drag, { axis, from: Number(typedIn(drag.field)) });
+    }
+    if (!drag.axis || way[drag.axis] === drag.steps) return;
+    drag.steps = way[drag.axis];
+    step(drag.field, drag.from, drag.steps);
+  });
+  for (const name of ["pointerup", "pointercancel"]) root.addEventListener(name, end);
+  // Else a press would select text, and drag it.
+  root.addEventListener("mousedown", (event) => event.target.matches("input:not(:focus)") && event.preventDefault());
+  root.addEventListener("dragstart", (event) => event.preventDefault());
+  root.addEventListener("click", ({ target }) => target.matches("input") && !drag?.axis && target.focus());
+}
+
+/** A list of the presets of `weights`, as `makeWeights` returns them; `show()` selects the present one. */
+export function makePresetList(names, weights) {
+  const choice = make("select", "cs-select");
+  choice.setAttribute("aria-label", "Preset weights");
+  for (const name of [...names, "edited"]) choice.append(make("option", "", name));
+  choice.lastChild.disabled = true;
+  choice.onchange = () => weights.choose(choice.value);
+  return {
+    root: make("label", "", "weights ", choice),
+    show() {
+      const chosen = weights.chosen() ?? "edited";
       if (choice.value !== chosen) choice.value = chosen;
     },
   };
