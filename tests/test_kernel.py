@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ with pytest.MonkeyPatch.context() as patch:  # for this import alone: another te
 BOTH = [torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.skipif(
     DEVICE == "cuda" and torch.cuda.get_device_capability() < (8, 0), reason="no products of bfloat16"
 ))]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    """On a GPU torch's own convolution may round to tf32."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
 def noise(n=6, height=8, width=8, seed=0):
@@ -132,7 +139,8 @@ def test_a_weight_that_is_no_number_is_seen_in_what_comes_out(products):
     assert not result[:, [*range(4), *range(5, 18)]].isnan().any()
 
 
-def test_with_products_in_bfloat16_the_output_is_near_that_of_float32():
+@pytest.mark.parametrize("products", BOTH[1:])
+def test_with_products_in_bfloat16_the_output_is_near_that_of_float32(products):
     weight, bias = weights()
     chosen, images = torch.arange(6, device=DEVICE), noise()
     ours, exact = (
@@ -195,6 +203,21 @@ def test_the_network_with_the_kernel_has_the_losses_of_the_one_without():
     tested = FastCNN(image_size=8, classes=2).to(DEVICE)
     tested.load_state_dict(ours.state_dict())
     assert evaluate(tested, noise(20))[0] == pytest.approx(evaluate(plain, noise(20))[0], rel=near)
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "products"),
+    [
+        ("cpu", None, torch.float32),
+        ("cuda", (7, 5), torch.float32),
+        ("cuda", (8, 0), torch.bfloat16),
+        ("cuda", (9, 0), torch.bfloat16),
+    ],
+)
+def test_an_old_gpu_multiplies_float32_and_a_new_one_bfloat16(monkeypatch, device, capability, products):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    images = types.SimpleNamespace(shape=(5, 3, 32, 32), device=torch.device(device))
+    assert KernelCNN(types.SimpleNamespace(images=images, classes=["a", "b"])).products == products
 
 
 @pytest.mark.parametrize("shuffle", [False, True])

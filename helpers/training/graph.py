@@ -85,7 +85,7 @@ class CapturedStep:
             torch.cuda.set_sync_debug_mode("warn")  # "error" would leave half a step behind
             try:
                 with self._beside(), self._capturable():
-                    meter = self.plain(network, images, labels)
+                    meter = self.plain(network, images.clone(), labels.clone())  # they lie in memory as when captured
             finally:
                 torch.cuda.set_sync_debug_mode(debug)
         self._move_steps()
