@@ -1653,6 +1653,30 @@ BROKEN |= {
 
 # Rows in, rows out.
 BROKEN |= {
+    "the scores of the actions taken": Broken(
+        "rank",
+        "x.gather(1, y)",
+        "y.unsqueeze(1) in x.gather(1, y)",
+        "fc = nn.Linear(5, 3)",
+        "x = self.fc(x); x = x.gather(1, y); return -x.mean()",
+        "(torch.rand(6, 5), torch.tensor([0, 1, 2] * 2))",
+    ),
+    "a mean over the batch, and labels for each row": Broken(
+        "target",
+        "F.cross_entropy(x, y)",
+        "",
+        "fc = nn.Linear(5, 3)",
+        "x = self.fc(x).mean(0); return F.cross_entropy(x, y)",
+        "(torch.rand(6, 5), torch.tensor([0, 1, 2] * 2))",
+    ),
+    "whole numbers for Huber's loss": Broken(
+        "dtype",
+        "F.huber_loss(x, y)",
+        "y.float() in F.huber_loss(x, y)",
+        "fc = nn.Linear(5, 3)",
+        "x = self.fc(x); return F.huber_loss(x, y)",
+        "(torch.rand(6, 5), torch.ones(6, 3).long())",
+    ),
     "two inputs below each other": Broken(
         "batch-changed",
         "torch.cat((x, y), 0)",

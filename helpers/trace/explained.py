@@ -10,6 +10,7 @@ from torch import nn
 
 from helpers.trace.arguments import checked
 from helpers.trace.as_found import uncompiled
+from helpers.trace.backward import first_looked_at, no_number
 from helpers.trace.expression import Expression, expressions
 from helpers.trace.table import traced
 
@@ -22,30 +23,34 @@ def explained(model):
             for images, labels in train_set.batches(64):
                 loss = F.cross_entropy(model(images), labels)
 
-    The error stays the one that was raised. Nothing is done until it comes: then what the model was called with, or
-    the expression that failed around it, is read from the traceback, and that is followed once more.
+    The error stays the one that was raised. Nothing is done until it comes, but for a look at the first loss: then
+    what the model was called with, or the expression that failed around it, is read from the traceback, and that is
+    followed once more. Warns where a batch met itself in the first loss: (N, 1) beside (N,) makes N × N numbers.
     """
     model = checked(model)
     try:
-        yield
+        with first_looked_at():
+            yield
     except Exception as error:
-        for call in _calls(model, error):
-            problem = _problem(*call, error)
-            if problem is not None:
-                with contextlib.suppress(Exception):  # whatever its class says to that, the error goes on its way
-                    _add(error, problem.explanation)
-                break
+        told = (_explanation(*call, error) for call in _calls(model, error))
+        text = no_number(error) or next(filter(None, told), None)
+        if text:
+            with contextlib.suppress(Exception):  # whatever its class says to that, the error goes on its way
+                _add(error, text)
         raise
 
 
-def _problem(module, args, kwargs, error):
-    """The Problem of a call, if it fails as it did."""
+def _explanation(module, args, kwargs, error):
+    """What `trace` says of a call, if that fails as it did."""
     try:
         problem = traced(module, args, kwargs).problem
     except Exception:  # not about shapes; the error itself is on its way already
         return None
-    said = problem is not None and problem.torch_message.partition(":")[2].strip()
-    return problem if said and (said == str(error) or not isinstance(module, Expression)) else None
+    if problem is None:
+        return None
+    said = problem.torch_message.partition(":")[2].strip()
+    fails_so = module.is_backward or said == str(error) if isinstance(module, Expression) else said
+    return problem.explanation if fails_so else None
 
 
 def _calls(model, error):

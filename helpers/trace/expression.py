@@ -1,18 +1,16 @@
 """The expression that failed in a learner's own code, as a model whose inputs are the tensors that stand in it.
 
-From Python 3.11 on a traceback says where in a line an error arose. If the expression there does nothing but compute
-with tensors and modules, it can be computed once more and followed. Names that the same function made in such a way
-before, `out = model(images)`, are made again with it: so what the loss complains of is found in the model.
+If it does nothing but compute with tensors and modules, it can be computed once more and followed. Names that the same
+function made in such a way before, `out = model(images)`, are made again with it: so what the loss complains of is
+found in the model.
 """
 
 import ast
 import builtins
 import contextlib
 import functools
-import linecache
 import sys
 import types
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -21,6 +19,7 @@ from torch import nn
 
 from helpers.trace.as_found import uncompiled
 from helpers.trace.notes import WITHIN
+from helpers.trace.source import assignments, failed_at
 
 OTHERS = tuple(str(Path(module.__file__).parent) for module in (torch, sys.modules[__package__]))
 BUILTINS = (len, int, float, bool, abs, min, max, sum, range, tuple, list)
@@ -38,47 +37,19 @@ def expressions(model, error):
     while traced is not None:
         frame = traced.tb_frame
         if not frame.f_code.co_filename.startswith(OTHERS):
-            place = _place(traced)
+            place = failed_at(traced)
             if place is not None:
-                yield from _Reader(model, frame, *place).models()
+                yield from _Reader(model, frame, place).models()
         traced = traced.tb_next
-
-
-def _place(traced):
-    """(the expression that failed, the function or file that it stands in), or None."""
-    code = traced.tb_frame.f_code
-    positions = getattr(code, "co_positions", None)
-    spot = next(islice(positions(), traced.tb_lasti // 2, None), (None,)) if positions else (None,)
-    if None in spot:
-        return None
-    first, last, start, end = spot
-    source = "".join(linecache.getlines(code.co_filename, traced.tb_frame.f_globals))
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return None
-    around = [node for node in ast.walk(tree) if _spans(node, (first, start), (last, end))]
-    if not around:
-        return None
-    node, scopes = around[-1], [node for node in around if isinstance(node, (ast.FunctionDef, ast.Lambda))]
-    if isinstance(node, ast.AugAssign):  # x += y
-        node = ast.copy_location(ast.BinOp(ast.Name(node.target.id, ast.Load()), node.op, node.value), node)
-    return (node, scopes[-1] if scopes else tree) if isinstance(node, ast.expr) else None
-
-
-def _spans(node, start, end):
-    if not hasattr(node, "end_lineno"):
-        return False
-    return (node.lineno, node.col_offset) <= start and end <= (node.end_lineno, node.end_col_offset)
 
 
 class _Reader:
     """Reads an expression that failed in a frame."""
 
-    def __init__(self, model, frame, node, scope):
-        self.model, self.node = model, node
+    def __init__(self, model, frame, place):
+        self.model, self.node, self.is_backward = model, place.node, place.is_backward
         self.names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-        self.made, self.bound = _assignments(scope, node.lineno)
+        self.made, self.bound = assignments(place)
 
     def models(self):
         """With the names made again that the function made before; should that not fail as it did, without."""
@@ -92,7 +63,7 @@ class _Reader:
         needed, waiting = {}, [self.node]
         while waiting:
             for name in _names(waiting.pop()):
-                line, value = self.made.get(name, (0, None))
+                line, value = self.made.get(name, (None, None))
                 if value is None or name in needed or not isinstance(self.names.get(name), torch.Tensor):
                     continue
                 is_changed = any(line <= later for each in _names(value) for later in self.bound.get(each, ()))
@@ -114,7 +85,9 @@ class _Reader:
         inputs = {name: value for name, value in used.items() if name not in before and _has_tensors(value)}
         inputs |= given
         modules = {node: self.value(node) for node in nodes if isinstance(self.value(node), nn.Module)}
-        return Expression(self.model, modules, steps, used, tuple(inputs)), list(inputs.values())
+        made = Expression(self.model, modules, steps, used, tuple(inputs))
+        made.is_backward = self.is_backward
+        return made, list(inputs.values())
 
     def prepared(self, node, before, given):
         """The same, with a name in the place of each part that makes a tensor of something else than modules."""
@@ -180,7 +153,10 @@ class _Reader:
 
 
 class Expression(nn.Module):
-    """The expression as a model. The layers of the learner's model keep their names; other modules have their own."""
+    """The expression as a model. The layers of the learner's model keep their names; other modules have their own.
+
+    `is_backward`: it did not fail itself, its backward() did. `names`: those of its inputs, in the learner's code.
+    """
 
     def __init__(self, model, modules, steps, names, inputs):
         super().__init__()
@@ -188,19 +164,23 @@ class Expression(nn.Module):
             module, name = uncompiled(module), getattr(node, "attr", getattr(node, "id", ""))
             if module not in self._modules.values():
                 self._modules[WITHIN if module is model else name] = module
-        self.compute = functools.partial(_compute, steps, types.MappingProxyType(names), inputs)
+        self.names = tuple(name.partition(" #")[0] for name in inputs)
+        self.compute = functools.partial(_compute, steps, types.MappingProxyType(names), inputs, [])
 
     def forward(self, *tensors):
         return self.compute(tensors)
 
 
-def _compute(steps, names, inputs, tensors):
+def _compute(steps, names, inputs, is_known, tensors):
+    """The value of the last step. `is_known` is filled as soon as the others have made once what they had made."""
     names = {**names, **dict(zip(inputs, tensors, strict=True))}
-    for name, code, shape in steps:
+    for name, code, shape in steps[:-1]:
         names[name] = eval(code, {"__builtins__": {}}, names)
-        if shape is not None and tuple(names[name].shape) != shape:
+        is_other = tuple(names[name].shape) != shape  # asked each time: it counts as a call
+        if is_other and not is_known:
             raise LookupError(f"{name} was made in another way")
-    return names[""]
+    is_known.append(True)
+    return eval(steps[-1][1], {"__builtins__": {}}, names)
 
 
 def _compiled(node):
@@ -215,35 +195,3 @@ def _has_tensors(value):
     if isinstance(value, (list, tuple)):
         return any(map(_has_tensors, value))
     return isinstance(value, torch.Tensor)
-
-
-def _assignments(scope, line):
-    """({name: (line, expression)} of the last `name = expression` above a line, {name: lines that bind it})."""
-    made, bound = {}, {}
-    for node in _own_nodes(scope):
-        if getattr(node, "end_lineno", line) >= line:
-            continue
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.setdefault(node.id, []).append(node.lineno)
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            (target,) = node.targets
-            names = target.elts if isinstance(target, ast.Tuple) else [target]
-            for number, name in enumerate(names):
-                value = node.value
-                if name is not target:  # out, aux = model(x)
-                    value = ast.Subscript(value, ast.Constant(number), ast.Load())
-                if isinstance(name, ast.Name) and made.get(name.id, (0,))[0] < node.lineno:
-                    made[name.id] = node.lineno, value
-    made = {name: one for name, one in made.items() if one[0] == max(bound[name])}
-    return made, bound
-
-
-def _own_nodes(scope):
-    """The nodes of a function, without those of functions in it."""
-    body = scope.body if isinstance(scope.body, list) else [scope.body]
-    waiting = list(body)
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            waiting.extend(ast.iter_child_nodes(node))

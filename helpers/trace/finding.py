@@ -56,7 +56,10 @@ def arriving(number, what="number"):
 def source(run, step):
     """Who made what arrives: `pool returns (4, 18, 16, 16).`"""
     maker = run.before(step)
-    return f"The model's input is {step.shape}." if maker is None else f"{maker.label} returns {step.shape}."
+    if maker is not None:
+        return f"{maker.label} returns {step.shape}."
+    who = (step.tensors and step.tensors[0].name) or "The model's input"
+    return f"{who} is {step.shape}."
 
 
 def flattened(run, step):

@@ -24,6 +24,7 @@ class TensorNote(NamedTuple):
     maker      the call that made it, 0 for the model's input, or None: it was there before
     parameter  its name, if it is one of the model's parameters or buffers, else ""
     is_data    does it come from the model's input?
+    name       of an input that stands in the learner's own code: what it is called there, else ""
     """
 
     shape: tuple
@@ -32,6 +33,7 @@ class TensorNote(NamedTuple):
     maker: int | None
     parameter: str
     is_data: bool
+    name: str = ""
 
 
 def noted(value, note, around=()):

@@ -16,8 +16,8 @@ NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 FLATTENING = ("flatten", "view", "reshape", "unflatten", "view_as", "reshape_as", "Flatten", "Unflatten")
 CATTING = ("cat", "concat", "concatenate")
 MERGING = (*CATTING, "stack", "hstack", "vstack", "add", "sub", "mul", "div", "add_", "sub_", "mul_", "div_")
+MERGING += ("eq", "ne", "gt", "ge", "lt", "le", "__eq__", "__ne__", "maximum", "minimum")
 MATRIX = ("matmul", "mm", "bmm", "addmm", "baddbmm")
-CLASS_LOSSES = ("CrossEntropyLoss", "NLLLoss", "cross_entropy", "nll_loss", "nll_loss_nd")
 
 # The arguments of the functions, in their order.
 _ARGUMENTS = {

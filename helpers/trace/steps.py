@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from helpers.trace.as_found import as_found, copied, forgive_checks, spared, uncompiled
 from helpers.trace.calls import call_kind, call_text
+from helpers.trace.expression import Expression
 from helpers.trace.notes import INPUT, UNKNOWN, WITHIN, Run, Step, TensorNote, noted, tensors_in
 
 # Modules of torch.nn that only call others. All other modules of torch.nn are layers: their inside is not shown.
@@ -49,6 +50,8 @@ def follow(model, args, kwargs=None, changes=()):
         try:
             for change in changes:
                 args, kwargs = change.inputs(args, kwargs) if change.inputs else (args, kwargs)
+            names = model.names if isinstance(model, Expression) else ()
+            follower.inputs = {id(arg): name for arg, name in zip(args, names, strict=False)}
             run.inputs = [follower.note_input(tensor) for tensor in tensors_in((args, kwargs))]
             with follower.in_front_of_layers(), follower:
                 result = model(*args, **kwargs)
@@ -79,6 +82,7 @@ class _Follower(TorchFunctionMode):
         self.parameters = {id(tensor): name for name, tensor in run.model.named_parameters()}
         self.parameters |= {id(tensor): name for name, tensor in run.model.named_buffers()}
         self.copies = {}  # of parameters that are written into
+        self.inputs = {}  # id(input): its name in the learner's code
         self.makers = {}  # id(tensor): (a weak reference to it, the call that made it, is it data?)
         self.blocks, self.last, self.is_inside = [], None, False  # inside a layer nothing is noted
 
@@ -152,7 +156,8 @@ class _Follower(TorchFunctionMode):
         if reference is None or reference() is not tensor:
             maker, is_data = None, False
         name = self.parameters.get(id(tensor), "")
-        return TensorNote(tuple(tensor.shape), tensor.dtype, tensor.device, maker, name, is_data)
+        own = self.inputs.get(id(tensor), "") if maker == INPUT else ""
+        return TensorNote(tuple(tensor.shape), tensor.dtype, tensor.device, maker, name, is_data, own)
 
     def note_input(self, tensor):
         self.makers[id(tensor)] = weakref.ref(tensor), INPUT, True

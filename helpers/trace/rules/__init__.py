@@ -30,6 +30,7 @@ from helpers.trace.rules import (
     silent_losses,
     state,
     tables,
+    triplet_losses,
     views,
 )
 
@@ -58,6 +59,7 @@ STEP_RULES = (
     channels.groups,
     padding.padding,
     views.reshaping,
+    tables.gathered,
     joins.branches,
     joins.product_of_matrices,
     views.missing_dimension,
@@ -72,7 +74,7 @@ LOSS_RULES = (
     rows.put_below,
     class_losses.classes,
     number_losses.numbers,
-    number_losses.three,
+    triplet_losses.three,
     arrival.device,
 )
 SILENT_RULES = (
@@ -87,6 +89,7 @@ SILENT_RULES = (
     silent_losses.softmax_over_the_batch,
     broadcasting.batch_meets_itself,
     broadcasting.numbers_stretched,
+    number_losses.type_for_backward,
 )
 
 

@@ -38,6 +38,12 @@ def _no_rows(loss, scores, labels):
         why = "With two classes and one score, the loss is binary cross-entropy, and the target floats."
         change = another(loss, "binary_cross_entropy_with_logits", "y.float()", lambda y: y.float())
         yield found(step, "target", what, scores.shape, f"({number}, classes)", why, change)
+    elif len(labels.shape) == 1 and labels.shape[0] > 1:
+        what = f"{step.label}: the scores are {scores.shape}, of one row without a batch, and there are"
+        what += f" {labels.shape[0]} labels."
+        why = f"Each label wants a row of scores: ({labels.shape[0]}, classes). A view(-1), a flatten from 0 or a mean"
+        why += " over 0 makes one row of all."
+        yield found(step, "target", what, scores.shape, f"({labels.shape[0]}, classes)", why)
     elif labels.shape == (1,):
         what = f"{step.label}: the scores are {scores.shape}, of one row without a batch, and the target has a batch."
         why = f"A batch of one row is (1, {number})."

@@ -1,5 +1,6 @@
 """The model's own code, between its steps: what it returns, unpacks and calls."""
 
+import inspect
 import re
 
 from torch import nn
@@ -41,12 +42,30 @@ def between_steps(run):
         why = f"{last.label} returns {outputs}." if outputs else ""
         what = SENTENCES["arrives"].format(layer=name, what=f"a {kind}", who="it", wanted="a tensor")
         yield Finding("wiring", name, run.calls, what, kind, "a tensor", why, [])
+    elif isinstance(error, TypeError) and "forward() " in said and _by_name(run, said):
+        names = _by_name(run, said)
+        what = f"The model's forward takes its inputs by their names alone: {', '.join(names)}."
+        why = f"It is called as model({names[0]}=x), not as model(x)."
+        change = Change(f"model({names[0]}=x)", inputs=lambda args, kwargs: ((), dict(zip(names, args, strict=False))))
+        yield Finding("wiring", "forward", run.calls, what, "an input", "an input with its name", why, [[change]])
     elif isinstance(error, TypeError) and "forward() " in said and "positional argument" in said:
         what = f"{count(len(run.inputs), 'input')} given, and the model's forward wants another number."
         why = f"forward() {said.split('forward() ')[-1]}. Several inputs are given as a list: trace(model, [x, y])."
         yield Finding("wiring", "forward", run.calls, what, count(len(run.inputs), "input"), "another number", why, [])
     elif isinstance(error, NotImplementedError) and 'missing the required "forward"' in said:
         yield _nothing_to_call(run, said.split("[")[1].split("]")[0])
+
+
+def _by_name(run, said):
+    """The names of the inputs that a forward takes, if it takes none by its place."""
+    owner = said.partition(".forward() ")[0]
+    model = next((module for module in run.model.modules() if type(module).__qualname__ == owner), None)
+    if model is None:
+        return []
+    kinds = {each.name: each.kind for each in inspect.signature(model.forward).parameters.values()}
+    by_name, all_names = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
+    is_by_name = all(kind in (by_name, all_names) for kind in kinds.values())
+    return [name for name, kind in kinds.items() if is_by_name and kind is by_name]
 
 
 def _unpacked(run):

@@ -66,7 +66,7 @@ def maker_of(run, note):
     """Who made a tensor: a layer, a call, the model's input, a parameter."""
     maker = run.by_call(note.maker) if note.maker else None
     if note.parameter or maker is None:
-        return note.parameter or ("the model's input" if note.is_data else "forward")
+        return note.parameter or note.name or ("the model's input" if note.is_data else "forward")
     return maker.label
 
 

@@ -31,6 +31,22 @@ def numbers(run, step):
         yield from _labels_not_from_0_to_1(run, loss)
 
 
+def type_for_backward(run):
+    """A target of another type, which a loss takes, and whose backward() then fails."""
+    for step in run.steps:
+        loss = loss_of(step)
+        if loss is None or loss.function != "huber_loss" or step.call in run.changed:
+            continue
+        scores, target = loss.pair[:2]
+        dtype = _type(loss, target) if isinstance(scores, TensorNote) and isinstance(target, TensorNote) else None
+        if dtype is not None:
+            what = f"{step.label}: the target is {target.dtype}, and the scores are {scores.dtype}."
+            why = "The loss is computed, but not what backward() asks for: that takes numbers of one type."
+            cast = "y.float()" if dtype == torch.float32 else f"y.to({dtype})"
+            change = on(loss, "target", cast, lambda y, dtype=dtype: y.to(dtype))
+            yield found(step, "dtype", what, target.dtype, dtype, why, change)
+
+
 def _no_probabilities(run, loss):
     scores, step = actual(run, loss, "input"), loss.step
     if scores.is_meta or not scores.numel() or not scores.is_floating_point():
@@ -162,27 +178,3 @@ def _more_scores(run, loss, scores, target):
         text = "F.interpolate(x, size=y.shape[2:])"
         return "The maps have other sizes.", [on(loss, "input", text, lambda x: F.interpolate(x, size=size))]
     return "", []
-
-
-def three(run, step):
-    """Margin and triplet losses: tensors that are compared with each other, row by row."""
-    loss = loss_of(step)
-    if loss is None or loss.function not in OF_THREE or not all(isinstance(one, TensorNote) for one in loss.pair):
-        return
-    shapes, letters = {name: loss.given[name].shape for name in list(loss.given)[: len(loss.pair)]}, "xyz"
-    # Of the first two, the first has the shape that all others want; the target of a margin is a number for each row.
-    first = next(iter(shapes.values()))
-    for place, (name, shape) in enumerate(shapes.items()):
-        wanted = first[:1] if name == "target" and loss.function == "cosine_embedding_loss" else first
-        if shape == wanted:
-            continue
-        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        what = f"{step.label}: {name} is {shape}, and has to be {wanted}."
-        why = f"This loss compares row with row: {told}." + " The target is 1 or −1 for each." * (name == "target")
-        shaped, changes = in_shape(Target(letters[place], actual(run, loss, name)), wanted), []
-        if shaped is not None:
-            changes = [on(loss, name, shaped.text, shaped.do)]
-        elif len(shape) == len(wanted) and shape[:1] != wanted[:1]:
-            why += f" There are {count(prod(wanted[:1]), 'row')} and {count(prod(shape[:1]), 'row')}."
-        yield found(step, "target", what, shape, wanted, why, *changes)
-        return

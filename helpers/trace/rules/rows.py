@@ -52,9 +52,13 @@ def _many(number, noun):
 
 def whose_rows(run, step, scores, target):
     """Whether the scores or the target have other rows than the model was given, and where they came from."""
-    rows = scores.shape[0]
+    rows, labels = scores.shape[0], prod(target.shape[:1])
     if run.before(step) is None:
-        return "trace(model, images) shows whether the batch has changed in the model."
+        return (
+            f"If the model was given {count(rows, 'image')}, the target belongs to another batch. If it was given "
+            f"{labels}, a view, a flatten or a cat in it makes {count(rows, 'row')} of them: "
+            "trace(model, images) shows each step."
+        )
     if run.batch == rows:
         return f"The model was given {count(rows, 'image')}: the target belongs to another batch."
     path = [each for each in run.chain(step) if each.shape and each.shape[:1] != each.outputs[0].shape[:1]]

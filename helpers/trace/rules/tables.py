@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from helpers.trace.changes import instead, joined, on_tensor, replaced, weight
+from helpers.trace.changes import instead, joined, on_argument, on_tensor, replaced, weight
 from helpers.trace.finding import found
 from helpers.trace.notes import Change, TensorNote, place, tensors_in
 
@@ -92,6 +92,19 @@ def parameter_of(run, note):
         maker = run.by_call(note.maker)
         note = maker.notes[0] if maker is not None and maker.layer is None and maker.notes else None
     return note if note is not None and note.parameter else None
+
+
+def gathered(run, step):
+    """x.gather(1, y), and y has a dimension less than x: the number of a column for each row, most likely."""
+    if step.kind != "gather" or len(step.args) < 3 or not all(isinstance(step.args[i], TensorNote) for i in (0, 2)):
+        return
+    picked, index, dim = step.args[0].shape, step.args[2].shape, step.args[1]
+    if len(index) == len(picked) - 1 and index == (*picked[:dim], *picked[dim:][1:]):
+        wanted = (*index[:dim], 1, *index[dim:])
+        what = f"{step.label}: the index is {index}, and what it picks from is {picked}."
+        why = f"Both need as many dimensions: an index {wanted} picks one number along {dim}."
+        change = on_argument(step, 2, f"y.unsqueeze({dim})", lambda y: y.unsqueeze(dim))
+        yield found(step, "rank", what, index, wanted, why, change)
 
 
 def told(run, pair, differ):

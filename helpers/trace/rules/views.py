@@ -63,7 +63,7 @@ def missing_dimension(run, step):
     """A dimension that is not there: flatten(x, 2) or a mean over (2, 3) of rows, permute with too few numbers."""
     said = str(step.error)
     is_about_it = (isinstance(step.error, IndexError) and "imension" in said) or "number of dimensions" in said
-    is_index = step.kind in ("__getitem__", "__setitem__", "repeat", "expand", "index_select")
+    is_index = step.kind in ("__getitem__", "__setitem__", "repeat", "expand", "index_select", "gather", "scatter")
     if step.layer is None and step.shape is not None and is_about_it and not is_index:
         what = f"{step.label}: {step.shape} arrives, whose dimensions are 0 to {len(step.shape) - 1}."
         changes = [without(run, step)]
