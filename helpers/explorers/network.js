@@ -88,8 +88,8 @@ async function render({ model, el }) {
     const at = walk.at(broken);
     const maps = mapsAt(values, chain.shapes.length);
     drawBlocks(figure, values, chain, maps, at, place.width());
-    const map = maps.conv1 ? `map ${maps.conv1.place + 1} of ${values.conv_channels}` : "its maps";
-    setText(scale, `One picture. In front of a block ${map}, rows × columns; behind, the channels. A bar’s notch: ten times as many numbers.`);
+    const map = maps.conv1 ? `map ${maps.conv1.place + 1} of ${values.conv_channels}` : "a map";
+    setText(scale, `One picture: ${map} in front, rows × columns; the channels behind. Each notch on a bar: ten times as many numbers.`);
     const lines = arithmeticOf(values, chain, images);
     arithmetic.write(chain, lines, at);
     const reasons = broken === null ? null : reasonsOf(values, chain, chainAt, sliders);
