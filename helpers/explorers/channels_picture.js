@@ -1,0 +1,141 @@
+// ChannelsExplorer: its input planes, kernels, biases and output planes.
+
+import { factor, make, setClass, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
+import { colourOf, planeName } from "./channels_layout.js";
+import { writeResult } from "./page/frame.js";
+import { makeGrid, squeeze } from "./page/grid.js";
+import { drawPlane, makeOutline } from "./page/planes.js";
+import { weightClass } from "./page/weights.js";
+import { layWindow } from "./page/windows.js";
+
+/** The panels' elements, empty, for as many planes and filters as the sliders reach. */
+export function makeFigure(planes, filters) {
+  const inputs = upTo(planes).map((channel) => {
+    const title = make("div", "cs-title cs-input-ink");
+    const grid = makeGrid("input", { name: `input${channel}` });
+    const outline = makeOutline();
+    grid.root.append(outline);
+    return { channel, title, grid, outline, root: make("div", "cs-plane", title, grid.root) };
+  });
+  const pairs = upTo(filters).flatMap((filter) =>
+    upTo(planes).map((channel) => {
+      const grid = makeGrid("kernel", { name: `kernel${filter}-${channel}` });
+      const addend = make("div", "cs-addend");
+      return { filter, channel, grid, addend, root: make("div", "cs-pair", grid.root, addend) };
+    }),
+  );
+  const rows = upTo(filters).map((filter) => {
+    const name = make("div", "cs-row-name", make("b", "", `filter ${filter}`), make("span", "cs-small", `weight[${filter}]`));
+    const bias = make("span", "cs-bias");
+    Object.assign(bias.dataset, { grid: "bias", row: filter, column: 0 });
+    const total = make("b", "cs-output-ink");
+    const sum = make("div", "cs-addend", bias, total);
+    const grid = makeGrid("output", { name: `output${filter}` });
+    const out = make("div", "cs-out", make("div", "cs-small", `output[${filter}]`), grid.root);
+    return { filter, name, bias, total, tail: make("div", "cs-tail", make("div", "cs-small", "bias"), sum), grid, out };
+  });
+  const band = make("div", "cs-band");
+  const title = make("div", "cs-title");
+  const nothing = make("div", "cs-nothing", "∅");
+  const outputs = make("div", "cs-outputs", title, ...rows.map((row) => row.out), nothing);
+  const shape = make("b", "cs-input-ink");
+  const inputName = make("div", "cs-row-name", make("b", "cs-input-ink", "input"), shape);
+  const root = make("div", "cs-figure", band, inputName, ...inputs.map((input) => input.root));
+  root.append(...rows.map((row) => row.name), ...pairs.map((pair) => pair.root), ...rows.map((row) => row.tail), outputs);
+  root.setAttribute("aria-label", "The planes and filters. Arrow keys move the window, Space plays, Escape goes back.");
+  return { root, inputs, pairs, rows, band, title, nothing, inputName, shape };
+}
+
+const put = (element, row, column) => setStyle(element, "grid-area", `${row} / ${column}`);
+
+/** The input planes, with the window of the output pointed at on all of them. */
+export function drawInputs(figure, scene, page) {
+  const { values, shape, at, start } = scene;
+  const { size, in_channels } = values;
+  const stacked = page.mode === "stacked";
+  figure.inputs.forEach(({ channel, title, grid, outline, root }) => {
+    show(root, channel < in_channels);
+    if (channel >= in_channels) return;
+    put(root, stacked ? channel + 2 : 1, stacked ? 1 : channel + 2);
+    setClass(root, `cs-plane ${colourOf(channel, values)}`);
+    setText(title, planeName(channel, values));
+    grid.startAt(start.input);
+    const isOn = scene.window || scene.here.channel === channel;
+    drawPlane(grid, page.inputCell, scene, { pixel: scene.pixel[channel], most: 5, kernel: scene.weights[scene.chosen][channel], isOn });
+    layWindow(outline, page.inputCell, shape, at, values);
+    setStyle(grid.root, "margin-bottom", `${(page.most - shape.padded) * page.inputCell}px`);
+  });
+  put(figure.inputName, 1, stacked ? "1 / 2 / 3" : 1);
+  setText(figure.shape, `(${in_channels}, ${size}, ${size})`);
+}
+
+/** One kernel for each filter and plane, and what it sums to at the window. */
+export function drawKernels({ pairs }, { values, weights, planeSum, at, here, part, window, chosen }, { mode, kernelCell }) {
+  const { in_channels, out_channels, kernel_size } = values;
+  const stacked = mode === "stacked";
+  pairs.forEach(({ filter, channel, grid, addend, root }) => {
+    const visible = filter < out_channels && channel < in_channels && !(stacked && filter !== chosen);
+    show(root, visible);
+    if (!visible) return;
+    put(root, stacked ? channel + 2 : filter + 2, stacked ? 2 : channel + 2);
+    setClass(root, filter === chosen ? "cs-pair" : "cs-pair cs-other");
+    const kernel = weights[filter][channel];
+    grid.draw(kernel_size, kernel_size, kernelCell, (element, row, column) => {
+      setText(element, written(kernel[row][column]));
+      const pointedAt = here.kind === "kernel" && at.grid === `kernel${filter}-${channel}` && part.kernel(row, column);
+      return tint(kernel[row][column], 2) + (pointedAt ? " cs-lit" : "") + weightClass(row, column, kernel_size);
+    });
+    setStyle(addend, "visibility", window ? "visible" : "hidden"); // its place is kept
+    if (!window) return;
+    const sum = planeSum(filter, channel, at);
+    setText(addend, channel ? `+ ${factor(sum)}` : written(sum));
+  });
+}
+
+/** Each filter's name, bias and total. */
+export function drawFilters({ rows, band }, { values, biases, results, at, here, window, chosen }, { mode }) {
+  const { in_channels, out_channels } = values;
+  const stacked = mode === "stacked";
+  rows.forEach(({ filter, name, bias, total, tail }) => {
+    const visible = filter < out_channels && !(stacked && filter !== chosen);
+    for (const element of [name, tail]) show(element, visible);
+    if (filter >= out_channels) return;
+    const row = stacked ? in_channels + 2 : filter + 2;
+    put(name, row, 1);
+    put(tail, row, stacked ? 2 : in_channels + 2);
+    setClass(name, filter === chosen ? "cs-row-name" : "cs-row-name cs-other");
+    setClass(tail, filter === chosen ? "cs-tail" : "cs-tail cs-other");
+    setText(bias, `+ ${factor(biases[filter])}`);
+    setClass(bias, here.kind === "bias" && at.row === filter ? "cs-bias cs-lit" : "cs-bias");
+    setText(total, window ? ` = ${written(results[filter][at.row][at.column])}` : "");
+  });
+  show(band, !stacked);
+  setStyle(band, "grid-area", `${chosen + 2} / 1 / ${chosen + 3} / -1`);
+}
+
+/** The output planes: at the ends of the filters' rows, or below them all. */
+export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell, line }) {
+  const { values, out, results, here, part, window, chosen, start, longest, peak } = scene;
+  const { in_channels, out_channels } = values;
+  rows.forEach(({ filter, grid, out: panel }) => {
+    const visible = filter < out_channels && out > 0;
+    show(panel, visible);
+    if (!visible) return;
+    if (mode === "side") put(panel, filter + 2, in_channels + 3);
+    setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
+    squeeze(grid, outputCell, longest);
+    setStyle(grid.root, "--line", `${line}px`);
+    grid.startAt(start.output);
+    grid.draw(out, out, outputCell, (element, row, column) => {
+      const value = results[filter][row][column];
+      setText(element, written(value));
+      const lit = ["input", "output"].includes(here.kind) && part.output(row, column);
+      const mark = !lit ? "" : window && filter !== chosen ? " cs-also" : " cs-lit";
+      return tint(value, peak) + mark;
+    });
+  });
+  show(nothing, !out);
+  writeResult(title, out && `output (${out_channels}, ${out}, ${out})`);
+  for (const element of [title, nothing])
+    setStyle(element, "grid-area", mode === "side" ? `${element === title ? 1 : 2} / ${in_channels + 3}` : "auto");
+}
