@@ -6,7 +6,7 @@ import re
 
 import pytest
 import torch
-from pages import cell, hold_all, lit, number, read, sliders_of, what_torch_says
+from pages import cell, hold_all, lit, number, read, sliders_of, what_torch_says, with_own_clock
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -30,7 +30,7 @@ SEEN = """(() => {
     dropped: places(".cs-plane .cs-dropped").concat(places(".cs-plane .cs-skipped")),
     titles: texts(".cs-plane .cs-title"),
     addends: texts(".cs-pair .cs-addend"),
-    totals: texts(".cs-tail .cs-addend"),
+    totals: texts(".cs-tail .cs-addend:last-child"),
     code: text(".cs-code code"),
     numbers: text(".cs-formula .cs-numbers"),
     count: text(".cs-count"),
@@ -213,7 +213,7 @@ def test_hovering_an_input_lights_its_readers_in_every_output_plane(stand):
             assert lit(page, f"output{filter}") == set(map(tuple, readers[filter].nonzero().tolist()))
         assert lit(page, "input1") == {(row, column)}
         assert lit(page, "input0") == set()
-        assert page.locator(".cs-note").text_content() == (
+        assert page.locator(".cs-one-place .cs-note").text_content() == (
             f"Row {row}, column {column} of padded channel 1 is read by 3 outputs, 1 in each plane."
         )
 
@@ -225,11 +225,170 @@ def test_hovering_a_weight_lights_what_it_multiplies_on_its_own_plane(stand):
     assert lit(page, "input0") == lit(page, "input1") == set()
     assert lit(page, "kernel1-2") == {(1, 0)}
     assert lit(page, "kernel0-2") == set()
-    assert page.locator(".cs-note").text_content() == (
+    assert page.locator(".cs-one-place .cs-note").text_content() == (
         "weight[1, 2, 1, 0] multiplies 4 cells of blue, one for each output."
     )
     cell(page, "bias", 1, 0).hover()
-    assert page.locator(".cs-note").text_content() == "bias[1] is added to 4 numbers: all of output[1]."
+    assert page.locator(".cs-one-place .cs-note").text_content() == "bias[1] is added to 4 numbers: all of output[1]."
+
+
+each_width = pytest.mark.parametrize("width", [374, 680, 1100])
+# Points from the page's corner: where the wires begin and end, where the flying numbers do, and how long they fly.
+CIRCUIT = """() => {
+  const figure = document.querySelector(".cs-figure").getBoundingClientRect();
+  const seen = [...document.querySelectorAll(".cs-wires path")].filter((path) => path.checkVisibility());
+  const points = (path) => (path.getAttribute("d").match(/[\\d.-]+/g) ?? []).map(Number);
+  const wires = seen.map(points).filter((way) => way.length);
+  const onPage = ([x, y]) => [figure.x + x, figure.y + y];
+  return {
+    wires: wires.map((way) => [onPage(way.slice(0, 2)), onPage(way.slice(-2))]),
+    flights: document.getAnimations().filter(({ effect }) => effect.target.matches(".cs-flyer")).map(({ effect }) => {
+      const [first, last] = [0, -1].map((place) => effect.getKeyframes().at(place).transform.match(/[\\d.-]+(?=px)/g));
+      const { delay, duration } = effect.getTiming();
+      return [effect.target.textContent, delay, duration, onPage(first.map(Number)), onPage(last.map(Number))];
+    }),
+  };
+}"""
+FREEZE = "(time) => document.getAnimations().forEach((each) => (each.pause(), (each.currentTime = time)))"
+
+
+def middle(box):
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def within(point, box, margin=6):
+    """Whether a point lies in a box or at its edge."""
+    x, y = point
+    wide = box["x"] - margin <= x <= box["x"] + box["width"] + margin
+    return wide and box["y"] - margin <= y <= box["y"] + box["height"] + margin
+
+
+@each_width
+def test_a_step_lets_each_planes_sum_run_to_sigma_the_bias_join_and_the_whole_land_in_its_cell(stand, width):
+    explorer = ChannelsExplorer(out_channels=3)
+    page = stand(explorer, viewport={"width": width + 32, "height": 900})
+    layer, planes, result = explorer.layer(), explorer.input(), explorer.output()
+    cell(page, "output2", 1, 0).click()
+    page.mouse.move(2, 2)
+    page.locator(".cs-figure").press("ArrowRight")
+    page.wait_for_selector(".cs-flyer", state="attached")
+    page.evaluate(FREEZE, 100)
+    flights = page.evaluate(CIRCUIT)["flights"]
+    sums = (planes[:, 1:4, 1:4] * layer.weight.detach()[2]).sum((1, 2))
+    written = [number(text.strip("()")) for text, *_ in flights]
+    assert written == [*sums.tolist(), layer.bias[2].item(), result[2, 1, 1].item()]
+    row = page.locator(".cs-tail").nth(2)
+    sigma, bias, total = (row.locator(of).bounding_box() for of in (".cs-sigma", ".cs-bias", ".cs-output-ink"))
+    addends = [each.bounding_box() for each in page.locator(".cs-pair:not(.cs-other):visible .cs-addend").all()]
+    begun = [middle(box) for box in (*addends, bias, total)]
+    ended = [middle(sigma)] * 4 + [middle(cell(page, "output2", 1, 1).bounding_box())]
+    for (*_, first, last), begin, end in zip(flights, begun, ended, strict=True):
+        assert (*first, *last) == pytest.approx((*begin, *end), abs=1)
+    assert all(150 <= duration <= 300 and delay + duration < 600 for _, delay, duration, *_ in flights)
+    shown = [[number(text) for text in read(page, [{}], SEEN)[0]["grids"][f"output{f}"]] for f in range(3)]
+    assert shown == result.flatten(1).tolist()
+    page.evaluate("() => document.getAnimations().forEach((each) => each.finish())")
+    page.wait_for_function("() => !document.querySelector('.cs-flyer')")
+    assert page.problems == []
+
+
+@each_width
+def test_wires_lead_from_the_planes_through_the_chosen_filters_kernels_to_sigma_and_to_the_cell(stand, width):
+    page = stand(ChannelsExplorer(out_channels=3), viewport={"width": width + 32, "height": 900})
+    for filter, row, column in [(0, 0, 0), (2, 1, 2)]:
+        cell(page, f"output{filter}", row, column).hover()
+        page.evaluate("() => new Promise((drawn) => requestAnimationFrame(drawn))")
+        wires = page.evaluate(CIRCUIT)["wires"]
+        chosen = page.locator(".cs-pair:not(.cs-other):visible")
+        kernels = [each.bounding_box() for each in chosen.locator(".cs-grid").all()]
+        addends = [each.bounding_box() for each in chosen.locator(".cs-addend").all()]
+        planes = [each.bounding_box() for each in page.locator(".cs-plane:visible").all()]
+        tail = page.locator(".cs-tail").nth(filter)
+        sigma, total = (tail.locator(of).bounding_box() for of in (".cs-sigma", ".cs-output-ink"))
+        ends = [*zip(planes, kernels, strict=True), *((addend, sigma) for addend in addends)]
+        ends += [(tail.bounding_box(), sigma), (total, cell(page, f"output{filter}", row, column).bounding_box())]
+        for (first, last), (source, goal) in zip(wires, ends, strict=True):
+            assert within(first, source)
+            assert within(last, goal)
+        assert all(0 <= x <= width + 32 for ends in wires for x, _ in ends)
+    cell(page, "input1", 0, 0).hover()
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(drawn))")
+    assert page.evaluate(CIRCUIT) == {"wires": [], "flights": []}
+
+
+def test_nothing_runs_when_a_slider_moves_or_a_cell_is_hovered_or_the_reader_wants_no_motion(stand):
+    page = stand(ChannelsExplorer())
+    moving = lambda: page.evaluate(  # noqa: E731
+        "() => new Promise((drawn) => requestAnimationFrame(() => drawn(document.getAnimations().length)))"
+    )
+    page.evaluate("() => window.move('padding', 1)")
+    assert moving() == 0
+    cell(page, "output1", 2, 2).hover()
+    assert moving() == 0
+    page.mouse.move(2, 2)
+    page.locator(".cs-figure").press("ArrowRight")
+    assert moving() == 3 + 3 + 1 + 1  # windows, sums, bias, total
+    page.evaluate("() => window.move('stride', 2)")
+    assert page.locator(".cs-flyer").count() == 0
+    page.emulate_media(reduced_motion="reduce")
+    page.locator(".cs-figure").press("ArrowRight")
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(drawn))")
+    assert page.locator(".cs-flyer").count() == 0
+    assert len(page.evaluate(CIRCUIT)["wires"]) == 8
+    page.emulate_media(reduced_motion="no-preference")
+
+
+def test_playing_prints_one_output_plane_after_the_other(stand):
+    explorer = ChannelsExplorer(size=4)
+    page = stand(explorer)
+    with_own_clock(page)
+    page.get_by_role("button", name="Play").click()
+    page.mouse.move(2, 2)
+    for done in range(1, 8):
+        page.clock.run_for(600)
+        seen = read(page, [{}], SEEN)[0]
+        ahead = page.locator(".cs-ahead").evaluate_all("(cells) => cells.map((cell) => cell.dataset.grid)")
+        assert len(ahead) == 8 - done - 1
+        assert "output0" in ahead or done >= 3
+        assert [
+            number(n) for f in range(2) for n in seen["grids"][f"output{f}"]
+        ] == explorer.output().flatten().tolist()
+        assert [bool(total.split("Σ")[1]) for total in seen["totals"]] == [True, done >= 4]
+    page.get_by_role("button", name="Pause").click()
+    assert page.locator(".cs-ahead").count() == 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"size": 6, "in_channels": 4, "out_channels": 4, "kernel_size": 5}], ids=str)
+@each_width
+def test_no_line_of_the_sums_has_more_room_than_its_longest_text_needs(stand, width, settings):
+    page = stand(ChannelsExplorer(**settings), viewport={"width": width + 32, "height": 900})
+    heights = """() => [...document.querySelectorAll(".cs-arithmetic > :not([hidden])")].map((line) => {
+      const text = document.createRange();
+      text.selectNodeContents(line.firstChild);
+      const lines = new Set([...text.getClientRects()].map(({ bottom }) => Math.round(bottom / 8)));
+      return [Math.round(line.getBoundingClientRect().height / 22.4), lines.size];
+    })"""
+    seen = []
+    for output in page.locator("[data-grid^=output]:visible").all()[::2]:
+        output.hover()
+        seen.append(page.evaluate(heights))
+    for line in zip(*seen, strict=True):
+        rooms, needed = zip(*line, strict=True)
+        assert len(set(rooms)) == 1
+        assert rooms[0] == max(needed)
+    assert not page.locator(".cs-unread").is_visible()
+
+
+def test_on_a_phone_the_filters_name_stands_above_its_first_kernel(stand):
+    page = stand(ChannelsExplorer(), viewport={"width": 390, "height": 900})
+    for filter in (0, 1):
+        cell(page, f"output{filter}", 0, 0).hover()
+        name = page.locator(".cs-row-name:visible").last.bounding_box()
+        assert page.locator(".cs-row-name:visible b").last.text_content() == f"filter {filter}"
+        kernel = page.locator(".cs-pair:visible").first.bounding_box()
+        assert name["x"] == pytest.approx(kernel["x"])
+        assert name["y"] + name["height"] <= kernel["y"]
+        assert page.locator(".cs-pair:visible").count() == 3
 
 
 @pytest.mark.parametrize("width", [360, 700, 1100])

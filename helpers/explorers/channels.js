@@ -1,10 +1,12 @@
 // ChannelsExplorer: every filter lays one kernel on each input plane, and adds what they give to one output plane.
 
-import { keepHeight, make, plural, setClass, setStyle, upTo, written } from "./page/elements.js";
+import { keepHeight, make, plural, setClass, setStyle, setText, show, upTo, written } from "./page/elements.js";
+import { makeCircuit } from "./channels_circuit.js";
 import { layOut, planeName } from "./channels_layout.js";
 import { drawFilters, drawInputs, drawKernels, drawOutputs, makeFigure } from "./channels_picture.js";
-import { linesOf, makeCount, makeSums } from "./channels_sums.js";
-import { ending, makeFrame, makeNote, watchWidth } from "./page/frame.js";
+import { makeCount, makeSums } from "./channels_sums.js";
+import { ending, makeFrame, makeRemark, watchWidth } from "./page/frame.js";
+import { makeSteps } from "./page/motion.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
 import { colourWeights } from "./page/weights.js";
@@ -22,41 +24,53 @@ async function render({ model, el }) {
     return { rows: out, columns: out, grids, apart: page.inputCell * values.stride };
   });
   const { player } = walker;
-  const hint = make("span", "cs-hint", "Hover or click a cell of any plane · arrow keys move · Space plays through all planes");
   const figure = makeFigure(model.get("planes").length, model.get("biases").length);
-  const [note, sums] = [makeNote(), makeSums(model.get("planes").length)];
+  const circuit = makeCircuit(figure, model.get("planes").length);
+  const steps = makeSteps();
+  const sums = makeSums(model.get("planes").length);
+  const [unread, pointed] = [make("div", "cs-note cs-unread"), make("div", "cs-note")];
+  const told = make("div", "cs-one-place", pointed, sums.root); // never both
   const frame = makeFrame(el, {
     formulas: [make("div", "cs-formulas", formula.root, count.root)],
-    tools: [player.root, hint],
+    tools: [player.root, makeRemark().root],
     figure: figure.root,
-    notes: [note.root, sums.root],
+    notes: [unread, told],
   });
   const space = watchWidth(frame.root, draw);
   const pointing = walker.watch(frame.root, figure.root, draw);
 
   function draw() {
-    const scene = sceneOf(model, sliders, pointing);
+    const scene = { ...sceneOf(model, sliders, pointing), playing: player.playing() };
     page = layOut(space.width(), scene.values, scene.shape, scene.longest);
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     setClass(figure.root, `cs-figure cs-channels cs-${page.mode}`);
     colourWeights(figure.root, scene.values.kernel_size);
     setStyle(figure.root, "grid-template-columns", page.template);
     keepHeight(figure.root, page.height);
+    for (const { grid } of [...figure.inputs, ...figure.pairs, ...figure.rows]) grid.pin(walker.pinned());
     drawInputs(figure, scene, page);
     drawKernels(figure, scene, page);
     drawFilters(figure, scene, page);
     drawOutputs(figure, scene, page);
+    circuit.draw(scene, page, stepBefore(steps, scene, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
     count.write(scene.values);
-    writeBelow(frame, note, scene, page.width);
-    sums.write(scene, page.width);
+    writeBelow(frame, { unread, told, pointed }, scene);
+    sums.write(scene);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
   sliders.watch(draw);
   draw();
-  return ending(sliders, space, player, frame.speaker);
+  return ending(sliders, space, player, circuit, frame.speaker);
+}
+
+/** The window before a step, from one output to another or on to the next plane; else null. */
+function stepBefore(steps, { values, out, at, window, chosen }, isHovered) {
+  const place = window ? { grid: "output", row: chosen * out + at.row, column: at.column } : at;
+  const before = steps(values, place, isHovered);
+  return before && { row: before.row % out, column: before.column };
 }
 
 /** What a cell's grid is: its kind, and which filter and plane it belongs to. */
@@ -106,13 +120,13 @@ function sceneOf(model, sliders, pointing) {
     longest: Math.max(1, ...numbers.map((number) => written(number).length)),
     peak: Math.max(0, ...numbers.map(Math.abs)),
     lost: out ? neverRead(values, shape) : "",
-    told: out ? roleOf(at, here, values, part, out) : "",
+    role: out ? roleOf(at, here, values, part, out) : "",
     reasons: out ? null : explain(values, shape, sliders),
   };
 }
 
 /** The code, and below the picture what is never read and what is pointed at, or why there is no output. */
-function writeBelow({ code, refusal }, note, { values, out, lost, told, reasons }, width) {
+function writeBelow({ code, refusal }, { unread, told, pointed }, { values, out, lost, role, reasons }) {
   const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
   const options = (stride > 1 ? `, stride=${stride}` : "") + (padding ? `, padding=${padding}` : "");
   code.write(
@@ -120,12 +134,14 @@ function writeBelow({ code, refusal }, note, { values, out, lost, told, reasons 
     `  # (${in_channels}, ${size}, ${size}) → ${out ? `(${out_channels}, ${out}, ${out})` : "RuntimeError"}`,
   );
   refusal.write(reasons);
-  note.write(lost, told);
-  keepHeight(note.root, linesOf(lost.length + 72, width) * 21); // room for the longest sentence
+  setText(unread, lost);
+  show(unread, Boolean(lost));
+  show(told, out > 0);
+  setText(pointed, role);
 }
 
 /** What a screen reader is told. */
-function spoken({ values, out, biases, planeSum, results, at, window, chosen, lost, told, reasons }, refusal) {
+function spoken({ values, out, biases, planeSum, results, at, window, chosen, lost, role, reasons }, refusal) {
   const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
   const setting =
     `Input ${plural(in_channels, "plane")} of ${size} by ${size}, ${plural(out_channels, "filter")}, ` +
@@ -134,7 +150,7 @@ function spoken({ values, out, biases, planeSum, results, at, window, chosen, lo
   const addends = window ? upTo(in_channels).map((channel) => planeSum(chosen, channel, at)).join(" plus ") : "";
   const sum = window ? `${addends} plus bias ${biases[chosen]}: ${results[chosen][at.row][at.column]}` : "";
   const here = window ? `Output plane ${chosen}, row ${at.row}, column ${at.column} is ${sum}.` : "";
-  return `${setting}: output ${plural(out_channels, "plane")} of ${out} by ${out}. ${lost} ${told} ${here}`;
+  return `${setting}: output ${plural(out_channels, "plane")} of ${out} by ${out}. ${lost} ${role} ${here}`;
 }
 
 /** What the pointed-at input cell, weight or bias takes part in, in a sentence; an output's is its sum. */

@@ -28,11 +28,12 @@ export function makeFigure(planes, filters) {
     const name = make("div", "cs-row-name", make("b", "", `filter ${filter}`), make("span", "cs-small", `weight[${filter}]`));
     const bias = make("span", "cs-bias");
     Object.assign(bias.dataset, { grid: "bias", row: filter, column: 0 });
-    const total = make("b", "cs-output-ink");
-    const sum = make("div", "cs-addend", bias, total);
+    const [sigma, total] = [make("span", "cs-sigma", "Σ"), make("b", "cs-output-ink")];
+    const addend = make("div", "cs-addend", bias, make("span", "cs-small", " bias"));
+    const tail = make("div", "cs-tail", addend, make("div", "cs-addend", sigma, total));
     const grid = makeGrid("output", { name: `output${filter}` });
     const out = make("div", "cs-out", make("div", "cs-small", `output[${filter}]`), grid.root);
-    return { filter, name, bias, total, tail: make("div", "cs-tail", make("div", "cs-small", "bias"), sum), grid, out };
+    return { filter, name, bias, sigma, total, tail, grid, out };
   });
   const band = make("div", "cs-band");
   const title = make("div", "cs-title");
@@ -43,7 +44,7 @@ export function makeFigure(planes, filters) {
   const root = make("div", "cs-figure", band, inputName, ...inputs.map((input) => input.root));
   root.append(...rows.map((row) => row.name), ...pairs.map((pair) => pair.root), ...rows.map((row) => row.tail), outputs);
   root.setAttribute("aria-label", "The planes and filters. Arrow keys move the window, Space plays, Escape goes back.");
-  return { root, inputs, pairs, rows, band, title, nothing, inputName, shape };
+  return { root, inputs, pairs, rows, band, title, nothing, outputs, inputName, shape };
 }
 
 const put = (element, row, column) => setStyle(element, "grid-area", `${row} / ${column}`);
@@ -65,7 +66,7 @@ export function drawInputs(figure, scene, page) {
     layWindow(outline, page.inputCell, shape, at, values);
     setStyle(grid.root, "margin-bottom", `${(page.most - shape.padded) * page.inputCell}px`);
   });
-  put(figure.inputName, 1, stacked ? "1 / 2 / 3" : 1);
+  put(figure.inputName, 1, 1);
   setText(figure.shape, `(${in_channels}, ${size}, ${size})`);
 }
 
@@ -93,21 +94,21 @@ export function drawKernels({ pairs }, { values, weights, planeSum, at, here, pa
 }
 
 /** Each filter's name, bias and total. */
-export function drawFilters({ rows, band }, { values, biases, results, at, here, window, chosen }, { mode }) {
+export function drawFilters({ rows, band }, { values, biases, results, at, here, window, chosen, playing }, { mode }) {
   const { in_channels, out_channels } = values;
   const stacked = mode === "stacked";
   rows.forEach(({ filter, name, bias, total, tail }) => {
     const visible = filter < out_channels && !(stacked && filter !== chosen);
     for (const element of [name, tail]) show(element, visible);
     if (filter >= out_channels) return;
-    const row = stacked ? in_channels + 2 : filter + 2;
-    put(name, row, 1);
-    put(tail, row, stacked ? 2 : in_channels + 2);
+    put(name, stacked ? 1 : filter + 2, stacked ? 2 : 1);
+    put(tail, stacked ? in_channels + 2 : filter + 2, stacked ? 2 : in_channels + 2);
     setClass(name, filter === chosen ? "cs-row-name" : "cs-row-name cs-other");
     setClass(tail, filter === chosen ? "cs-tail" : "cs-tail cs-other");
     setText(bias, `+ ${factor(biases[filter])}`);
     setClass(bias, here.kind === "bias" && at.row === filter ? "cs-bias cs-lit" : "cs-bias");
-    setText(total, window ? ` = ${written(results[filter][at.row][at.column])}` : "");
+    const isKnown = window && !(playing && filter > chosen); // playing prints one output after the other
+    setText(total, isKnown ? ` = ${written(results[filter][at.row][at.column])}` : "");
   });
   show(band, !stacked);
   setStyle(band, "grid-area", `${chosen + 2} / 1 / ${chosen + 3} / -1`);
@@ -115,7 +116,7 @@ export function drawFilters({ rows, band }, { values, biases, results, at, here,
 
 /** The output planes: at the ends of the filters' rows, or below them all. */
 export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell, line }) {
-  const { values, out, results, here, part, window, chosen, start, longest, peak } = scene;
+  const { values, out, results, at, here, part, window, chosen, start, longest, peak, playing } = scene;
   const { in_channels, out_channels } = values;
   rows.forEach(({ filter, grid, out: panel }) => {
     const visible = filter < out_channels && out > 0;
@@ -131,7 +132,8 @@ export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell,
       setText(element, written(value));
       const lit = ["input", "output"].includes(here.kind) && part.output(row, column);
       const mark = !lit ? "" : window && filter !== chosen ? " cs-also" : " cs-lit";
-      return tint(value, peak) + mark;
+      const isAhead = playing && (filter - chosen || row - at.row || column - at.column) > 0; // playing prints the outputs
+      return tint(value, peak) + mark + (isAhead ? " cs-ahead" : "");
     });
   });
   show(nothing, !out);

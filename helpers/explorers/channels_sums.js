@@ -1,6 +1,6 @@
 // ChannelsExplorer: the parameters that are counted, and the sums that are written out.
 
-import { factor, keepHeight, make, plural, setClass, setStyle, setText, show, upTo, written } from "./page/elements.js";
+import { factor, make, plural, setClass, setStyle, setText, show, upTo, written } from "./page/elements.js";
 import { colourOf, planeName } from "./channels_layout.js";
 import { makeSum, windowTerms } from "./page/windows.js";
 
@@ -27,38 +27,46 @@ export function makeCount() {
   };
 }
 
-/** Lines that so many characters take, at most. */
-export const linesOf = (characters, width) => Math.ceil((characters * (width < 500 ? 9.6 : 8.5)) / width);
-
-/** The chosen output as a sum over the planes, and each plane's own sum: `write(scene, width)`. */
+/** The chosen output as a sum over the planes, and each plane's own sum: `write(scene)`. */
 export function makeSums(planes) {
   const [addition, answer] = [make("span"), make("b", "cs-output-ink")];
-  const equation = make("div", "cs-sum cs-equation", addition, answer);
   const sums = upTo(planes).map(() => makeSum());
-  const root = make("div", "cs-arithmetic", equation, ...sums.map((sum) => sum.root));
+  const lines = [make("div", "cs-sum cs-equation", addition, answer), ...sums.map((sum) => sum.root)].map((line) => {
+    const longest = make("div", "cs-longest");
+    longest.setAttribute("aria-hidden", "true");
+    return { longest, root: make("div", "cs-one-place", line, longest) };
+  });
+  const root = make("div", "cs-arithmetic", ...lines.map((line) => line.root));
   return {
     root,
-    write({ values, out, weights, biases, pixel, planeSum, results, at, window, chosen }, width) {
-      const { in_channels, out_channels } = values;
-      // Room for the longest sums, whatever is pointed at.
-      keepHeight(equation, linesOf(40 + 8 * in_channels, width) * 22.4);
-      show(root, out > 0);
+    write({ values, out, weights, biases, pixel, planeSum, results, at, window, chosen }) {
+      const { in_channels } = values;
       setStyle(root, "visibility", window ? "visible" : "hidden");
-      const addends = window ? upTo(in_channels).map((channel) => planeSum(chosen, channel, at)) : [];
-      if (window) {
-        const added = addends.map((sum, index) => (index ? factor(sum) : written(sum))).join(" + ");
-        setText(addition, `output[${chosen}, ${at.row}, ${at.column}] = ${added} + bias ${factor(biases[chosen])} = `);
-        setText(answer, written(results[chosen][at.row][at.column]));
-      }
-      sums.forEach((sum, channel) => {
-        show(sum.root, channel < in_channels);
-        if (!window || channel >= in_channels) return;
+      lines.forEach((line, place) => show(line.root, out > 0 && place <= in_channels));
+      longestSums(values, weights).forEach((text, place) => setText(lines[place].longest, text));
+      if (!window) return;
+      const addends = upTo(in_channels).map((channel) => planeSum(chosen, channel, at));
+      const added = addends.map((sum, index) => (index ? factor(sum) : written(sum))).join(" + ");
+      setText(addition, `output[${chosen}, ${at.row}, ${at.column}] = ${added} + bias ${factor(biases[chosen])} = `);
+      setText(answer, written(results[chosen][at.row][at.column]));
+      sums.slice(0, in_channels).forEach((sum, channel) => {
         setClass(sum.root, `cs-sum ${colourOf(channel, values)}`);
         const factors = windowTerms(pixel[channel], weights[chosen][channel], at, values);
-        sum.write(planeName(channel, values), factors, addends[channel], width);
-        const longest = upTo(out_channels).map((filter) => `${weights[filter][channel].flat().map(factor)}`.length);
-        keepHeight(sum.root, linesOf(18 + 4 * factors.length + Math.max(...longest), width) * 22.4);
+        sum.write(planeName(channel, values), factors, addends[channel], Infinity);
       });
     },
   };
+}
+
+/** The longest that each line can be: as high is its place, whatever is pointed at, so that nothing below moves. */
+function longestSums(values, weights) {
+  const { in_channels, out_channels } = values;
+  const planes = upTo(in_channels).map((channel) => {
+    const sums = upTo(out_channels).map((filter) => {
+      const terms = weights[filter][channel].flat().map((weight) => `0·${factor(weight)}`);
+      return `${planeName(channel, values)} = ${terms.join(" + ")} = −00`;
+    });
+    return sums.reduce((longest, sum) => (sum.length > longest.length ? sum : longest));
+  });
+  return [`output[0, 0, 0] = ${planes.map(() => "(−00)").join(" + ")} + bias (−0) = −00`, ...planes];
 }

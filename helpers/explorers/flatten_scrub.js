@@ -1,7 +1,7 @@
 // FlattenExplorer: a slider that unzips the volume into the row of memory, and the cells on their way.
 
 import { make, setAttribute, setClass, setStyle, setText, show, svg, upTo, within } from "./page/elements.js";
-import { isStill, travel } from "./page/motion.js";
+import { isStill, placeIn, travel } from "./page/motion.js";
 
 const ABREAST = 4; // cells on their way at once: each leaves so many steps before it lands
 const TRAIL = 8; // ways that can be seen, behind the cells that have gone them
@@ -89,11 +89,7 @@ export function makeFlights(figure) {
   /** All cells, and where they come from and go to, in pixels from the figure's corner: read once, before any moves. */
   function placed(key, cells) {
     if (known.key === key) return known.all;
-    const here = root.getBoundingClientRect();
-    const box = (element) => {
-      const { left, top, width, height } = element.getBoundingClientRect();
-      return { x: left - here.left, y: top - here.top, width, height };
-    };
+    const box = placeIn(figure);
     known = { key, all: cells().map(({ text, hue, from, to }) => ({ text, hue, from: box(from), to: box(to) })) };
     return known.all;
   }
@@ -105,12 +101,12 @@ export function makeFlights(figure) {
     setText(flyers[place], text);
     for (const side of ["width", "height"]) setStyle(flyers[place], side, `${between(side)}px`);
     setStyle(flyers[place], "line-height", `${between("height") - 2}px`);
-    setStyle(flyers[place], "transform", `translate(${between("x")}px, ${between("y")}px)`);
+    setStyle(flyers[place], "transform", `translate(${between("x")}px, ${between("y")}px) translate(-50%, -50%)`);
   }
 
   function drawWay(place, { hue, from, to }, strength) {
     ways[place] ??= lines.appendChild(svg("line"));
-    const ends = { x1: from.x + from.width / 2, y1: from.y + from.height, x2: to.x + to.width / 2, y2: to.y };
+    const ends = { x1: from.x, y1: from.y + from.height / 2, x2: to.x, y2: to.y - to.height / 2 };
     for (const [name, value] of Object.entries(ends)) setAttribute(ways[place], name, value.toFixed(1));
     setAttribute(ways[place], "class", `cs-hue-${hue}`);
     setStyle(ways[place], "opacity", strength.toFixed(2));

@@ -26,7 +26,7 @@ export function glide(box, down, right) {
 }
 
 /** A place in a figure's own pixels: the middle of an element, and its sides. */
-function placeIn(figure) {
+export function placeIn(figure) {
   const here = figure.getBoundingClientRect();
   return (element) => {
     const { left, top, width, height } = element.getBoundingClientRect();
@@ -65,6 +65,20 @@ export function fly(figure, texts, to, ink) {
     const flyer = layOver(figure, `cs-flyer ${ink}`, text);
     ended(flyer.animate([{ transform: start }, { transform: end }], { ...SHORT, duration: 300 }), flyer);
   }
+}
+
+/** Let a text go along a way of points, [x, y] in a figure's pixels: seen from `delay` on, for so many milliseconds. */
+export function follow(figure, text, way, ink, { delay, duration }) {
+  if (isStill()) return;
+  const flyer = layOver(figure, `cs-flyer ${ink}`, text);
+  const far = way.map((_, place) => way.slice(1, place + 1).reduce((sum, [x, y], before) => sum + Math.hypot(x - way[before][0], y - way[before][1]), 0));
+  const steps = way.map(([x, y], place) => ({
+    transform: `translate(${x}px, ${y}px) translate(-50%, -50%)`,
+    offset: far[place] / (far.at(-1) || 1),
+    opacity: 1,
+  }));
+  flyer.style.opacity = 0; // until its turn comes
+  ended(flyer.animate(steps, { delay, duration, easing: SHORT.easing }), flyer);
 }
 
 /** A cell that is seen, by its grid and place. */
