@@ -358,9 +358,11 @@ def test_playing_prints_one_output_plane_after_the_other(stand):
     assert page.locator(".cs-ahead").count() == 0
 
 
-@pytest.mark.parametrize("settings", [{}, {"size": 6, "in_channels": 4, "out_channels": 4, "kernel_size": 5}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"size": 6, "in_channels": 4, "out_channels": 4, "kernel_size": 5, "padding": 2}], ids=str
+)
 @each_width
-def test_no_line_of_the_sums_has_more_room_than_its_longest_text_needs(stand, width, settings):
+def test_no_empty_lines_stand_in_the_sums_or_above_them(stand, width, settings):
     page = stand(ChannelsExplorer(**settings), viewport={"width": width + 32, "height": 900})
     heights = """() => [...document.querySelectorAll(".cs-arithmetic > :not([hidden])")].map((line) => {
       const text = document.createRange();
@@ -377,6 +379,10 @@ def test_no_line_of_the_sums_has_more_room_than_its_longest_text_needs(stand, wi
         assert len(set(rooms)) == 1
         assert rooms[0] == max(needed)
     assert not page.locator(".cs-unread").is_visible()
+    figure = page.locator(".cs-figure").bounding_box()
+    outputs = [each.bounding_box() for each in page.locator(".cs-out:visible").all()]
+    lowest = max(box["y"] + box["height"] for box in outputs)
+    assert lowest == pytest.approx(figure["y"] + figure["height"], abs=5)
 
 
 def test_on_a_phone_the_filters_name_stands_above_its_first_kernel(stand):
@@ -401,6 +407,7 @@ def test_pointing_at_another_output_plane_chooses_its_filter(stand, width):
     cell(page, "output3", 0, 1).click()
     cell(page, "input1", 0, 0).hover()
     assert chosen() == "filter 3"
+    assert page.locator(".cs-pinned").get_attribute("data-grid") == "output3"
     page.locator(".cs-figure").press("Escape")
     page.mouse.move(2, 2)
     assert chosen() == "filter 0"

@@ -17,7 +17,7 @@ REFERENCE = "IPY_MODEL_"  # how one model names another
 WIDTH = 708  # in CSS pixels: a column of 680, with its margins
 SCALE = 1.5  # of the picture's pixels to those: sharp enough, in half the bytes
 COLOURS = 256  # the most that a byte can tell apart; of the thousands that there are, none is then far from its own
-# No button that would do nothing, no code that the cell's text tells already, and nothing of the machine.
+# No button or slider that would do nothing, no code that the cell's text tells already, and nothing of the machine.
 PAPER = """
 body { margin: 0 }
 #here { background: #fff; box-sizing: border-box; padding: 10px 14px 6px; width: WIDTHpx }

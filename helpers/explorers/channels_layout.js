@@ -29,7 +29,7 @@ export function layOut(width, { in_channels, out_channels, kernel_size }, { padd
   const outputWidth = Math.max(120, out * outputCell + 76);
   const kernelHeight = kernel_size * kernelCell + ADDEND;
   const withOutput = Math.max(kernelHeight, 2 * ADDEND, out * line);
-  const beside = Math.max(1, Math.floor(width / (out * outputCell + 18)));
+  const beside = Math.max(1, Math.floor((width + 18) / (out * outputCell + 18)));
   const outputHeight = 40 + Math.ceil(out_channels / beside) * (out ? out * line + 26 : 84);
   const fitting = (pixels, cells, high) => Math.min(within(18, 36, high), Math.floor(pixels / cells));
   const rowsHigh = (row) => (HIGH - 24 - out_channels * (row + 8)) / most;
