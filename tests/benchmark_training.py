@@ -330,20 +330,17 @@ def measured(plan, batch_sizes, repeats):
         "rows": [],
         "switches": [],
     }
-    if plan.device == "cuda":
-        import benchmark_gpu
-
-        results |= benchmark_gpu.measured(plan, batch_sizes, repeats)
-    else:
-        for batch_size in batch_sizes:
-            rows, switches = speeds(replace(plan, batch_size=batch_size), repeats)
-            results["rows"] += rows
-            results["switches"] += switches
     few = Plan(plan.data, 10 * min(batch_sizes), min(batch_sizes)).train_set()
     results["difference_of_losses"] = difference = largest_difference(few, min(batch_sizes), plan.device)
     assert difference < 1e-4, f"The two loops do not compute the same: their losses differ by {difference:.1e}."
     if plan.device == "cuda":
-        return results
+        import benchmark_gpu
+
+        return results | benchmark_gpu.measured(plan, batch_sizes, repeats)
+    for batch_size in batch_sizes:
+        rows, switches = speeds(replace(plan, batch_size=batch_size), repeats)
+        results["rows"] += rows
+        results["switches"] += switches
     results["accuracies"] = None
     if plan.data != "shapes":  # this takes minutes: only with real pictures, of which an accuracy says more
         results["accuracies"] = accuracies(*load(plan.data, 50_000, 10_000), 128, plan.device)

@@ -203,6 +203,20 @@ def test_what_is_changed_after_an_epoch_holds_in_the_next(graphs, between):
     assert hold(graphs, small, torch.optim.Adam, between=between) != [15, 3]
 
 
+@pytest.mark.parametrize("epoch", [1, 2])  # judged already, captured already
+def test_a_hook_that_comes_after_an_epoch_is_called_in_the_next(graphs, epoch):
+    called = []
+
+    def between(model, optimizer, history):
+        if len(history.loss) == epoch:
+            model.fc2.register_forward_hook(lambda layer, args, out: called.append(1) if layer.training else None)
+
+    images = TinySet(48)  # 16 + 16 + 16: the third step of the first epoch judges, the next is captured
+    model = small()
+    quietly(model, images, epochs=4, after_epoch=lambda history: between(model, None, history))
+    assert len(called) == 3 * (4 - epoch)
+
+
 def test_a_setting_of_a_layer_that_is_changed_after_an_epoch_holds_in_the_next(graphs, monkeypatch):
     def between(model, optimizer, history):
         if len(history.loss) == 3:
@@ -384,11 +398,13 @@ def test_several_processes_train_plainly(graphs, monkeypatch):
 def test_a_models_own_warnings_come_through(graphs):
     class Warns(Model):
         def beside(self, x):
-            warnings.warn("the learner's own", UserWarning, stacklevel=1)
+            if self.training:  # not where the model is tried
+                warnings.warn("the learner's own", UserWarning, stacklevel=1)
             return x
 
-    with pytest.warns(UserWarning, match="the learner's own"):
+    with pytest.warns(UserWarning, match="the learner's own") as told:
         quietly(Warns(), TinySet(), epochs=1)
+    assert len(told) == 4
 
 
 # -- what stops training -------------------------------------------------------------------------------

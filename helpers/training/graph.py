@@ -40,7 +40,7 @@ class CapturedStep:
 
     def __init__(self, plain, model, optimizer, device, say):
         self.plain, self.model, self.optimizer, self.device, self.say = plain, model, optimizer, device, say
-        self.stream, self.holds, self.refused = torch.cuda.Stream(device), None, False
+        self.stream, self.refused = torch.cuda.Stream(device), False
         self.moved = []  # states of the optimizer whose count of steps is on the GPU meanwhile
         self.forget()
 
@@ -61,13 +61,14 @@ class CapturedStep:
 
     def checked(self):
         """Itself, at the beginning of an epoch. Whatever was changed since, between epochs, is captured anew."""
-        if self.graphs and self.holds != self._held():
+        if self.holds not in (None, self._held()):
             self.forget()
         return self
 
     def forget(self):
         """Begin anew: no batch was seen. (Memory whose graphs have gone cannot be shared with a new one.)"""
-        self.graphs, self.seen, self.pool = {}, Counter(), torch.cuda.graph_pool_handle()
+        self.graphs, self.seen, self.holds = {}, Counter(), None
+        self.pool = torch.cuda.graph_pool_handle()
 
     def end(self):
         """The optimizer is as without this. A count of steps is back on the CPU, where torch keeps it."""
