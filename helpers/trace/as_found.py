@@ -16,9 +16,10 @@ from helpers.trace.calls import call_kind
 
 
 @contextlib.contextmanager
-def as_found(model, tensors):
+def as_found(model, tensors, instead=None):
     """Runs what stands in it without gradients. Afterwards model, autocast and random numbers are as before.
 
+    instead: what stands in for a tensor of the model meanwhile; if not given, a copy or, for a parameter, itself.
     The attributes of every module and the lists, dicts and sets in them get back what they held. Tensors that a
     forward pass may write into are copies meanwhile, so that also their version is the old one; parameters are copied
     only where one is written (see `spared`), as they can be large.
@@ -36,7 +37,8 @@ def as_found(model, tensors):
             for parameter, _, _ in parameters:
                 parameter.grad = None
             torch.set_autocast_cache_enabled(False)  # or a later run with gradients met weights cast without
-            _keep(model, kept, {})
+            copies = {}
+            _keep(model, kept, instead or (lambda tensor: _unless_parameter(tensor, copies)))
             yield
         finally:
             with uninterrupted():
@@ -54,8 +56,12 @@ def as_found(model, tensors):
                     generator.set_state(state)
 
 
-def _keep(value, kept, copies):
-    """Notes what a module, list, dict or set holds, and what that holds in turn; copies stand in for its tensors."""
+def _unless_parameter(tensor, copies):
+    return tensor if isinstance(tensor, nn.Parameter) else copied(tensor, copies)
+
+
+def _keep(value, kept, instead):
+    """Notes what a module, list, dict or set holds, and what that holds in turn; others stand in for its tensors."""
     value = value.__dict__ if isinstance(value, nn.Module) else value
     if id(value) in kept:
         return
@@ -63,9 +69,9 @@ def _keep(value, kept, copies):
     kept[id(value)] = value, before
     for key, part in before.items() if isinstance(value, dict) else enumerate(before):
         if isinstance(part, (nn.Module, dict, list, set, deque)):
-            _keep(part, kept, copies)
-        elif isinstance(part, torch.Tensor) and not isinstance(part, nn.Parameter) and type(value) is not set:
-            value[key] = copied(part, copies)
+            _keep(part, kept, instead)
+        elif isinstance(part, torch.Tensor) and type(value) is not set:
+            value[key] = instead(part)
 
 
 def spared(function, args, kwargs, copies):

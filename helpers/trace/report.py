@@ -33,7 +33,9 @@ def html(trace):
     """The same as a table for a notebook. It brings its style, and can be read where a page drops that."""
     trace = _bounded(trace)
     at, mark = _marked(trace)
-    rows = "".join(_row(row, mark if place == at else "") for place, row in enumerate(trace.rows))
+    fields = [_field(row) for row in trace.rows]
+    news = [field if field != before else "" for before, field in zip(["", *fields], fields, strict=False)]
+    rows = "".join(_row(row, mark if place == at else "", news[place]) for place, row in enumerate(trace.rows))
     titles = ("layer", "input → output", "parameters", "multiply-adds")
     heads = "".join(f'<th scope="col">{title}</th>' for title in titles)
     longest = max((len(line) for row in trace.rows for line in _shapes(row.input_shape)), default=0)
@@ -58,7 +60,15 @@ def _bounded(trace):
     if left_out > 0:
         name = f"… and {left_out:,} more steps …"
         gap = replace(
-            rows[half], name=name, kind="", input_shape=None, output_shape=None, parameters=0, macs=0, formula=""
+            rows[half],
+            name=name,
+            kind="",
+            input_shape=None,
+            output_shape=None,
+            parameters=0,
+            macs=0,
+            formula="",
+            receptive_field=None,
         )
         rows = [*rows[:half], gap, *rows[half + left_out :]]
     rows = [replace(row, name=_cut(row.name), kind=_cut(row.kind), formula=_cut(row.formula)) for row in rows]
@@ -75,27 +85,30 @@ def _cut(text, most=400):
 
 
 def _cells(trace):
-    """Rows of six cells; each cell is a list of lines."""
+    """Rows of seven cells; each cell is a list of lines."""
     at, mark = _marked(trace)
     names = max((len(row.name) for row in trace.rows if _kind(row) and len(row.name) < WIDE // 3), default=0)
     size = ["size"] if any(row.formula for row in trace.rows) else []
-    cells = [[["layer"], ["input"], ["output"], ["parameters"], ["multiply-adds"], size]]
+    sees = ["sees"] if any(row.receptive_field for row in trace.rows) else []
+    cells = [[["layer"], ["input"], ["output"], ["parameters"], ["mult-adds"], sees, size]]
     for place, row in enumerate(trace.rows):
         kind = _kind(row)
         layer = f"{row.name:{names}}  {kind}" if kind else row.name  # a call may be as long as both
         output = _shapes(row.output_shape) + [mark] * (place == at)
         counts = [f"{row.parameters:,}"], [f"{row.macs:,}"]
-        cells.append([[layer], _shapes(row.input_shape), output, *counts, _sides(row.formula)])
-    return [*cells, [[_together(trace)], [], [], [f"{trace.parameters:,}"], [f"{trace.macs:,}"], []]]
+        cells.append(
+            [[layer], _shapes(row.input_shape), output, *counts, [_field(row, short=True)], _sides(row.formula)]
+        )
+    return [*cells, [[_together(trace)], [], [], [f"{trace.parameters:,}"], [f"{trace.macs:,}"], [], []]]
 
 
 def _aligned(table):
     """The lines of the table. Too long a layer's name has its own line; too long formulas stand below their rows."""
-    lengths = [[len(line) for cells in table for line in cells[column]] for column in range(6)]
+    lengths = [[len(line) for cells in table for line in cells[column]] for column in range(7)]
     widths = [max(column, default=0) for column in lengths]
-    room = WIDE - sum(widths[1:5]) - 2 * 4
+    room = WIDE - sum(widths[1:6]) - 2 * (5 if widths[5] else 4)
     widths[0] = max(length for length in lengths[0] if length <= max(room, WIDE // 4))
-    is_beside = widths[0] + 2 + widths[5] <= room
+    is_beside = widths[0] + 2 + widths[6] <= room
     below = " " * (widths[0] + 2)
     lines = []
     for place, (layer, *cells, sides) in enumerate(table):
@@ -103,20 +116,21 @@ def _aligned(table):
             lines += wrap(layer[0], WIDE)
             layer = []
         for parts in zip_longest(layer, *cells, sides if is_beside else [], fillvalue=""):
-            columns = zip(parts, "<<<>><", widths, strict=True)
+            columns = [each for each in zip(parts, "<<<>>><", widths, strict=True) if each[2]]
             lines.append("  ".join(f"{part:{side}{width}}" for part, side, width in columns).rstrip())
         if not is_beside and place > 0:
             lines += [below + part for side in sides for part in wrap(side, WIDE - len(below))]
     return lines
 
 
-def _row(row, mark):
+def _row(row, mark, field):
     kind = f' <span class="cs-trace-kind">{escape(_kind(row))}</span>' if _kind(row) else ""
     name = f'<span class="cs-trace-layer"><code>{escape(row.name)}</code>{kind}</span>'
     arrived = "<br>".join(map(_coloured, _shapes(row.input_shape)))
     returned = [_coloured(shape) for shape in _shapes(row.output_shape)]
     returned = " ".join(returned + [f'<strong class="cs-trace-mark">{mark}</strong>'] * bool(mark))
     sides = "<br>".join(map(escape, _sides(row.formula)))
+    sides += f'{"<wbr>" if sides else ""} <span class="cs-trace-field">sees {field}</span>' if field else ""
     shapes = f'<span class="cs-trace-input">{arrived}</span> <span class="cs-trace-output">→ {returned}</span>'
     shapes += f'<br><small class="cs-trace-formula">{sides}</small>' if sides else ""
     quiet = {0: ' class="cs-trace-zero"'}
@@ -172,6 +186,12 @@ def _shapes(shape):
 def _sides(formula):
     """A line for each side: height, width."""
     return formula.split(" · ") if formula else []
+
+
+def _field(row, short=False):
+    """`4 × 4`, or in short `4`: how much of the image a number is computed from."""
+    sides = row.receptive_field or ()
+    return " × ".join(map(str, sides[:1] if short and len(set(sides)) == 1 else sides))
 
 
 def _is_call(row):

@@ -38,7 +38,7 @@ def follow(model, args, kwargs=None, changes=()):
     with _one_at_a_time, as_found(model, tensors_in((args, kwargs))):
         args = [_own(arg, copies) for arg in args]  # a model may write into them
         kwargs = {name: _own(arg, copies) for name, arg in kwargs.items()}
-        model = _sized(model)
+        model = sized(model)
         for change in changes:
             model = _with_layers(model, change.layers)
         instead = {call: do for change in changes for call, do in change.calls.items()}
@@ -179,7 +179,7 @@ def _own(value, copies):
     return copied(value, copies) if isinstance(value, torch.Tensor) else value
 
 
-def _sized(model):
+def sized(model):
     """The model; a copy where lazy layers would take their sizes from this run, for good."""
     if not any(map(is_lazy, [*model.parameters(), *model.buffers()])):
         return model

@@ -8,8 +8,11 @@ from torch.nn.parameter import is_lazy
 from helpers.trace import report
 from helpers.trace.arguments import arguments, checked
 from helpers.trace.diagnosis import diagnose
+from helpers.trace.fields import receptive_fields
+from helpers.trace.finding import first_spatial
 from helpers.trace.macs import macs
 from helpers.trace.operations import FLATTENING, MERGING, formula
+from helpers.trace.sizes import sizes
 from helpers.trace.steps import follow, is_layer
 
 # Functions that may leave a shape as it was, and yet move its dimensions.
@@ -27,6 +30,8 @@ class Row:
     parameters     how many it learns, those that an earlier row has counted left out
     macs           multiply-adds: products that are summed
     formula        how the output's size follows, with the numbers put in; "" for steps without a formula
+    receptive_field  how many cells of the input, side by side, one of its numbers is computed from: for images a
+                   (height, width), at most the image's own; None where that is not known
     """
 
     name: str
@@ -36,6 +41,7 @@ class Row:
     parameters: int
     macs: int
     formula: str
+    receptive_field: tuple | None = None
 
 
 class Trace:
@@ -44,9 +50,10 @@ class Trace:
     str() is a table in text; a notebook shows the same as a table in HTML.
     """
 
-    def __init__(self, rows, problem, unused=()):
+    def __init__(self, rows, problem, unused=(), run=None):
         self.rows, self.problem = rows, problem
         self.unused = unused  # names of layers with parameters that were not called
+        self._run = run
 
     @property
     def ok(self):
@@ -59,6 +66,20 @@ class Trace:
     @property
     def macs(self):
         return sum(row.macs for row in self.rows)
+
+    def sizes(self, most=256):
+        """The sides, from 1 to `most`, of the square images that the model takes: Sizes, whose str() says the rule.
+
+        They are tried on the meta device, where nothing is computed. Raises ValueError where the model was not given
+        images, or asks for their numbers.
+
+        >>> from torch import nn
+        >>> trace(nn.Sequential(nn.Conv2d(3, 8, 5), nn.PixelUnshuffle(2)), (4, 3, 32, 32)).sizes()
+        Square images fit if their side is even, and 6 or more. Tried: 1 to 256.
+        """
+        spatial, computed = first_spatial(self._run)
+        dims = len(self._run.inputs[0].shape) - 2 if spatial is None and self._run.inputs else computed.dims
+        return sizes(self._run, dims, most)
 
     def __repr__(self):
         return report.text(self)
@@ -91,12 +112,12 @@ def traced(model, args, kwargs):
     problem = diagnose(model, args, kwargs, run)
     if run.error is not None and problem is None:
         raise run.error
-    return Trace(_rows(run), problem, _unused(run))
+    return Trace(_rows(run), problem, _unused(run), run)
 
 
 def _rows(run):
     learned = _Learned(run.model)
-    rows, counted = [], set()
+    fields, rows, counted = receptive_fields(run), [], set()
     for step in run.all_steps:
         names = learned.by(step)
         if not _is_shown(step, names, names - counted):
@@ -105,7 +126,9 @@ def _rows(run):
         counted |= names
         output = step.outputs[0].shape if step.outputs else None
         computed = (0, "") if step.error is not None else (macs(step), formula(step))
-        rows.append(Row(_name(step), step.kind, _input_shape(step), output, parameters, *computed))
+        rows.append(
+            Row(_name(step), step.kind, _input_shape(step), output, parameters, *computed, fields.get(step.call))
+        )
     return rows
 
 
