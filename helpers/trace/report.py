@@ -130,7 +130,8 @@ def _row(row, mark, field):
     returned = [_coloured(shape) for shape in _shapes(row.output_shape)]
     returned = " ".join(returned + [f'<strong class="cs-trace-mark">{mark}</strong>'] * bool(mark))
     sides = "<br>".join(map(escape, _sides(row.formula)))
-    sides += f'{"<wbr>" if sides else ""} <span class="cs-trace-field">sees {field}</span>' if field else ""
+    place = "cs-trace-beside" if sides else "cs-trace-field"
+    sides += f' <span class="{place}">sees {field}</span>' if field else ""
     shapes = f'<span class="cs-trace-input">{arrived}</span> <span class="cs-trace-output">→ {returned}</span>'
     shapes += f'<br><small class="cs-trace-formula">{sides}</small>' if sides else ""
     quiet = {0: ' class="cs-trace-zero"'}
