@@ -28,15 +28,15 @@ def conv_pool_relu(train_set, chosen, weight, bias, products=torch.float32):
     """relu(max_pool2d(conv2d(images, weight, bias, padding=1), 2)) of those pictures of an ImageSet.
 
     chosen int64 (B,), their numbers · weight (K, 3, 3, 3), K up to 32 · bias (K,) -> (B, K, height // 2, width // 2).
-    All on one device, in float32; the products may be torch.bfloat16 on GPUs of compute capability 8.0 and later.
-    A number that the set does not have gives NaN. Raises ValueError for other shapes.
+    All in float32; the products may be torch.bfloat16 on GPUs of compute capability 8.0 and later. A number that is not
+    the set's gives NaN. Raises ValueError for other shapes, or where it cannot run.
     """
     given, K = (train_set.images, chosen, weight, bias), len(weight)
     fits = len(chosen) and min(given[0].shape[2:]) > 1 and weight.shape == (K, 3, 3, 3) and bias.shape == (K,)
-    if not fits or MAPS.value < K or len({tensor.device for tensor in given}) > 1:
+    if not fits or MAPS.value < K or {each.device.type for each in given} != {"cpu" if INTERPRETED.value else "cuda"}:
         got = ", ".join(f"{tuple(tensor.shape)} on {tensor.device}" for tensor in given)
         wanted = "pictures (N, 3, 2 or more, 2 or more), chosen (B,), weight (K, 3, 3, 3), K up to 32, and bias (K,)"
-        raise ValueError(f"The kernel wants {wanted}, all on one device, but got {got}.")
+        raise ValueError(f"The kernel wants {wanted}, on a GPU (the CPU with TRITON_INTERPRET=1), but got {got}.")
     return _ConvPoolReLU.apply(weight, bias, train_set, chosen, getattr(tl, str(products).removeprefix("torch.")))
 
 

@@ -181,6 +181,22 @@ def test_what_it_is_not_made_for_is_refused_in_a_sentence(images, chosen, weight
     assert str(weight) in str(error.value)
 
 
+WITHOUT = """
+import torch
+from helpers.data import load_shapes
+from helpers.kernel import conv_pool_relu
+conv_pool_relu(load_shapes(2, 1)[0], torch.tensor([0]), torch.zeros(18, 3, 3, 3), torch.zeros(18))
+"""
+
+
+def test_on_a_cpu_without_the_interpreter_it_says_so_in_a_sentence():
+    run = subprocess.run([sys.executable, "-c", WITHOUT], cwd=ROOT, capture_output=True, text=True)
+    assert run.stderr.splitlines()[-1].endswith(
+        "bias (K,), on a GPU (the CPU with TRITON_INTERPRET=1), but got (2, 3, 32, 32) on cpu, (1,) on cpu, "
+        "(18, 3, 3, 3) on cpu, (18,) on cpu."
+    )
+
+
 def test_without_triton_it_says_so_in_a_sentence_and_the_rest_goes_on():
     code = "import sys; sys.modules['triton'] = None; import helpers.training, helpers.kernel"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
