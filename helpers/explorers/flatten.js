@@ -5,7 +5,7 @@ import { dimensions, hasStrides, readingOrder, refusedSize, refusedStrides, rowS
 import { makeFormulas, makeShapes } from "./flatten_lines.js";
 import { drawBatch, drawVolume, makeFigure, waysOf } from "./flatten_picture.js";
 import { makeFlights, makeScrub } from "./flatten_scrub.js";
-import { ending, makeFrame, watchWidth } from "./page/frame.js";
+import { ending, makeFrame, makeRemark, watchWidth } from "./page/frame.js";
 import { makePlayer, watchPointing } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
 
@@ -104,7 +104,7 @@ async function render({ model, el }) {
   const formulas = makeFormulas();
   const walk = makeWalk(arranged, draw);
   const { player, scrub } = walk;
-  const hint = make("span", "cs-hint");
+  const remark = makeRemark();
   const figure = makeFigure(sliders.highest.channels);
   const flights = makeFlights(figure.root);
   const shapes = makeShapes();
@@ -112,7 +112,7 @@ async function render({ model, el }) {
   const notes = { judged: make("div", "cs-note"), note: make("div", "cs-note"), back: make("div", "cs-sum") };
   const frame = makeFrame(el, {
     formulas: formulas.roots,
-    tools: [player.root, hint],
+    tools: [player.root, remark.root],
     figure: figure.root,
     beneath: [scrub.root],
     notes: Object.values(notes),
@@ -141,7 +141,7 @@ async function render({ model, el }) {
     keepHeight(figure.root, needed);
     flights.draw(`${page} ${setting}`, count, scrub, () => waysOf(figure, scene));
     scrub.write(endsOf(scene), (index) => toldOf(index, scene));
-    setText(hint, `Hover or click a cell · arrow keys move · Space plays ${batch || memory === "permuted" ? "in reading order" : "along memory"}`);
+    remark.write(`Play goes ${batch || memory === "permuted" ? "in reading order" : "along memory"}`);
     writeCode(frame.code, scene);
     writeBelow(frame.refusal, notes, scene, page, mode);
     if (!player.playing() && !scrub.isUsed()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
