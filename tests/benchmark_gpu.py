@@ -32,18 +32,20 @@ from helpers.training.checks import mode
 from helpers.training.loop import Loop
 
 NO_GRAPH, KERNEL = f"{OURS}, no graph", f"{OURS}, one kernel each way"
+KERNELS = f"{KERNEL}, Adam in another"
 CANDIDATES = [
     Candidate(TUTORIAL, "tutorial", network="SimpleCNN"),
     Candidate(f"{TUTORIAL}, 4 workers", "tutorial", workers=4, network="SimpleCNN"),
     Candidate(f"{TUTORIAL}, ready tensors", "tensors", network="SimpleCNN"),
     Candidate("plain loop, pictures on the GPU", "plain"),
-    Candidate("plain loop, pictures on the GPU, fused Adam", "plain", fused=True),
+    Candidate("plain loop, pictures on the GPU, fused Adam", "plain", adam="fused"),
     Candidate(NO_GRAPH, graph=False),
     Candidate(f"{NO_GRAPH}, bfloat16", graph=False, precision="bfloat16"),
-    Candidate(OURS, graph=True, fused=True),
-    Candidate(f"{OURS}, bfloat16", graph=True, fused=True, precision="bfloat16"),
-    Candidate(f"{OURS}, torch.compile", graph=True, fused=True, compiled=True),
-    Candidate(KERNEL, "kernel", graph=True, fused=True),
+    Candidate(OURS, graph=True, adam="fused"),
+    Candidate(f"{OURS}, bfloat16", graph=True, adam="fused", precision="bfloat16"),
+    Candidate(f"{OURS}, torch.compile", graph=True, adam="fused", compiled=True),
+    Candidate(KERNEL, "kernel", graph=True, adam="fused"),
+    Candidate(KERNELS, "kernel", graph=True, adam="kernel"),
 ]
 
 
@@ -53,14 +55,13 @@ CANDIDATES = [
 def prepared(candidate, plan, train_set, model):
     """The function that trains one epoch of a long training, for what is special to a GPU."""
     device = torch.device(plan.device)
-    adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=candidate.fused)
-    if candidate.loop == "plain":
-        return lambda: plain_epoch(model, train_set, plan.batch_size, adam)
     if candidate.loop == "kernel":
         from helpers.kernel_cnn import KernelCNN, Numbers
 
         model, train_set = KernelCNN(train_set).to(device), Numbers(train_set)
-        adam = torch.optim.Adam(model.parameters(), lr=1e-3, fused=candidate.fused)
+    adam = adam_of(model, candidate.adam)
+    if candidate.loop == "plain":
+        return lambda: plain_epoch(model, train_set, plan.batch_size, adam)
     how = {"batch_size": plan.batch_size, "lr": 1e-3, "optimizer": adam, "precision": candidate.precision}
     loop, history, seeds = Loop(model, train_set, None, device, **how), History(), itertools.count()
 
@@ -70,6 +71,14 @@ def prepared(candidate, plan, train_set, model):
                 pass
 
     return epoch
+
+
+def adam_of(model, kind):
+    if kind == "kernel":
+        from helpers.kernel_adam import KernelAdam
+
+        return KernelAdam(model.parameters(), lr=1e-3)
+    return torch.optim.Adam(model.parameters(), lr=1e-3, fused=kind == "fused")
 
 
 def plain_epoch(model, train_set, batch_size, optimizer):
@@ -125,7 +134,7 @@ def kernels(plan, steps=20, most=12):
 def accuracies(train_set, test_set, batch_size, device, epochs=8, seeds=3):
     """Test accuracy against seconds of training: a row of each way and seed; of the tutorial's slow loop one alone."""
     rows = []
-    for name, seed in [(TUTORIAL, 0), *itertools.product((NO_GRAPH, OURS, KERNEL), range(seeds))]:
+    for name, seed in [(TUTORIAL, 0), *itertools.product((NO_GRAPH, OURS, KERNELS), range(seeds))]:
         torch.manual_seed(seed)
         if name == TUTORIAL:
             seconds, right = tutorial_epochs(train_set, test_set, batch_size, device, epochs)
@@ -140,20 +149,21 @@ def accuracies(train_set, test_set, batch_size, device, epochs=8, seeds=3):
 
 def trained(name, train_set, test_set, seed, epochs, batch_size, device):
     """(seconds, test accuracy) of each epoch of one of train()'s ways."""
-    model, tested = models.FastCNN(), models.FastCNN().to(device)
-    images, right = train_set, []
-    if name == KERNEL:
+    model, tested = models.FastCNN().to(device), models.FastCNN().to(device)
+    images, right, kind = train_set, [], "plain" if name == NO_GRAPH else "fused"
+    if name == KERNELS:
         from helpers.kernel_cnn import KernelCNN, Numbers
 
-        images = Numbers(train_set.to(device))
-        model = KernelCNN(images.train_set)
+        images, kind = Numbers(train_set.to(device)), "kernel"
+        model = KernelCNN(images.train_set).to(device)
 
     def test(history):
         tested.load_state_dict(model.state_dict())
         right.append(evaluate(tested, test_set)[1])
 
-    with switched(graph=name != NO_GRAPH, fused=name != NO_GRAPH, device=device):
+    with switched(device, graph=name != NO_GRAPH):
         how = {"epochs": epochs, "batch_size": batch_size, "device": device, "seed": seed * epochs}
+        how["optimizer"] = adam_of(model, kind)
         history = train(model, images, progress=False, after_epoch=test, **how)
     return history.seconds, right
 

@@ -47,8 +47,8 @@ class Candidate:
     precision: str = "float32"
     compiled: bool = False
     flipped: str = ""
-    graph: bool | None = None  # not None: the switch "graph" is this, and Adam fused or not
-    fused: bool = False
+    graph: bool | None = None  # the switch "graph", where it is told
+    adam: str = "plain"  # "fused", "kernel"; for these loops of benchmark_gpu.py
 
 
 @dataclass(frozen=True)

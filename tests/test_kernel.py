@@ -23,6 +23,7 @@ with pytest.MonkeyPatch.context() as patch:  # for this import alone: another te
     if DEVICE == "cpu":
         patch.setenv("TRITON_INTERPRET", "1")
     from helpers.kernel import conv_pool_relu
+    from helpers.kernel_adam import KernelAdam
     from helpers.kernel_cnn import KernelCNN, Numbers
 
 BOTH = [torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.skipif(
@@ -247,13 +248,59 @@ def test_numbers_come_in_the_order_of_the_pictures(shuffle):
         assert torch.equal(pictures, torch.stack([images[i][0] for i in chosen.tolist()]))
 
 
+# -- Adam ----------------------------------------------------------------------------------------------
+
+
+def same_steps(steps, sizes=((5,), (3, 700), (4, 3, 3)), **settings):
+    """Weights and averages after some steps of KernelAdam, and of torch's."""
+    generator, found = torch.Generator().manual_seed(0), []
+    weights = [torch.randn(size, generator=generator) for size in sizes]
+    gradients = [[torch.randn(size, generator=generator) for size in sizes] for _ in range(steps)]
+    for kind in (KernelAdam, torch.optim.Adam):
+        parameters = [torch.nn.Parameter(weight.to(DEVICE)) for weight in weights]
+        optimizer = kind(parameters, **settings)
+        for step, those in enumerate(gradients):
+            for parameter, gradient in zip(parameters[step % 2 :], those[step % 2 :], strict=True):
+                parameter.grad = 10 ** (step % 3 - 1) * gradient.to(DEVICE)  # the first has one in each other step
+            optimizer.step()
+            optimizer.zero_grad()
+        averages = [dict(optimizer.state[parameter]) for parameter in parameters]
+        found.append([[parameter.detach() for parameter in parameters], averages])
+    return found
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"lr": 1}, {"betas": (0.5, 0.99999), "eps": 1e-3}, {"betas": (0.0, 0.0), "lr": 0.1}]
+)
+def test_adam_in_a_kernel_takes_torchs_steps(settings):
+    ours, theirs = same_steps(9, **settings)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5, check_device=False)
+
+
+def test_it_computes_a_loss_anew_where_it_is_asked_to():
+    weight = torch.nn.Parameter(torch.ones(3, device=DEVICE))
+
+    def loss():
+        (2 * weight).sum().backward()
+        return "the loss"
+
+    assert KernelAdam([weight], lr=0.5).step(loss) == "the loss"
+    torch.testing.assert_close(weight.detach(), torch.full_like(weight, 0.5))
+
+
+@pytest.mark.parametrize("weight", [torch.zeros(2, 3).t(), torch.zeros(2, dtype=torch.float64)])
+def test_weights_that_it_is_not_made_for_are_refused_in_a_sentence(weight):
+    with pytest.raises(ValueError, match=r"KernelAdam wants contiguous float32 parameters, .* take torch.optim.Adam\."):
+        KernelAdam([torch.nn.Parameter(weight)])
+
+
 # -- compiled, without a GPU ---------------------------------------------------------------------------
 
 COMPILED = """
 import triton, triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from helpers import kernel
+from helpers import kernel, kernel_adam
 
 read = {"images": "*u8", "chosen": "*i64", "mean": "*fp32", "std": "*fp32"}
 sizes = {"ALL": "i32", "N": "i32"} | dict.fromkeys(("K", "H", "W", "AREA", "PRODUCTS"), "constexpr")
@@ -267,6 +314,10 @@ for capability, products in ((75, tl.float32), (90, tl.bfloat16)):
         source = ASTSource(fn=function, signature=read | own | sizes, constexprs=constants)
         compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32))
         print(capability, function.__name__, "mma" in compiled.asm["ptx"], compiled.metadata.shared < 48 * 2**10)
+tensors = dict.fromkeys(("weights", "gradients", "means", "squares", "step"), "*fp32")
+numbers = dict.fromkeys(("lr", "beta1", "new1", "beta2", "new2", "log1", "log2", "eps"), "fp32")
+adam = ASTSource(kernel_adam._adam, tensors | numbers | {"N": "i32", "BLOCK": "constexpr"}, {"BLOCK": 1024})
+print("adam", len(triton.compile(adam, target=GPUTarget("cuda", 90, 32)).asm["cubin"]) > 0)
 """
 
 
@@ -280,4 +331,5 @@ def test_triton_compiles_it_for_an_old_gpu_and_with_matrix_units_for_a_new_one(t
         "75 _backward False True",
         "90 _forward True True",
         "90 _backward True True",
+        "adam True",
     ]

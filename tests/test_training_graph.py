@@ -370,6 +370,13 @@ def test_an_optimizer_that_may_need_python_is_used_plainly(graphs, capsys, optim
     assert f"not as one CUDA graph: {why}" in capsys.readouterr().out
 
 
+def test_an_optimizer_that_says_it_can_be_captured_is(graphs):
+    class Capturing(torch.optim.SGD):
+        captures = True
+
+    assert hold(graphs, small, lambda parameters: Capturing(parameters, lr=0.1)) == [15, 3]
+
+
 def test_without_memory_for_a_second_step_there_is_no_graph(graphs, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 1))
     assert hold(graphs, small) == []

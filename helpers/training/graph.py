@@ -23,7 +23,11 @@ PLAIN_STEPS = 3
 WAITED = "called a synchronizing CUDA operation"
 # What torch says in such a step, and is not for the learner: its last words are Adam's, whose count is on the GPU.
 OURS = (WAITED, "Synchronization debug mode", "capturable=True")
-CAPTURABLE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)  # torch's own, no subclass: its step may do more
+CAPTURABLE = (
+    torch.optim.SGD,
+    torch.optim.Adam,
+    torch.optim.AdamW,
+)  # and what says captures = True; a subclass may do more
 
 
 class NotCapturedError(RuntimeError):
@@ -105,7 +109,7 @@ class CapturedStep:
     def _why_not(self, waited, changed, drew):
         """What keeps a step from being captured, or None."""
         kind = type(self.optimizer)
-        if kind not in CAPTURABLE:
+        if kind not in CAPTURABLE and not getattr(kind, "captures", False):
             return f"{kind.__name__} is none of {', '.join(each.__name__ for each in CAPTURABLE)}"
         if _hooks(self.model, self.optimizer):
             return "the model or the optimizer has hooks, and a graph does not call Python"
