@@ -1406,6 +1406,7 @@ BROKEN |= {
         "weight.float() in F.nll_loss(x, y, weight=z)",
         "torch.zeros(6).long(), torch.ones(3).double()",
         call="F.nll_loss(x, y, weight=z)",
+        before="x = x.log_softmax(1); ",
         kind="dtype",
     ),
     "a class too many": loss("fc = nn.Linear(5, 4)", "torch.tensor([0, 1, 3] * 2)", SCORES + "CrossEntropyLoss()"),
@@ -1448,9 +1449,7 @@ BROKEN |= {
         "(torch.rand(2, 3, 9, 9), torch.zeros(2, 9, 9).long())",
     ),
     "one-hot masks": mask(
-        "y.argmax(1) in F.nll_loss(x, y)",
-        "F.one_hot(torch.zeros(2, 4, 4).long(), 5).permute(0, 3, 1, 2)",
-        call="F.nll_loss(x, y)",
+        "y.argmax(1) in F.cross_entropy(x, y)", "F.one_hot(torch.zeros(2, 4, 4).long(), 5).permute(0, 3, 1, 2)"
     ),
     "measured numbers for classes": loss("", "torch.tensor([0.5, 1.25, 3.0] * 2)", call="F.cross_entropy(x, y)"),
     "classes in int32": loss("y.long() in F.cross_entropy(x, y)", "torch.zeros(6).int()", call="F.cross_entropy(x, y)"),
@@ -1567,6 +1566,47 @@ BROKEN |= {
         call="F.binary_cross_entropy_with_logits(x, y)",
     ),
     "numbers of another batch": loss("", "torch.ones(5, 3)", call="F.mse_loss(x, y)"),
+    "sigmoid before the loss that has one": loss(
+        "leave x.sigmoid() out",
+        "torch.ones(6, 3)",
+        call="F.binary_cross_entropy_with_logits(x, y)",
+        before="x = x.sigmoid(); ",
+        kind="wiring",
+    ),
+    "scores without log_softmax": loss(
+        "nn.CrossEntropyLoss() instead of nn.NLLLoss()", "torch.zeros(6).long()", SCORES + "NLLLoss()", kind="wiring"
+    ),
+    "softmax without its logarithm": loss(
+        "x.log() in F.nll_loss(x, y)",
+        "torch.zeros(6).long()",
+        call="F.nll_loss(x, y)",
+        before="x = x.softmax(1); ",
+        kind="wiring",
+    ),
+    "a student without a logarithm": loss(
+        "x.log() in loss",
+        "torch.ones(6, 3) / 3",
+        SCORES + 'KLDivLoss(reduction="batchmean")',
+        before="x = x.softmax(1); ",
+        kind="wiring",
+    ),
+    "the target first, and nothing minds": Broken(
+        "target",
+        "F.binary_cross_entropy_with_logits(x, y)",
+        "F.binary_cross_entropy_with_logits(y, x) instead of F.binary_cross_entropy_with_logits(x, y)",
+        "fc = nn.Linear(5, 3)",
+        "y = self.fc(y); return F.binary_cross_entropy_with_logits(x, y)",
+        "(torch.ones(6, 3), torch.rand(6, 5))",
+    ),
+    "a black and white mask, and a loss of any numbers": mask(
+        "y / 255 in F.binary_cross_entropy_with_logits(x, y)",
+        "torch.tensor([0.0, 255.0] * 16).view(2, 1, 4, 4)",
+        classes=1,
+        call="F.binary_cross_entropy_with_logits(x, y)",
+    ),
+    "minus one for no, and a loss of any numbers": loss(
+        "(y + 1) / 2 in loss", "torch.tensor([[-1.0, 1.0, 1.0]] * 6)", SCORES + "BCEWithLogitsLoss()"
+    ),
 }
 
 # A batch that meets itself.
@@ -1630,6 +1670,14 @@ BROKEN |= {
         "y = self.fc(y); x = x - y; return x.mean()",
         "(torch.rand(6), torch.rand(6, 5))",
     ),
+    "as many steps as rows, and a last 1": Broken(
+        "target",
+        "F.mse_loss(x, y)",
+        "y.unsqueeze(-1) in F.mse_loss(x, y)",
+        ONE,
+        "x = self.fc(x); return F.mse_loss(x, y)",
+        "(torch.rand(6, 6, 5), torch.rand(6, 6))",
+    ),
     "counts and rates, a column and a row": loss(
         "x.squeeze(1) in loss", "torch.ones(6)", ONE + "; loss = nn.PoissonNLLLoss()"
     ),
@@ -1653,6 +1701,22 @@ BROKEN |= {
 
 # Rows in, rows out.
 BROKEN |= {
+    "two inputs below each other by vstack": Broken(
+        "batch-changed",
+        "torch.vstack([x, y])",
+        "torch.cat([x, y], 1) instead of torch.vstack([x, y]), and fc = nn.Linear(16, 3)",
+        "fc = nn.Linear(8, 3)",
+        "x = torch.vstack([x, y]); return self.fc(x)",
+        "(torch.rand(6, 8), torch.rand(6, 8))",
+    ),
+    "a batch of one, squeezed": Broken(
+        "batch-changed",
+        "x.squeeze()",
+        "torch.flatten(x, 1) instead of x.squeeze()",
+        "conv = nn.Conv2d(3, 8, 3); pool = nn.AdaptiveAvgPool2d(1); fc = nn.Linear(8, 3)",
+        "x = self.pool(self.conv(x)); x = x.squeeze(); return self.fc(x)",
+        "torch.rand(1, 3, 8, 8)",
+    ),
     "the scores of the actions taken": Broken(
         "rank",
         "x.gather(1, y)",

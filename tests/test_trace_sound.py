@@ -161,6 +161,12 @@ LOSSES = {
     "a weight for yes": rows(
         lambda m, x: F.binary_cross_entropy_with_logits(m.one(x), YES[:, None], pos_weight=torch.ones(1))
     ),
+    "labels that are left out later": rows(
+        lambda m, x: F.binary_cross_entropy_with_logits(m.one(x)[:, 0], YES - 2, reduction="none").mul(YES - YES).mean()
+    ),
+    "probabilities and their logarithms": rows(lambda m, x: F.nll_loss(m.fc(x).softmax(1).log(), LABELS)),
+    "scores against a target of the model": rows(lambda m, x: F.mse_loss(x[:, :3], m.fc(x))),
+    "one row, squeezed by name": rows(lambda m, x: F.mse_loss(m.one(x).squeeze(-1), YES)),
     "probabilities": rows(lambda m, x: F.binary_cross_entropy(m.fc(x).sigmoid(), torch.zeros(6, 3))),
     "measured numbers": rows(lambda m, x: F.mse_loss(m.one(x).flatten(), YES)),
     "measured numbers and whole ones": rows(lambda m, x: F.l1_loss(m.fc(x), torch.zeros(6, 3, dtype=LONG))),

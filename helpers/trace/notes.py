@@ -5,7 +5,7 @@ Notes stand in the place of the tensors, so that the memory of a run is free aga
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -141,6 +141,7 @@ class Run:
     failed: Step | None = None
     arguments: tuple = ((), {})  # those of the failed step themselves
     calls: int = 0
+    extremes: dict = field(default_factory=dict)  # {call of a loss: (lowest, highest) number of its target}
     changed: frozenset = frozenset()  # the calls that were done differently, for a trial
 
     @property

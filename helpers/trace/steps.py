@@ -25,6 +25,9 @@ CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.
 CONTAINERS += (nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder)
 CONTAINERS += (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
+# Losses that take a target of any numbers, and teach nothing by some: its extremes are noted.
+MINDS_SILENTLY = ("binary_cross_entropy_with_logits", "BCEWithLogitsLoss")
+
 _one_at_a_time = threading.RLock()
 
 
@@ -136,6 +139,8 @@ class _Follower(TorchFunctionMode):
                 self.makers |= {id(tensor): (weakref.ref(tensor), call, is_data) for tensor in tensors}
                 self.last = result
                 outputs = list(map(self.tensor_note, tensors))
+                if (call_kind(function) if layer is None else type(layer).__name__) in MINDS_SILENTLY:
+                    self.note_target(call, tensors_in((args, kwargs)))
                 self.run.steps.append(self.step_note(call, function, layer, before, outputs))
         finally:
             self.is_inside = False
@@ -158,6 +163,11 @@ class _Follower(TorchFunctionMode):
         name = self.parameters.get(id(tensor), "")
         own = self.inputs.get(id(tensor), "") if maker == INPUT else ""
         return TensorNote(tuple(tensor.shape), tensor.dtype, tensor.device, maker, name, is_data, own)
+
+    def note_target(self, call, given):
+        target = given[1].detach() if len(given) > 1 else None
+        if target is not None and target.numel() and not target.is_meta:
+            self.run.extremes[call] = float(target.min()), float(target.max())
 
     def note_input(self, tensor):
         self.makers[id(tensor)] = weakref.ref(tensor), INPUT, True

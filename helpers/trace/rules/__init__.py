@@ -85,11 +85,13 @@ SILENT_RULES = (
     rows.batch_lost,
     features.columns_of_maps,
     pooling.unpooled,
-    silent_losses.softmax_twice,
+    silent_losses.done_before,
+    silent_losses.turned_around,
     silent_losses.softmax_over_the_batch,
     broadcasting.batch_meets_itself,
     broadcasting.numbers_stretched,
     number_losses.type_for_backward,
+    number_losses.beyond_silently,
 )
 
 

@@ -2,11 +2,13 @@
 
 from math import prod
 
+import torch
+
 from helpers.trace.changes import on_argument
 from helpers.trace.finding import found
-from helpers.trace.loss_calls import loss_of, outputs
+from helpers.trace.loss_calls import Target, loss_of, on, outputs
 from helpers.trace.notes import INPUT, TensorNote
-from helpers.trace.rules.number_losses import are_classes, classes_for_numbers
+from helpers.trace.rules.number_losses import are_classes, classes_for_numbers, in_shape
 
 ARITHMETIC = ("add", "sub", "mul", "div", "truediv", "pow", "rsub", "maximum", "minimum", "max", "min", "atan2")
 STRETCHING = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "poisson_nll_loss", "kl_div")
@@ -42,6 +44,8 @@ def numbers_stretched(run):
             yield classes_for_numbers(loss, scores, target)
         elif len(scores.shape) == len(target.shape) == 2 and scores.shape[0] == target.shape[0] > 1:
             yield _stretched(run, loss, scores.shape, target.shape)
+        elif len(scores.shape) != len(target.shape) and prod(scores.shape) == prod(target.shape) > 1:
+            yield from _of_other_rank(loss, scores, target)
 
 
 def _stretched(run, loss, scores, target):
@@ -50,6 +54,16 @@ def _stretched(run, loss, scores, target):
     why = f"{narrow[:1].upper()}{narrow[1:]} is compared with {wide} numbers: a 1 in a shape is stretched."
     changes = outputs(run, loss.step, target[1])
     return found(loss.step, "target", what, f"{scores} and {target}", "two of the same shape", why, *changes)
+
+
+def _of_other_rank(loss, scores, target):
+    """(N, N, 1) and (N, N): as many numbers, laid beside others than their own."""
+    shaped = in_shape(Target("y", torch.empty(target.shape, device="meta")), scores.shape)
+    if shaped is not None and not _crossing(*sorted((scores.shape, target.shape), key=len, reverse=True)):
+        what = f"{loss.step.label}: the scores are {scores.shape}, and the target is {target.shape}."
+        why = "Shapes are laid side by side from the right, where each number meets others than its own."
+        change = on(loss, "target", shaped.text, shaped.do)
+        yield found(loss.step, "target", what, target.shape, scores.shape, why, change)
 
 
 def _is_elementwise(step):

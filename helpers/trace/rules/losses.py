@@ -69,14 +69,20 @@ def swapped(run, step):
     if not first.dtype.is_floating_point and second.dtype.is_floating_point:
         what = f"{step.label}: whole numbers come first, and floats second. A loss takes the scores first."
         why = f"{first.shape} of {first.dtype} looks like labels, {second.shape} of {second.dtype} like scores."
-        name = step.label if step.layer is not None else f"F.{loss.function}"
+        yield turned(loss, what, why)
 
-        def turned(function, args, kwargs, last):
-            names = dict(zip(("input", "target"), args, strict=False)) | kwargs
-            return function(names.pop("target"), names.pop("input"), *args[2:], **names)
 
-        change = Change(f"{name}(y, x) instead of {name}(x, y)", calls={step.call: turned})
-        yield found(step, "target", what, f"{first.dtype} first", f"{second.dtype} first", why, change)
+def turned(loss, what, why):
+    """The Finding for a loss that is given its target first."""
+    step, (first, second) = loss.step, loss.pair[:2]
+    name = step.label if step.layer is not None else f"F.{loss.function}"
+
+    def run(function, args, kwargs, last):
+        names = dict(zip(("input", "target"), args, strict=False)) | kwargs
+        return function(names.pop("target"), names.pop("input"), *args[2:], **names)
+
+    change = Change(f"{name}(y, x) instead of {name}(x, y)", calls={step.call: run})
+    return found(step, "target", what, f"{first.shape} first", f"{second.shape} first", why, change)
 
 
 def weights(run, step):

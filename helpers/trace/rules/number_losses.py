@@ -28,7 +28,7 @@ def numbers(run, step):
     if scores.shape != target.shape or _type(loss, target) is not None:
         yield from _unlike(run, loss, scores, target)
     elif loss.function == "binary_cross_entropy":
-        yield from _labels_not_from_0_to_1(run, loss)
+        yield from _not_from_0_to_1(run, loss)
 
 
 def type_for_backward(run):
@@ -66,23 +66,34 @@ def _no_probabilities(run, loss):
     yield found(step, "target", what, f"scores {lowest:.3g} to {highest:.3g}", "numbers from 0 to 1", why, *changes)
 
 
-def _labels_not_from_0_to_1(run, loss):
-    target, step = Target("y", actual(run, loss, "target")), loss.step
-    if target.tensor.is_meta or not target.tensor.numel():
-        return
-    lowest, highest = float(target.tensor.min()), float(target.tensor.max())
+def _not_from_0_to_1(run, loss):
+    target = actual(run, loss, "target")
+    if not target.is_meta and target.numel():
+        yield from _beyond(loss, float(target.min()), float(target.max()))
+
+
+def beyond_silently(run):
+    """A target beyond 0 and 1 for binary cross-entropy with logits, which computes a loss of any numbers."""
+    for step in run.steps:
+        loss = loss_of(step) if step.call in run.extremes and step.call not in run.changed else None
+        if loss is not None and "weight" not in loss.given and _reduction(step) != "none":  # -1 may be left out later
+            yield from _beyond(loss, *run.extremes[step.call])
+
+
+def _reduction(step):
+    return step.kwargs.get("reduction", getattr(step.layer, "reduction", "mean"))
+
+
+def _beyond(loss, lowest, highest):
     if lowest >= 0 and highest <= 1:
         return
+    step, ways = loss.step, {(1, 2): ("y - 1", lambda y: y - 1), (-1, 1): ("(y + 1) / 2", lambda y: (y + 1) / 2)}
     what = f"{step.label}: the target goes from {lowest:.3g} to {highest:.3g}, and it takes numbers from 0 to 1."
     why = "1 stands for yes, 0 for no."
-    changes = []
-    if highest == 255:
-        why, changes = "Pictures are stored in numbers from 0 to 255.", [target.then("{} / 255", lambda y: y / 255)]
-    elif (lowest, highest) == (1, 2):
-        changes = [target.then("{} - 1", lambda y: y - 1)]
-    elif (lowest, highest) == (-1, 1):
-        changes = [target.then("({} + 1) / 2", lambda y: (y + 1) / 2)]
-    changes = [on(loss, "target", one.text, one.do) for one in changes]
+    text, do = ways.get((lowest, highest), ("", None))
+    if highest == 255 and lowest >= 0:
+        why, text, do = "Pictures are stored in numbers from 0 to 255.", "y / 255", lambda y: y / 255
+    changes = [on(loss, "target", text, do)] if text else []
     yield found(step, "target", what, f"{lowest:.3g} to {highest:.3g}", "numbers from 0 to 1", why, *changes)
 
 

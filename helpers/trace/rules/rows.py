@@ -70,7 +70,7 @@ def _puts_below(run, step, is_wrong):
     """Does this cat put several batches below each other? What one layer made of several inputs may well be so, if
     nothing tells that it is wrong: two views of a picture, the words of a sentence."""
     parts = [note for note in notes_in(step.args) if note.is_data]
-    if step.kind not in CATTING or len(parts) < 2 or not step.outputs or run.batch in (None, 1):
+    if step.kind not in (*CATTING, "vstack") or len(parts) < 2 or not step.outputs or run.batch in (None, 1):
         return False
     if any(not part.shape or part.shape[0] != run.batch for part in parts):
         return False
@@ -93,7 +93,7 @@ def _below(culprit, step):
     what = f"{culprit.label}: {count(images, 'row')} went in, and {rows} came out."
     why = f"It puts {len(parts)} batches below each other. Along 1 it would put together what belongs to one row."
     wanted = (images, sum(part[1] for part in parts), *parts[0][2:]) if len(parts[0]) > 1 else (images, len(parts))
-    text = re.sub(r"(, (dim=|axis=)?-?\d+)?\)$", "", culprit.name) + ", 1)"
+    text = re.sub(r"(, (dim=|axis=)?-?\d+)?\)$", "", culprit.name.replace("vstack", "cat")) + ", 1)"
     change = instead(culprit, text, lambda x, *args, **kwargs: torch.cat(x, 1))
     after = culprit.outputs[0].shape
     return found(step, "batch-changed", what, after, wanted, why, change)._replace(call=culprit.call)
@@ -128,9 +128,13 @@ def _with_rows(old, new):
 
 def _loses_batch(run, step):
     """Does this reshaping step cut the batch at other places, or pour it into one row?"""
-    if step.kind not in FLATTENING or not step.outputs or not step.shape or step.shape[0] != run.batch:
+    if not step.outputs or not step.shape or step.shape[0] != run.batch:
         return False
     before, after = step.shape, step.outputs[0].shape
+    if step.kind == "squeeze" and len(step.args) == 1 and not step.kwargs:
+        return before[0] == 1 and len(before) == 4 and len(after) == 1  # of one picture
+    if step.kind not in FLATTENING:
+        return False
     if len(before) < 2 or after[:1] == before[:1]:
         return False
     # (N, T, E) -> (N·T, E) only folds, and so does (N, C, H, W) -> (N·C, 1, H, W): no row holds numbers of two.
@@ -144,6 +148,8 @@ def _lost(culprit, step):
     images, each, pieces = before[0], prod(before[1:]), prod(after[1:])
     came = f"one row of {after[0]}" if len(after) == 1 else count(after[0], "row" if len(after) == 2 else "image")
     what = f"{culprit.label}: {count(images, 'image')} went in, and {came} came out."
+    if culprit.kind == "squeeze":
+        what = f"{culprit.label}: it leaves out each 1 of {before}, that of the batch, too: {after}."
     why = f"Each image of {before} has {product(before[1:])} = {each} numbers. "
     if len(after) == 1 or after[0] == 1:
         why += f"All {prod(after)} of the batch stand in one row."

@@ -1,26 +1,78 @@
 """Losses that compute, and can teach nothing: what a loss has in it was done before, or was not done at all."""
 
 import torch
+from torch import nn
 
 from helpers.trace.changes import instead, replaced, without
 from helpers.trace.finding import found
-from helpers.trace.loss_calls import loss_of
-from helpers.trace.notes import notes_in
+from helpers.trace.loss_calls import another, loss_of, on
+from helpers.trace.notes import INPUT, TensorNote, notes_in
+from helpers.trace.operations import Conv, operation
+from helpers.trace.rules.losses import turned
 
 SOFTMAX = ("softmax", "Softmax")
+SIGMOID = ("sigmoid", "Sigmoid")
+ONE_SIDED = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "poisson_nll_loss")
 SOFTMAXES = (*SOFTMAX, "log_softmax", "LogSoftmax")
 MOVING = ("permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "T", "mT", "einsum")
 
 
-def softmax_twice(run):
-    """A softmax before cross-entropy, which has its own. (A second log_softmax changes nothing.)"""
+def done_before(run):
+    """A softmax before cross-entropy, a sigmoid before the loss that has its own; probabilities where their logarithms
+    are wanted, or scores where nothing makes probabilities of them. (A second log_softmax changes nothing.)"""
     for step in run.steps:
         loss = loss_of(step)
-        maker = run.before(step) if loss is not None and loss.function == "cross_entropy" else None
-        if maker is not None and maker.kind in SOFTMAX and maker.call not in run.changed:
+        maker = run.before(step) if loss is not None else None
+        if maker is None or maker.call in run.changed or step.call in run.changed:
+            continue
+        if loss.function == "cross_entropy" and maker.kind in SOFTMAX:
             what = f"{step.label}: it computes a softmax itself, and {maker.label} has computed one before it."
             why = "Cross-entropy wants scores. A softmax of a softmax is nearly even: the loss cannot come near 0."
             yield found(step, "wiring", what, "probabilities", "scores (logits)", why, without(run, maker))
+        elif loss.function == "binary_cross_entropy_with_logits" and maker.kind in SIGMOID:
+            what = f"{step.label}: it computes a sigmoid itself, and {maker.label} has computed one before it."
+            why = "It wants scores. A sigmoid of numbers from 0 to 1 is never below 0.5: no row can be a clear no."
+            yield found(step, "wiring", what, "probabilities", "scores (logits)", why, without(run, maker))
+        elif loss.function in ("nll_loss", "kl_div") and _lacks_logarithm(loss, maker):
+            yield _without_logarithm(loss, maker)
+
+
+def _lacks_logarithm(loss, maker):
+    makes_scores = isinstance(maker.layer, nn.Linear) or isinstance(operation(maker), Conv)
+    return maker.kind in SOFTMAX or (makes_scores and loss.function == "nll_loss")
+
+
+def _without_logarithm(loss, maker):
+    step = loss.step
+    why = "A logarithm of a probability is at most 0. Of other numbers the loss falls below 0, and tells nothing."
+    if maker.kind in SOFTMAX:
+        given, change = "probabilities", on(loss, "input", "x.log()", torch.log)
+        what = f"{step.label}: {maker.label} gives it probabilities, and it wants their logarithms."
+    else:
+        given, change = "scores", another(loss, "cross_entropy", "y", lambda y: y)
+        what = f"{step.label}: {maker.label} gives it scores, and it wants logarithms of probabilities."
+    return found(step, "wiring", what, given, "logarithms of probabilities", why, change)
+
+
+def turned_around(run):
+    """A loss of probabilities, or of scores, that is given its target first."""
+    for step in run.steps:
+        loss = loss_of(step)
+        if loss is None or loss.function not in ONE_SIDED or step.call in run.changed or len(loss.pair) < 2:
+            continue
+        first, second = loss.pair[:2]
+        are_tensors = isinstance(first, TensorNote) and isinstance(second, TensorNote)
+        if are_tensors and first.maker == INPUT and _is_learned(run, second):
+            what = f"{step.label}: the target comes first, and what the model makes second."
+            yield turned(loss, what, "A loss takes the scores first: of the target alone it learns nothing.")
+
+
+def _is_learned(run, note):
+    """Did a layer with weights make it?"""
+    step = run.by_call(note.maker) if note.is_data and note.maker else None
+    while step is not None and (step.layer is None or next(step.layer.parameters(), None) is None):
+        step = run.before(step)
+    return step is not None
 
 
 def softmax_over_the_batch(run):
