@@ -114,10 +114,16 @@ def open_page(idle_pages, chromium):
 
 @pytest.fixture
 def stand(open_page):
-    """`stand(explorer, viewport)` → a page that shows the explorer's view, its sliders as `window.sliders`."""
+    """`stand(explorer, viewport)` → a page that shows the explorer's view, its sliders as `window.sliders`.
 
-    def show(explorer, viewport=None):
+    With an `address`, the page is served from there.
+    """
+
+    def show(explorer, viewport=None, address=None):
         page = open_page(viewport)
+        if address:
+            page.route(f"{address}**", lambda route: route.fulfill(body="", content_type="text/html"))
+            page.goto(address)
         page.set_content(STAND)
         view = explorer.view
         inherited = {*AnyWidget.class_trait_names(), "sliders", "_esm", "_css", "_anywidget_id"}

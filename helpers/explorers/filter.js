@@ -6,6 +6,7 @@ import {
 import { ending, makeFrame, makeNote, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { lay, makeGrid, widthOf } from "./page/grid.js";
+import { makePhotograph } from "./page/photograph.js";
 import { filtered, makePicture, paintInput, paintOutput, sizePicture, watchPixels } from "./page/pixels.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelError, nearestChanges } from "./page/refusals.js";
@@ -14,9 +15,11 @@ import { makeThumbnails } from "./page/thumbnails.js";
 import { colourWeights, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import { makeFormula, makeSum, windowTerms } from "./page/windows.js";
 
-const BETWEEN = 14 + 26; // pixels between panels, and for the sign there; the style sheet says the same
-const UNDER = 112; // pixels: so wide is the title `pixels under it`
+const APART = 14; // pixels between panels; the style sheet says the same
+const BETWEEN = APART + 26; // and for the sign there
+const UNDER = 116; // pixels: so wide is the title `pixels under it`
 const TALLEST = 420; // pixels: so high a picture is drawn at most
+const LOWEST = 250; // the same where the output stands in a row below the input
 const EASIEST = 3; // pixels a pixel that are enough to have the panels beside each other
 const COARSEST = 24; // pixels a pixel at most
 const SCALE = 124; // pixels: as wide is the scale of colours at least
@@ -126,6 +129,8 @@ async function render({ model, el }) {
     leave: () => pointing.hover(null),
   });
   const thumbnails = makeThumbnails(model, weights);
+  const photograph = makePhotograph(model, figure.root, figure.input.root, pinStrongest);
+  figure.input.root.after(photograph.root);
   const [note, sum] = [makeNote(), makeSum()];
   const frame = makeFrame(el, {
     formulas: [formulas.root],
@@ -154,10 +159,15 @@ async function render({ model, el }) {
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
+  /** The window lies on an edge at first, and not on an even area. */
+  function pinStrongest() {
+    pointing.pin({ grid: "output", ...strongest(present(), sliders.values()) });
+  }
+
   const traits = watchTraits(model, ["pixels", "weight"], draw);
   sliders.watch(draw);
-  pointing.pin({ grid: "output", ...strongest(present()) });
-  return ending(sliders, traits, space, player, thumbnails, frame.speaker);
+  pinStrongest();
+  return ending(sliders, traits, space, player, thumbnails, photograph, frame.speaker);
 }
 
 /** The filtered picture of the present setting: computed again only when it has changed. */
@@ -175,12 +185,16 @@ function makeFiltering(model, sliders) {
   };
 }
 
-/** The output that is furthest from 0, on an edge: the first window lies there. */
-function strongest({ size: { rows, columns }, value }) {
+/** The output that is furthest from 0: it lies on an edge, of the picture if it can, and not of its padding. */
+function strongest({ size: { rows, columns }, vertical, horizontal, value }, { stride, padding }) {
+  const isIn = (place, { padded, span }) => place * stride >= padding && place * stride + span <= padded - padding;
   let [best, most] = [{ row: 0, column: 0 }, -1];
   for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++)
-      if (Math.abs(value(row, column)) > most) [best, most] = [{ row, column }, Math.abs(value(row, column))];
+    for (let column = 0; column < columns; column++) {
+      const isPadded = !(isIn(row, vertical) && isIn(column, horizontal));
+      const strength = Math.abs(value(row, column)) * (isPadded ? 1e-9 : 1);
+      if (strength > most) [best, most] = [{ row, column }, strength];
+    }
   return best;
 }
 
@@ -229,10 +243,13 @@ function layOut(page, { weight, kernel_size, sizes }, highest) {
   const longest = Math.max(...weight.flat().map((number) => written(number).length));
   const cell = Math.max(36, widthOf(longest + 1));
   const [rows, columns] = sizes.map((size) => size + 2 * highest.padding);
-  const besides = page - 4 - Math.max(UNDER, cell * kernel_size) - BETWEEN; // the kernel, and what is under it
-  const [inRow, beside, alone] = [(besides - BETWEEN) / 2, besides, page - 4].map((room) => Math.floor(room / columns));
-  const widest = inRow >= EASIEST ? inRow : beside >= EASIEST ? beside : alone;
-  const scale = within(1, COARSEST, Math.min(Math.floor(TALLEST / rows), widest));
+  const room = page - 4 - Math.max(UNDER, cell * kernel_size) - 2 * BETWEEN; // beside the kernel, and what is under it
+  const fit = (pixels, count) => Math.floor(pixels / count);
+  const inRow = Math.min(fit(room / 2, columns), fit(TALLEST, rows));
+  const beside = Math.min(fit(room + APART, columns - kernel_size + 1), fit(page - 4, columns), fit(LOWEST, rows));
+  const stacked = Math.min(fit(page - 4, columns), fit(LOWEST, rows));
+  const widest = inRow >= EASIEST ? inRow : beside >= EASIEST ? beside : stacked;
+  const scale = within(1, COARSEST, widest);
   return { width: page, cell, scale, longest };
 }
 

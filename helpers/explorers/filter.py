@@ -11,7 +11,7 @@ from helpers.arithmetic import conv_output_size
 from helpers.explorers.base import Explorer, Slider, View, style
 from helpers.explorers.layers import call, convolution, options, output_shape
 from helpers.explorers.modules import browser_code
-from helpers.explorers.pictures import grey_picture
+from helpers.explorers.pictures import LARGEST_SIDE, MOST_PIXELS, grey_picture
 from helpers.explorers.weights import checked_rows
 
 LARGEST_KERNEL = 5
@@ -48,6 +48,8 @@ class FilterView(View):
     weight = traitlets.List().tag(sync=True)
     presets = traitlets.Dict(PRESETS).tag(sync=True)
     largest_weight = traitlets.Int(LARGEST_WEIGHT).tag(sync=True)
+    largest_side = traitlets.Int(LARGEST_SIDE).tag(sync=True)
+    most_pixels = traitlets.Int(MOST_PIXELS).tag(sync=True)
 
 
 class FilterExplorer(Explorer):
@@ -55,7 +57,8 @@ class FilterExplorer(Explorer):
 
     `image` is a path, a PIL image, an array or a tensor; it is made grey and scaled down to 64 pixels a side. `weight`
     is a square kernel of 1 × 1 to 5 × 5; weights are kept to four decimals, so that each sum can be checked by hand.
-    Both can be set later, too. What cannot be used raises an error, and the explorer stays as it was.
+    Both can be set later, too. What cannot be used raises an error, and the explorer stays as it was. A picture that
+    the learner drops on the page is `image` from then on: the browser sends the grey pixels it draws.
     """
 
     stride = Slider("stride", 1, 4, default=1)
