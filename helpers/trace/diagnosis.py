@@ -1,8 +1,11 @@
 """What is wrong with a run, why, and the smallest change that mends it: rules are asked in turn, changes are tried."""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
+from helpers.trace.picture import pictures, shown
 from helpers.trace.rules import findings
 from helpers.trace.steps import follow
 
@@ -55,6 +58,15 @@ class Problem:
     why: str
     fix: str
     torch_message: str
+    pictures: Callable = field(default=list, repr=False, compare=False)  # what to `show`
+
+    def show(self):
+        """The explorer at the failing layer's own numbers: move its sliders until they fit.
+
+        It draws convolutions, pooling, flattening, and models built as SimpleCNN is. Where there is none, or its
+        sliders do not go so far, it says so in a sentence and returns None.
+        """
+        return shown(self.pictures())
 
     @property
     def explanation(self):
@@ -124,4 +136,5 @@ def _problem(run, finding, changes):
     message = "" if run.error is None else f"{type(run.error).__name__}: {run.error}"
     texts = dict.fromkeys(change.text for change in changes)  # the same change may mend two places
     told = {name: value for name, value in finding._asdict().items() if name not in ("call", "alternatives")}
-    return Problem(**told, fix=", and ".join(texts), torch_message=message)
+    drawn = partial(pictures, run, finding)
+    return Problem(**told, fix=", and ".join(texts), torch_message=message, pictures=drawn)
