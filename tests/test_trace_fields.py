@@ -193,9 +193,9 @@ def test_a_field_is_no_wider_than_the_image_and_behind_means_all_of_it():
 def test_what_is_no_image_has_none_and_what_is_not_known_is_left_open():
     condition = Around(lambda m, x, y: m.conv(x) + m.fc(y)[:, :, None, None], conv=CONV(3, 4, 3), fc=nn.Linear(5, 4))
     rows = {row.name: row.receptive_field for row in trace(condition, [(2, 3, 8, 8), (2, 5)]).rows}
-    assert (rows["conv"], rows["fc"], rows["x + y"]) == ((3, 3), None, (3, 3))
+    assert (rows["conv"], rows["fc"], rows["x + y"]) == ((3, 3), (), (3, 3))
     odd = Around(lambda m, x: m.two(F.unfold(m.one(x), 2).unflatten(2, (7, 7))), one=CONV(1, 1, 1), two=CONV(4, 1, 3))
-    assert trace(odd, (1, 1, 8, 8)).rows[-1].receptive_field is None
+    assert trace(odd, (1, 1, 8, 8)).rows[-1].receptive_field == ()
     assert "sees" not in str(trace(nn.Linear(3, 4), (2, 3)))
 
 
@@ -205,7 +205,7 @@ def test_a_step_that_cannot_be_followed_does_not_end_the_trace(monkeypatch):
 
     monkeypatch.setattr(fields, "_after", broken)
     rows = trace(nn.Sequential(CONV(1, 1, 3), nn.ReLU()), (1, 1, 8, 8)).rows
-    assert [row.receptive_field for row in rows] == [None, None]
+    assert [row.receptive_field for row in rows] == [(), ()]
 
 
 def test_spans_that_drift_apart_are_joined_place_by_place():

@@ -226,7 +226,7 @@ def test_of_many_shapes_that_are_put_together_the_first_are_written():
 
 
 def sees(row):
-    return "sees " + " × ".join(map(str, row.receptive_field or ()))
+    return "sees " + " × ".join(map(str, row.receptive_field))
 
 
 def test_every_row_is_in_the_html_with_its_name_shapes_and_numbers(traced):

@@ -68,7 +68,7 @@ def _bounded(trace):
             parameters=0,
             macs=0,
             formula="",
-            receptive_field=None,
+            seen=tuple,
         )
         rows = [*rows[:half], gap, *rows[half + left_out :]]
     rows = [replace(row, name=_cut(row.name), kind=_cut(row.kind), formula=_cut(row.formula)) for row in rows]
@@ -191,7 +191,7 @@ def _sides(formula):
 
 def _field(row, short=False):
     """`4 × 4`, or in short `4`: how much of the image a number is computed from."""
-    sides = row.receptive_field or ()
+    sides = row.receptive_field
     return " × ".join(map(str, sides[:1] if short and len(set(sides)) == 1 else sides))
 
 

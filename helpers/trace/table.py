@@ -1,6 +1,8 @@
 """`trace`: a table of the steps of a model, and what is wrong with them."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, partial
 
 import torch.nn.functional as F
 from torch.nn.parameter import is_lazy
@@ -30,8 +32,6 @@ class Row:
     parameters     how many it learns, those that an earlier row has counted left out
     macs           multiply-adds: products that are summed
     formula        how the output's size follows, with the numbers put in; "" for steps without a formula
-    receptive_field  how many cells of the input, side by side, one of its numbers is computed from: for images a
-                   (height, width), at most the image's own; None where that is not known
     """
 
     name: str
@@ -41,7 +41,15 @@ class Row:
     parameters: int
     macs: int
     formula: str
-    receptive_field: tuple | None = None
+    seen: Callable = field(default=tuple, repr=False, compare=False)
+
+    @property
+    def receptive_field(self):
+        """How many cells of the input, side by side, one of its numbers is computed from: (height, width) of images.
+
+        At most the image's own; () where that is not known, or there is no image.
+        """
+        return self.seen()
 
 
 class Trace:
@@ -117,7 +125,7 @@ def traced(model, args, kwargs):
 
 def _rows(run):
     learned = _Learned(run.model)
-    fields, rows, counted = receptive_fields(run), [], set()
+    fields, rows, counted = cache(partial(receptive_fields, run)), [], set()  # followed when somebody looks
     for step in run.all_steps:
         names = learned.by(step)
         if not _is_shown(step, names, names - counted):
@@ -126,10 +134,13 @@ def _rows(run):
         counted |= names
         output = step.outputs[0].shape if step.outputs else None
         computed = (0, "") if step.error is not None else (macs(step), formula(step))
-        rows.append(
-            Row(_name(step), step.kind, _input_shape(step), output, parameters, *computed, fields.get(step.call))
-        )
+        shapes, seen = (_input_shape(step), output), partial(_seen, fields, step.call)
+        rows.append(Row(_name(step), step.kind, *shapes, parameters, *computed, seen))
     return rows
+
+
+def _seen(fields, call):
+    return fields().get(call, ())
 
 
 class _Learned:
