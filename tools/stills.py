@@ -5,7 +5,6 @@ It shows the setting that the cell's text names, on white paper, which is read o
 
 import base64
 import io
-import json
 
 from browser import STAND
 from PIL import Image
@@ -44,21 +43,17 @@ def explorers_of(cell, models: dict) -> list:
 
 
 def _view(models, name):
-    ahead, seen = [name], set()
-    while ahead:
-        model = models.get(name := ahead.pop(0), {})
-        if "_esm" in model:
-            sliders = {key: _alone(models[ref.removeprefix(REFERENCE)]) for key, ref in model["sliders"].items()}
-            view = {"esm": model["_esm"], "css": model["_css"], "state": _alone(model), "sliders": sliders}
-            return json.loads(json.dumps(view))
-        if name not in seen:
-            seen.add(name)
-            ahead += [child.removeprefix(REFERENCE) for child in model.get("children", [])]
-    return None
+    """The view among a widget's children, or None."""
+    model = models.get(name, {})
+    if "_esm" in model:
+        sliders = {key: _alone(models[ref.removeprefix(REFERENCE)]) for key, ref in model["sliders"].items()}
+        return {"esm": model["_esm"], "css": model["_css"], "state": _alone(model), "sliders": sliders}
+    found = (_view(models, child.removeprefix(REFERENCE)) for child in model.get("children", []))
+    return next(filter(None, found), None)
 
 
 def _alone(model):
-    """A model's state without its layout and style, which are models of their own."""
+    """A copy of a model's state, without its layout and style, which are models of their own."""
     return {name: value for name, value in model.items() if not str(value).startswith(REFERENCE)}
 
 
