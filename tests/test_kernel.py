@@ -257,7 +257,7 @@ def same_steps(steps, sizes=((5,), (3, 700), (4, 3, 3)), **settings):
     weights = [torch.randn(size, generator=generator) for size in sizes]
     gradients = [[torch.randn(size, generator=generator) for size in sizes] for _ in range(steps)]
     for kind in (KernelAdam, torch.optim.Adam):
-        parameters = [torch.nn.Parameter(weight.to(DEVICE)) for weight in weights]
+        parameters = [torch.nn.Parameter(weight.clone().to(DEVICE)) for weight in weights]
         optimizer = kind(parameters, **settings)
         for step, those in enumerate(gradients):
             for parameter, gradient in zip(parameters[step % 2 :], those[step % 2 :], strict=True):
@@ -269,11 +269,9 @@ def same_steps(steps, sizes=((5,), (3, 700), (4, 3, 3)), **settings):
     return found
 
 
-@pytest.mark.parametrize(
-    "settings", [{"lr": 0.1}, {"lr": 1}, {"lr": 0.1, "betas": (0.5, 0.99999), "eps": 0.1}, {"lr": 0.1, "betas": (0.0, 0.0)}]
-)
+@pytest.mark.parametrize("settings", [{}, {"lr": 1}, {"betas": (0.5, 0.99999), "eps": 0.1}, {"betas": (0.0, 0.0)}])
 def test_adam_in_a_kernel_takes_torchs_steps(settings):
-    ours, theirs = same_steps(9, **settings)
+    ours, theirs = same_steps(9, **{"lr": 0.1} | settings)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5, check_device=False)
 
 
