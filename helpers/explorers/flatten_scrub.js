@@ -42,7 +42,7 @@ export function makeScrub(chosen, redraw) {
     chosen(Math.min(goal, count - 1));
   };
   return {
-    root: make("label", "cs-scrub", from, input, to),
+    root: make("div", "cs-scrub", from, input, to),
     goTo,
     /** Back to where nothing is unzipped. */
     reset: () => (stop(), (at = goal = 0)),
