@@ -549,7 +549,7 @@ def test_each_epoch_can_be_looked_at_and_is_what_torch_computes(stand, settings)
         assert seen["looked"] == pytest.approx(places[epoch], abs=0.01)
         scrubber.press("ArrowLeft")
     shown = "18 of 20 kernels" if settings else "4 kernels"
-    assert seen["title"] == f"{shown}, and below each its map"
+    assert seen["title"] == f"{shown} and their maps"
     scrubber.press("End")
     hold_look(page.evaluate(LOOK), models, explorer.epochs)
     assert page.problems == []
