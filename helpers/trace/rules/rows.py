@@ -74,6 +74,9 @@ def _puts_below(run, step, is_wrong):
         return False
     if any(not part.shape or part.shape[0] != run.batch for part in parts):
         return False
+    cut = run.by_call(parts[0].maker) if len({part.maker for part in parts}) == 1 else None
+    if cut is not None and cut.kind in ("chunk", "split", "tensor_split") and not is_wrong:
+        return False  # the pieces of one tensor are folded into the batch
     makers = [_made_by(run, part) or number for number, part in enumerate(parts)]
     is_of_several = is_wrong or len(set(makers)) > 1
     return step.outputs[0].shape[0] == len(parts) * run.batch and is_of_several
