@@ -113,7 +113,6 @@ export function makeWeights(model, grid, { trait, rows, numbers, leave }) {
  */
 function watchScrub(root, step) {
   let drag = null;
-  const end = () => setTimeout(() => (drag = null)); // after the click that ends it
   root.addEventListener("pointerdown", ({ target, button, clientX, clientY }) => {
     drag = button === 0 && target.matches("input") ? { field: target, x: clientX, y: clientY, steps: 0 } : null;
   });
@@ -130,11 +129,8 @@ function watchScrub(root, step) {
     drag.steps = way[drag.axis];
     step(drag.field, drag.from, drag.steps);
   });
-  for (const name of ["pointerup", "pointercancel"]) root.addEventListener(name, end);
-  // Else a press would select text, and drag it.
-  root.addEventListener("mousedown", (event) => event.target.matches("input:not(:focus)") && event.preventDefault());
-  root.addEventListener("dragstart", (event) => event.preventDefault());
-  root.addEventListener("click", ({ target }) => target.matches("input") && !drag?.axis && target.focus());
+  for (const name of ["pointerup", "pointercancel"]) root.addEventListener(name, () => (drag = null));
+  root.addEventListener("dragstart", (event) => event.preventDefault()); // the text selected by the press
 }
 
 /** A list of the presets of `weights`, as `makeWeights` returns them; `show()` selects the present one. */
