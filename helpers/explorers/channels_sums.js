@@ -62,11 +62,10 @@ export function makeSums(planes) {
 function longestSums(values, weights) {
   const { in_channels, out_channels } = values;
   const planes = upTo(in_channels).map((channel) => {
-    const sums = upTo(out_channels).map((filter) => {
-      const terms = weights[filter][channel].flat().map((weight) => `0·${factor(weight)}`);
-      return `${planeName(channel, values)} = ${terms.join(" + ")} = −00`;
-    });
-    return sums.reduce((longest, sum) => (sum.length > longest.length ? sum : longest));
+    const kernels = upTo(out_channels).map((filter) => weights[filter][channel].flat());
+    const brackets = (kernel) => kernel.filter((weight) => weight < 0).length;
+    const longest = kernels.reduce((most, kernel) => (brackets(kernel) > brackets(most) ? kernel : most));
+    return `${planeName(channel, values)} = ${longest.map((weight) => `0·${factor(weight)}`).join(" + ")} = −00`;
   });
   return [`output[0, 0, 0] = ${planes.map(() => "(−00)").join(" + ")} + bias (−0) = −00`, ...planes];
 }
