@@ -226,6 +226,26 @@ def test_a_name_made_in_another_branch_is_not_taken_for_the_one_that_failed():
     assert "9 rows of scores, and 6 labels" in said(loop, Below())
 
 
+def test_a_name_made_with_other_numbers_in_another_branch_is_not_taken_either():
+    def loop(net):
+        out = net(X)
+        if len(X) > 100:
+            out = net(X)[:, :2]
+        return F.cross_entropy(out, LABELS + 1)
+
+    assert "scores for the classes 0 to 2" in said(loop)
+
+
+def test_what_is_written_into_in_the_line_that_failed_is_written_once():
+    count = torch.zeros(4, dtype=torch.int64)
+
+    def loop(net):
+        return F.cross_entropy(net(X), count.add_(1))
+
+    assert "6 rows of scores, and 4 labels" in said(loop)
+    assert count.tolist() == [1, 1, 1, 1]
+
+
 def test_code_that_nobody_can_read_is_explained_by_what_was_called():
     code = compile("F.cross_entropy(net(X), LABELS + 1)", "nowhere", "eval")
     assert "These labels count from 1" in said(lambda net: eval(code, {"F": F, "X": X, "LABELS": LABELS, "net": net}))
@@ -289,6 +309,11 @@ def squares(net):
     (out.pow(2).sum(1, keepdim=True) + row.pow(2) - 2 * out @ row[None]).mean().backward()
 
 
+def squares_of_columns(net):
+    out, row = net(X), NUMBERS
+    (out.pow(2) + row - 2 * out @ row[None]).mean().backward()
+
+
 def as_wide_as_high(net):
     out, weights = net(X[:, :8]), torch.rand(6, 6)
     row = NUMBERS  # noqa: F841
@@ -300,7 +325,9 @@ def one_against_all(net):
     F.cross_entropy(anchors @ anchors.T, torch.arange(6)).backward()
 
 
-@pytest.mark.parametrize("loop", [fits, a_column_of_a_row, pairs, squares, as_wide_as_high, one_against_all])
+@pytest.mark.parametrize(
+    "loop", [fits, a_column_of_a_row, pairs, squares, squares_of_columns, as_wide_as_high, one_against_all]
+)
 def test_a_sound_loss_is_not_warned_of(loop):
     assert warned(loop) == []
 

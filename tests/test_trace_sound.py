@@ -45,6 +45,7 @@ BROADCASTING = {
     "a batch as large as a row is long": (rows(lambda m, x: x * m.one(x)), (8, 8)),
     "positions": (rows(lambda m, x: x + m.places[: x.shape[1]], places=nn.Parameter(torch.zeros(9, 8))), (4, 5, 8)),
     "waves of positions": (rows(lambda m, x: m.fc((x[:, :1] * torch.arange(8.0)).sin())), ROWS),
+    "a column and as many numbers as rows": (rows(lambda m, x: (m.one(x) * torch.arange(6.0)).sin()), ROWS),
     "times and as many frequencies as rows": (rows(lambda m, t: (t[:, None] * torch.arange(6.0)).cos()), (6,)),
     "a mask of what may be seen": (
         rows(lambda m, x: (x @ x.mT + torch.full((5, 5), -1e9).triu(1)).softmax(-1) @ x),
@@ -140,6 +141,7 @@ FOLDING = {
     ),
     "boxes of all pictures": (maps(lambda m, x: [one.flatten(1).T for one in m.conv(x)]), PICTURES),
     "a bag of rows that becomes one": (rows(lambda m, x: (m.one(x).softmax(0) * x).sum(0, keepdim=True)), ROWS),
+    "a bag of rows, looked at in two ways": (rows(lambda m, x: m.fc(x).softmax(0).T @ x), ROWS),
     "attention over time, the batch second": (
         Around(
             lambda m, x: ((out := m.lstm(x)[0]) * m.score(out).softmax(0)).sum(0),

@@ -91,13 +91,13 @@ def _is_square(shape):
 
 
 def _sentence(column, row, made, names):
-    rows = made[0]
+    rows, change = made[0], f"{names[column]}." if names.get(column) else ""
     sides = [f"{shape} ({names[shape]})" if names.get(shape) else f"{shape}" for shape in (column, row)]
     return (
         f"In this loss {sides[0]} and {sides[1]} make {made}: each of the {rows} rows meets all {rows}.\n"
         f"Why: Shapes are laid side by side from the right, and the {rows} rows of {row} come to stand beside the 1 of "
         f"{column}. That makes {rows} × {rows} = {rows * rows} results where {rows} are meant.\n"
-        f"Change: {names.get(column) or 'x'}.squeeze(1) makes {row} of {column}"
+        f"Change: {change}squeeze(1) makes {row} of {column}"
     )
 
 

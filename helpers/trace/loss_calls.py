@@ -36,6 +36,7 @@ FUNCTIONS = {
     "TripletMarginLoss": "triplet_margin_loss",
     "TripletMarginWithDistanceLoss": "triplet_margin_with_distance_loss",
 }
+COMPUTED = frozenset(FUNCTIONS.values())
 CLASSES = ("cross_entropy", "nll_loss", "multi_margin_loss")  # the target is a number for each row
 OF_THREE = ("margin_ranking_loss", "cosine_embedding_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss")
 WEIGHTS = ("weight", "pos_weight")
@@ -77,7 +78,7 @@ class Target(NamedTuple):
 def loss_of(step):
     """The Loss that a step is, or None."""
     name = step.kind if step.layer is None else FUNCTIONS.get(step.kind)
-    if name not in FUNCTIONS.values():
+    if name not in COMPUTED:
         return None
     given = dict(zip(names_of(name), step.args, strict=False)) | step.kwargs
     if step.layer is not None:
