@@ -1,10 +1,9 @@
 """Steps that look at the sides of maps through kernels or pieces, make them longer or shorter, pad or cut them."""
 
-from helpers.trace.operations import Conv, along
+from helpers.trace.operations import RESIZING, Conv, along
 from helpers.trace.spans import Side, kernel, pieces, resized, transposed
 
 PADS = ("ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad", "CircularPad")
-RESIZING = ("interpolate", "upsample", "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
 
 
 def through_kernel(computed, sides, before, after, sizes):

@@ -162,6 +162,11 @@ class Run:
         while (step := self.before(step)) is not None:
             yield step
 
+    def path(self, note):
+        """The steps from the one that made a tensor back to the model's input."""
+        step = self.by_call(note.maker) if note.maker else None
+        return [] if step is None else [step, *self.chain(step)]
+
     @property
     def batch(self):
         """The first number of the first input's shape."""

@@ -17,6 +17,8 @@ FLATTENING = ("flatten", "view", "reshape", "unflatten", "view_as", "reshape_as"
 CATTING = ("cat", "concat", "concatenate")
 MERGING = (*CATTING, "stack", "hstack", "vstack", "add", "sub", "mul", "div", "add_", "sub_", "mul_", "div_")
 MERGING += ("eq", "ne", "gt", "ge", "lt", "le", "__eq__", "__ne__", "maximum", "minimum")
+RESIZING = ("interpolate", "upsample", "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
+PIECES = ("chunk", "split", "tensor_split")
 MATRIX = ("matmul", "mm", "bmm", "addmm", "baddbmm")
 
 # The arguments of the functions, in their order.

@@ -6,7 +6,7 @@ from helpers.trace.changes import instead, joined
 from helpers.trace.finding import found
 from helpers.trace.notes import notes_in
 from helpers.trace.operations import CATTING, MATRIX, MERGING
-from helpers.trace.rules import made, tables, unequal
+from helpers.trace.rules import made, remainders, tables, unequal
 
 DIMENSIONS = ("the batch", "the channels", "the height", "the width")
 
@@ -26,7 +26,7 @@ def branches(run, step):
         differ = _differing(one, other, dim, is_equal)
         told = [f"{DIMENSIONS[i] if len(first) == 4 else f'number {i}'}, {a} and {b}" for i, a, b in differ]
         where = f"They differ in {'; '.join(told)}."
-        where += tables.told(run, (one, other), differ) or unequal.left_over(run, (one, other), differ)
+        where += tables.told(run, (one, other), differ) or remainders.left_over(run, (one, other), differ)
         where += unequal.other_branch(run, (one, other)) if any(place > 1 for place, _, _ in differ) else ""
     rule, wanted = "The numbers must be equal, or one of them 1.", "two of the same shape"
     if dim is not None:
@@ -73,7 +73,7 @@ def maker_of(run, note):
 def _changes(run, step, pair, differ, dim):
     """The changes to try, the likeliest first."""
     yield from tables.other_length(run, step, pair, differ)
-    yield from unequal.pieces(run, pair)
+    yield from remainders.pieces(run, pair)
     if len(pair[0].shape) != len(pair[1].shape):
         yield from _other_rank(step, pair, dim)
         return

@@ -10,7 +10,7 @@ from helpers.trace.changes import instead, replaced
 from helpers.trace.finding import count, found
 from helpers.trace.loss_calls import loss_of
 from helpers.trace.notes import INPUT, Change, notes_in
-from helpers.trace.operations import CATTING, FLATTENING, product
+from helpers.trace.operations import CATTING, FLATTENING, PIECES, product
 
 REPEATING = ("expand", "repeat", "tile", "broadcast_to")
 
@@ -75,7 +75,7 @@ def _puts_below(run, step, is_wrong):
     if any(not part.shape or part.shape[0] != run.batch for part in parts):
         return False
     cut = run.by_call(parts[0].maker) if len({part.maker for part in parts}) == 1 else None
-    if cut is not None and cut.kind in ("chunk", "split", "tensor_split") and not is_wrong:
+    if cut is not None and cut.kind in PIECES and not is_wrong:
         return False  # the pieces of one tensor are folded into the batch
     makers = [_made_by(run, part) or number for number, part in enumerate(parts)]
     is_of_several = is_wrong or len(set(makers)) > 1

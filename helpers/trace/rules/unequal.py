@@ -4,62 +4,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.trace.changes import instead, joined, on_branch, setting
-from helpers.trace.operations import Conv, Pool, along, operation
+from helpers.trace.operations import RESIZING, Conv, Pool, along, operation
 
-RESIZING = ("interpolate", "upsample", "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
-PIECES = ("chunk", "split", "tensor_split")
 NEAR = 4  # cells: so much is padded or cut; what differs by more was meant to be of another size
-
-
-def left_over(run, pair, differ):
-    """` p makes 7 of 15 and leaves 1 over.`, if a division with a remainder has made the difference."""
-    one, other = (run.by_call(note.maker) if note.maker else None for note in pair)
-    if one is not None and one is other and one.kind in PIECES:
-        place = differ[0][0]
-        return f" The {one.shape[place]} of {one.shape} cannot be cut into {len(one.outputs)} equal pieces."
-    for note in sorted(pair, key=lambda note: note.shape):
-        for step in _path(run, note):
-            computed = operation(step)
-            if computed is None or getattr(computed, "output_padding", None) is not None:
-                continue
-            for place, _, _ in differ:
-                dim = place - len(note.shape) + computed.dims
-                if place < 2 or dim < 0 or any(isinstance(size, str) for size in along(computed, dim)):
-                    continue
-                kernel, stride, padding, dilation = along(computed, dim)
-                before, after = step.shape[dim - computed.dims], step.outputs[0].shape[dim - computed.dims]
-                rest = (before + 2 * padding - dilation * (kernel - 1) - 1) % stride
-                if before % stride and rest:
-                    return f" {step.label} makes {after} of {before} and leaves {rest} over."
-    return ""
 
 
 def other_branch(run, pair):
     """What `y` is in a change that follows the size of the other branch."""
     for note, other in (pair, pair[::-1]):
-        if any(step.kind in RESIZING for step in _path(run, note)):
+        if any(step.kind in RESIZING for step in run.path(note)):
             return f" In the change, y is {other.shape}."
     return ""
 
 
-def pieces(run, pair):
-    """The pieces of a tensor that cannot be cut into equal ones: it is padded."""
-    one, other = (run.by_call(note.maker) if note.maker else None for note in pair)
-    if one is None or one is not other or one.kind not in PIECES:
-        return
-    shapes = [note.shape for note in one.outputs]
-    dim = next((i for i, sizes in enumerate(zip(*shapes, strict=True)) if len(set(sizes)) > 1), None)
-    if dim is None:
-        return
-    largest = max(shape[dim] for shape in shapes)
-    room = (0, 0) * (len(shapes[0]) - dim - 1) + (0, largest * len(shapes) - one.shape[dim])
-    text = one.name.replace("x.", f"F.pad(x, {room}).", 1)
-    yield instead(one, text, lambda x, *args, **kwargs: getattr(F.pad(x, room), one.kind)(*args, **kwargs))
-
-
 def sides(run, step, pair):
     """In one of two branches: a size that is followed, rounded or kept otherwise, or a stride that is not shared."""
-    paths = [_path(run, note) for note in pair]
+    paths = [run.path(note) for note in pair]
     shared = {one.call for one in paths[0]} & {other.call for other in paths[1]}
     own = [[one for one in path if one.call not in shared] for path in paths]
     branches = list(zip(pair, pair[::-1], own, strict=True))[::-1]
@@ -208,20 +168,14 @@ def _has_grown(run, note):
     """Was a side made longer on the way to this tensor?"""
     return any(
         len(step.shape) == len(step.outputs[0].shape) > 2 and step.shape[2:] < step.outputs[0].shape[2:]
-        for step in _path(run, note)
+        for step in run.path(note)
     )
 
 
 def _is_unpadded(run, note):
     """Have convolutions without padding taken the borders off?"""
-    convs = [one for one in map(operation, _path(run, note)) if isinstance(one, Conv)]
+    convs = [one for one in map(operation, run.path(note)) if isinstance(one, Conv)]
     return any(max(conv.kernel_size) > 1 and conv.padding == (0,) * conv.dims for conv in convs)
-
-
-def _path(run, note):
-    """The steps from the one that made a tensor back to the model's input."""
-    step = run.by_call(note.maker) if note.maker else None
-    return [] if step is None else [step, *run.chain(step)]
 
 
 def _one(sizes):
