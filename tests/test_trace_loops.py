@@ -133,6 +133,13 @@ def rows_of_one_line(net):
     return F.cross_entropy(net(X, X), LABELS)
 
 
+def a_name_that_a_later_line_changes(net):
+    out = net(X, X)
+    loss = F.cross_entropy(out, LABELS)
+    out = loss.item()
+    print(out)
+
+
 def drawn_in_the_line(net):
     return F.cross_entropy(net(torch.rand(6, 8), torch.rand(6, 8)), torch.zeros(6).long())
 
@@ -182,6 +189,12 @@ LOOPS = [
     (labels_first, Net, "whole numbers come first", "Change: F.cross_entropy(y, x) instead of F.cross_entropy(x, y)"),
     (rows_of_the_model, Below, "torch.cat((x, x), 0): 6 rows went in, and 12 came out", "head = nn.Linear(16, 3)"),
     (rows_of_one_line, Below, "torch.cat((x, x), 0): 6 rows went in, and 12 came out", "head = nn.Linear(16, 3)"),
+    (
+        a_name_that_a_later_line_changes,
+        Below,
+        "torch.cat((x, x), 0): 6 rows went in, and 12 came out",
+        "nn.Linear(16, 3)",
+    ),
     (drawn_in_the_line, Below, "torch.cat((x, y), 0): 6 rows went in, and 12 came out", "head = nn.Linear(16, 3)"),
     (a_pair, Pair, "its input is a tuple of 2", "Change: out, aux = model(x)"),
     (too_many_outputs, Net, "the scores are (6, 3), and the target is (6, 2)", "Change: fc2 = nn.Linear(16, 2)"),

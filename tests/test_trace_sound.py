@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers.trace import trace
+from helpers.trace import explained, trace
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using a target size")
 LONG = torch.int64
@@ -184,6 +184,71 @@ LOSSES = {
     "differences by hand": rows(lambda m, x: (m.one(x).squeeze(1) - YES).pow(2).mean()),
     "without a softmax over rows": rows(lambda m, x: m.fc(x).softmax(-1)),
 }
+
+
+def views_that_find_each_other(m, x, y):
+    z = F.normalize(m.fc(torch.cat([x, y])), dim=1)
+    alike = (z @ z.T).masked_fill(torch.eye(12, dtype=torch.bool), -9)
+    return F.cross_entropy(alike, torch.cat([torch.arange(6) + 6, torch.arange(6)]))
+
+
+def rows_of_one_class(m, x):
+    z, y = F.normalize(m.fc(x), dim=1), (LABELS + 1).view(-1, 1)
+    alike = z @ z.T
+    logarithms = alike - alike.exp().sum(1, keepdim=True).log()
+    return -((y == y.T).float() * logarithms).mean()
+
+
+def values_of_actions(m, x, y):
+    chosen = m.fc(x).gather(1, LABELS[:, None]).squeeze(1)
+    return F.smooth_l1_loss(chosen, YES + 0.9 * m.fc(y).max(1).values)
+
+
+def pairs_in_order(m, x):
+    scores = m.one(x).squeeze(-1)
+    return F.binary_cross_entropy_with_logits(scores.unsqueeze(1) - scores.unsqueeze(0), torch.ones(6, 6).triu())
+
+
+def a_mean_discrepancy(m, x, y):
+    def kernel(a, b):
+        return (-((a[:, None] - b[None]) ** 2).sum(-1)).exp().mean()
+
+    return kernel(m.fc(x), m.fc(x)) - 2 * kernel(m.fc(x), m.fc(y))
+
+
+def attention_over_a_graph(m, x):
+    scores = F.leaky_relu(m.one(x) + m.one(m.same(x)).squeeze(1))
+    return scores.masked_fill(torch.eye(6) == 0, -9).softmax(1) @ x
+
+
+def a_focal_loss(m, x):
+    losses = F.cross_entropy(m.fc(x), LABELS, reduction="none")
+    return ((1 - (-losses).exp()) ** 2 * losses).mean()
+
+
+def a_picture_made_again(m, x):
+    mean, spread = m.same(x).chunk(2, 1)
+    z = mean + torch.randn_like(mean) * (spread / 2).exp()
+    return F.binary_cross_entropy(torch.cat([z, z], 1).sigmoid(), torch.ones(6, 8), reduction="sum") + mean.pow(2).sum()
+
+
+def experts(m, x):
+    shares = m.fc(x).softmax(1)
+    made = torch.stack([m.same(x), m.same(x + 1), m.same(x - 1)], 1)
+    return (shares.unsqueeze(-1) * made).sum(1)
+
+
+KNOWN = [views_that_find_each_other, rows_of_one_class, values_of_actions, pairs_in_order, a_mean_discrepancy]
+KNOWN += [attention_over_a_graph, a_focal_loss, a_picture_made_again, experts]
+
+
+@pytest.mark.parametrize("forward", KNOWN)
+def test_what_is_known_from_papers_raises_no_alarm_and_no_warning_in_a_loop(forward):
+    inputs = [torch.rand(ROWS) for _ in range(forward.__code__.co_argcount - 1)]
+    model = rows(forward)
+    assert trace(model, inputs).problem is None
+    with explained(model):
+        model(*inputs).sum().backward()
 
 
 @pytest.mark.parametrize("name", BROADCASTING)
