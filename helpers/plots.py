@@ -28,6 +28,8 @@ from helpers.figures import (
     tiles,
 )
 
+FLOOR = "the floor"  # what benchmarks call how fast a step could be at most
+
 
 @styled
 def show_images(images, titles=None, columns=8):
@@ -344,6 +346,56 @@ def roofline(works, bandwidth, rate, seconds=None):
     return figure
 
 
+@styled
+def road(rows, steps):
+    """Pictures per second of each way to train, on a logarithmic scale, one below the other, and the floor.
+
+    `rows` are those of helpers.speed.recorded; `steps`, {name of a row: what to call it}, from top to bottom. Each
+    batch size has a marker and a column of numbers. The rows named "the floor" come last, with a line upwards.
+    """
+    steps = {
+        **{str(name): short(told, 60) for name, told in steps.items()},
+        FLOOR: "the floor: no faster, layer by layer",
+    }
+    if unknown := steps.keys() - {row["name"] for row in rows}:
+        raise ValueError(f"steps names {_some(sorted(unknown))}, but rows has {_some(_names(rows))}.")
+    speeds = {(row["batch_size"], row["name"]): row["pictures_per_second"] for row in rows if row["name"] in steps}
+    sizes = [size for size in sorted({size for size, _ in speeds}) if (size, next(iter(steps))) in speeds]
+    line, places = 0.3, {name: number for number, name in enumerate(steps)}
+    # All in inches: names on the left, the axes in the middle, a column of numbers for each batch size on the right.
+    left, wide, column = 0.15 + 0.068 * max(map(len, steps.values())), 3.0, 0.95
+    tall, above, below = line * len(steps), 0.5, 0.5
+    figure = Picture(figsize=(left + wide + column * len(sizes) + 0.15, above + tall + below), dpi=DPI)
+    width, height = figure.get_size_inches()
+    ax = figure.add_axes((left / width, below / height, wide / width, tall / height))
+    low, high = min(speeds.values()), max(speeds.values())
+    ax.set(xscale="log", xlim=(low / 1.6, high * 1.6), ylim=(len(steps) - 0.5, -0.5), xlabel="pictures per second")
+    ax.set_yticks(range(len(steps)), [plain(told) for told in steps.values()])
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="y", alpha=0.25)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    for number, size in enumerate(sizes):
+        there = [name for name in steps if (size, name) in speeds]
+        x, y = [speeds[size, name] for name in there], [places[name] for name in there]
+        look = {"marker": "os^Dv"[number % 5], "color": COLOURS[("input", "output", "kernel", "H", "N")[number % 5]]}
+        ax.plot(x[:-1], y[:-1], markersize=6, linewidth=1, **look)
+        ax.plot(x[-1:], y[-1:], markersize=6, markerfacecolor=PAPER, linestyle="none", **look)
+        ax.plot([x[-1]] * 2, [-0.5, y[-1]], linestyle="--", linewidth=1, zorder=0, color=look["color"])
+        at = left + wide + column * (number + 1)
+        head = above + tall + below - 0.18
+        figure.text(at / width, head / height, f"batch {size}", fontsize=9, ha="right", va="center")
+        ax.plot(
+            (at - 0.42 - left) / wide, (head - 0.17 - below) / tall, markersize=6, clip_on=False,
+            transform=ax.transAxes, **look
+        )  # fmt: skip
+        for place, speed in zip(y, x, strict=True):
+            y_inches = below + tall - line * (place + 0.5)
+            figure.text(at / width, y_inches / height, f"{speed:,.0f}", fontsize=9, ha="right", va="center")
+    told = [f"batches of {size}: {_journey(speeds, steps, size)}" for size in sizes]
+    figure.description = f"Figure: pictures per second; {'; '.join(told)}"
+    return figure
+
+
 def _rows_of_names(inches, widths):
     """The row of each name, counted from the top, so that none lies over another or over another's line.
 
@@ -375,6 +427,15 @@ def _bytes(count):
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count:.0f} bytes"
+
+
+def _names(rows):
+    return list(dict.fromkeys(row["name"] for row in rows))
+
+
+def _journey(speeds, steps, size):
+    there = [(steps[name], speeds[size, name]) for name in steps if (size, name) in speeds]
+    return ", ".join(f"{told} {speed:,.0f}" for told, speed in there)
 
 
 def _per_second(rate):

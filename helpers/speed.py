@@ -3,11 +3,14 @@
 times = compare({"plain": step, "fast": other})      # in turn; times["fast"].median is in seconds
 works = work(SimpleCNN(), (128, 3, 32, 32))          # what each layer must compute and move in a training step
 floor(works, copy_bandwidth(), matmul_rate(), parameters=296_130)                        # seconds, at least
+recorded("cuda")["rows"]                             # what was measured on a machine with a GPU
 """
 
+import json
 import statistics
 import time
 from math import prod
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -176,6 +179,14 @@ def floor(works, bandwidth, rate, parameters=0):
     bandwidth, rate = positive("bandwidth", bandwidth), positive("rate", rate)
     moved = sum(one.bytes for one in works) + whole("parameters", parameters, least=0) * 7 * FLOAT
     return max(moved / bandwidth, sum(one.macs for one in works) / rate)
+
+
+def recorded(device):
+    """What `make bench` measured, as it is kept with the course: "cpu" or "cuda". `rows` are the ways to train."""
+    kept = {path.stem.removeprefix("training-"): path for path in (Path(__file__).parent / "measured").glob("*.json")}
+    if device not in kept:
+        raise ValueError(f"recorded wants one of {', '.join(sorted(kept))}, but got {device!r}.")
+    return json.loads(kept[device].read_text("utf-8"))
 
 
 # -- details -------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ import torch
 import tutorial_loop as tutorial
 from tqdm import tqdm
 
+import helpers
 from helpers import model as models
 from helpers.colours import COLOURS
 from helpers.data import ImageSet, load_cifar10, load_shapes
@@ -31,7 +32,7 @@ from helpers.speed import compare, copy_bandwidth, floor, matmul_rate, work
 from helpers.training import evaluate, train
 from helpers.training.devices import HELPS, pick_device
 
-MEASURED = Path(__file__).parent / "measured"
+MEASURED = Path(helpers.__file__).parent / "measured"
 NBSP = "\N{NO-BREAK SPACE}"
 TUTORIAL, OURS, FLOOR = "tutorial's loop", "train(FastCNN)", "the floor"
 
@@ -441,7 +442,8 @@ def main(arguments=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
     if device != "cuda":
-        bars(results).savefig(path.with_suffix(".png"), metadata={"Software": None})
+        picture = given.json or Path(__file__).parent / "measured" / path.name
+        bars(results).savefig(picture.with_suffix(".png"), metadata={"Software": None})
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from helpers.exercises import lesson_06 as lesson
 from helpers.exercises.answers import is_same
 from helpers.exercises.implementation import Implementation
 from helpers.exercises.prediction import Prediction
-from helpers.model import SimpleCNN
 
 PREDICTIONS = questions(lesson, Prediction)
 
@@ -97,25 +96,37 @@ def test_the_cores_that_workers_and_network_share_take_so_long_and_cannot_be_fas
         assert found.answer < wrong(found, "one after the other"), "workers do help, but not so much"
 
 
-def test_the_bytes_of_the_relu_are_those_of_the_maps_it_gets():
-    for numbers, found in asked(lesson.q4, at_most=100):
-        channels, size, side = numbers.values()
-        model = SimpleCNN(size, conv_channels=channels, pool_kernel_size=side, pool_stride=side)
-        maps = torch.empty(1, channels, size, size, device="meta")  # what conv1 gives
-        assert model.conv1.to("meta")(torch.empty(1, 3, size, size, device="meta")).shape == maps.shape
-        pooled = model.pool(maps)
+def test_a_step_waits_for_whoever_is_slower():
+    for numbers, found in asked(lesson.q4, at_most=200):
+        operations, call, work = numbers.values()
+        steps, started, done = 500, 0, 0
+        for _ in range(steps * operations):
+            started += call
+            done = max(done, started) + work
+        assert found.answer == pytest.approx(done / steps / 1000, rel=1e-3)
+        assert wrong(found, "the GPU's work alone") < found.answer < wrong(found, "starting and computing added")
+        assert wrong(found, "starting and computing added") == pytest.approx((call + work) * operations / 1000)
+        assert wrong(found, "only the first start counted") == pytest.approx((call + operations * work) / 1000)
+        assert wrong(found, "microseconds") == operations * call
 
-        def moved(tensor):
-            return tensor.nbytes + F.relu(tensor).nbytes
 
-        assert found.answer == moved(pooled)
-        assert f"{moved(maps):,} bytes" in found.text
-        assert wrong(found, "as many as before") == moved(maps)
-        assert wrong(found, "one side only") == moved(F.max_pool2d(maps, (side, 1)))
-        assert wrong(found, "one map only") == moved(pooled[:, :1])
-        assert wrong(found, "read and not written") == pooled.nbytes
-        assert wrong(found, "numbers, not bytes") == pooled.numel()
-        assert wrong(found, "what is saved") == moved(maps) - moved(pooled)
+def test_the_products_that_are_not_with_a_0_are_those_of_the_winners():
+    torch.manual_seed(0)
+    for numbers, found in asked(lesson.q11, at_most=30):
+        channels, size, kernel_size = numbers.values()
+        conv = nn.Conv2d(3, channels, 3, padding=1)
+        maps = conv(torch.randn(1, 3, size, size)).detach().requires_grad_()
+        pooled = F.max_pool2d(maps, kernel_size)
+        pooled.backward(torch.rand_like(pooled) + 1)
+        taps = conv.weight[0].numel()
+        assert found.answer == (maps.grad != 0).sum() * taps
+        assert f"{maps.numel() * taps:,} products" in found.text
+        assert wrong(found, "as many as before") == maps.numel() * taps
+        assert wrong(found, "those with a 0") == (maps.grad == 0).sum() * taps
+        assert wrong(found, "winners, not products") == pooled.numel()
+        assert wrong(found, "one map only") == pooled[0, 0].numel() * taps
+        assert wrong(found, "one side only") == F.max_pool2d(maps, (kernel_size, 1)).numel() * taps
+        assert wrong(found, "one colour only") == pooled.numel() * conv.weight[0, 0].numel()
 
 
 def finished(work, rates):
@@ -130,7 +141,7 @@ def finished(work, rates):
 
 
 def test_a_layer_is_done_when_its_multiply_adds_and_its_bytes_are():
-    for numbers, found in asked(lesson.q6, at_most=500):
+    for numbers, found in asked(lesson.q7, at_most=500):
         compute, move, rate, bandwidth = numbers.values()
         work = {"multiply-adds": compute * rate * 10**6, "bytes": move * bandwidth * 10**6}
         a_ms = {"multiply-adds": rate * 10**9 // 1000, "bytes": bandwidth * 10**9 // 1000}
@@ -150,7 +161,7 @@ def test_a_layer_is_done_when_its_multiply_adds_and_its_bytes_are():
 
 
 def test_the_larger_batch_is_compared_by_the_pictures_of_the_same_time():
-    for numbers, found in asked(lesson.q7):
+    for numbers, found in asked(lesson.q10):
         small, factor, ms_small, ms_large = numbers.values()
         large, time_of_both = factor * small, ms_small * ms_large
         steps_of_small = len(range(0, time_of_both, ms_small))
@@ -167,7 +178,7 @@ def test_the_larger_batch_is_compared_by_the_pictures_of_the_same_time():
 @cache
 def sums(step, kept, limit=None, start=0):
     """The sums after 0, 1, 2, … pictures, of each of which kept(sum, limit) is kept."""
-    most = max(lesson.q8._ranges["pictures"])
+    most = max(lesson.q9._ranges["pictures"])
     return list(accumulate(range(most), lambda total, _: kept(total + step, limit), initial=start))
 
 
@@ -182,7 +193,7 @@ def halves_up(number, digits):
 
 def test_the_sum_and_the_ways_to_get_it_wrong_are_torchs():
     zeros = {dtype: torch.zeros((), dtype=dtype) for dtype in (torch.bfloat16, torch.float16)}  # cached by identity
-    for numbers, found in asked(lesson.q8):
+    for numbers, found in asked(lesson.q9):
         dtype, step, pictures = getattr(torch, numbers["dtype"]), numbers["step"], numbers["pictures"]
         digits = round(1 - torch.log2(torch.tensor(torch.finfo(dtype).eps)).item())
         assert found.answer == sums(step, as_it_is, start=zeros[dtype])[pictures].item(), numbers
@@ -206,7 +217,7 @@ def test_rounding_to_digits_is_torchs():
 
 
 def test_the_last_step_is_what_is_left_of_a_list_of_pictures():
-    for numbers, found in asked(lesson.q9):
+    for numbers, found in asked(lesson.q12):
         pictures, batch_size, processes = numbers.values()
         *_, full, last = torch.arange(pictures).split(batch_size)
         shares = {len(share) for share in last.tensor_split(processes)}
@@ -222,9 +233,10 @@ def test_the_last_step_is_what_is_left_of_a_list_of_pictures():
 
 def test_the_obvious_ways_to_write_the_answers_are_right():
     assert lesson.q1.predict("5").state == lesson.q3.predict(32 / 2).state == "right"
-    assert lesson.q4.predict(8 * 18 * 16**2).state == lesson.q6.predict(6.0).state == "right"
-    assert lesson.q7.predict(1.6).state == lesson.q7.predict("1.60").state == "right"
-    assert lesson.q8.predict(torch.tensor(256.0, dtype=torch.bfloat16)).state == "right"
+    assert lesson.q4.predict(2.4).state == lesson.q7.predict(6.0).state == "right"
+    assert lesson.q11.predict(18 * 16 * 16 * 27).state == lesson.q12.predict(8).state == "right"
+    assert lesson.q10.predict(1.6).state == lesson.q10.predict("1.60").state == "right"
+    assert lesson.q9.predict(torch.tensor(256.0, dtype=torch.bfloat16)).state == "right"
 
 
 # -- functions, written as a learner would ----------------------------------------------------------------
@@ -445,6 +457,150 @@ def relu_behind_fc2(model, x):
     return F.relu(model.fc2(model.fc1(x)))
 
 
+def forgets_the_batch(step, images, labels, graph, capture):
+    step(images, labels)
+    images, labels = images.clone(), labels.clone()
+    with capture(graph):
+        loss = step(images, labels)
+
+    def replay(new_images, new_labels):
+        nonlocal images, labels
+        images, labels = new_images, new_labels  # names, not memory
+        graph.replay()
+        return loss
+
+    return replay
+
+
+def forgets_the_labels(step, images, labels, graph, capture):
+    own = images.clone()
+    step(own, labels)
+    with capture(graph):
+        loss = step(own, labels)
+
+    def replay(images, labels):
+        own[:] = images
+        graph.replay()
+        return loss
+
+    return replay
+
+
+def forgets_the_pictures(step, images, labels, graph, capture):
+    own = labels.clone()
+    step(images, own)
+    with capture(graph):
+        loss = step(images, own)
+
+    def replay(images, labels):
+        own[:] = labels
+        graph.replay()
+        return loss
+
+    return replay
+
+
+def captures_the_callers_batch(step, images, labels, graph, capture):
+    step(images, labels)
+    with capture(graph):
+        loss = step(images, labels)
+
+    def replay(new_images, new_labels):
+        images.copy_(new_images)
+        labels.copy_(new_labels)
+        graph.replay()
+        return loss
+
+    return replay
+
+
+def with_buffers(before, after, step, images, labels, graph, capture):
+    """Right but for what happens before the capture and in the replay."""
+    own = images.clone(), labels.clone()
+    before(step, own)
+    with capture(graph):
+        loss = step(*own)
+
+    def replay(images, labels):
+        own[0].copy_(images)
+        own[1].copy_(labels)
+        return after(graph, loss)
+
+    return replay
+
+
+def replayed(graph, loss):
+    graph.replay()
+    return loss
+
+
+def captures_the_first_step(*given):
+    return with_buffers(lambda step, own: None, replayed, *given)
+
+
+def copies_and_returns(*given):
+    return with_buffers(lambda step, own: step(*own), lambda graph, loss: loss, *given)
+
+
+def calls_the_step(step, images, labels, graph, capture):
+    with capture(graph):
+        step(images, labels)
+    return lambda images, labels: step(images, labels)
+
+
+def reads_the_loss_at_once(step, images, labels, graph, capture):
+    own = images.clone(), labels.clone()
+    step(*own)
+    with capture(graph):
+        loss = step(*own).item()
+
+    def replay(images, labels):
+        own[0].copy_(images)
+        own[1].copy_(labels)
+        graph.replay()
+        return loss
+
+    return replay
+
+
+def layers_outside(model, images, labels, optimizer):
+    scores = model(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = F.cross_entropy(scores, labels)
+    return updated(loss, optimizer)
+
+
+def updated(loss, optimizer):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+def usual_step(model, images, labels, optimizer):
+    return updated(F.cross_entropy(model(images), labels), optimizer)
+
+
+def all_in_bfloat16(model, images, labels, optimizer):
+    model.to(torch.bfloat16)
+    return usual_step(model, images.to(torch.bfloat16), labels, optimizer)
+
+
+def pictures_in_bfloat16(model, images, labels, optimizer):
+    return usual_step(model, images.to(torch.bfloat16), labels, optimizer)
+
+
+def loss_outside(model, images, labels, optimizer):
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = model(images)
+    return updated(F.cross_entropy(scores, labels), optimizer)
+
+
+def everything_inside(model, images, labels, optimizer):
+    with torch.autocast("cpu", torch.bfloat16):
+        return usual_step(model, images, labels, optimizer)
+
+
 NAMED = {
     lesson.q2: {
         times_the_first_step: "the first step timed",
@@ -461,13 +617,31 @@ NAMED = {
         warms_up_with_one_of_the_steps: "one step too few",
     },
     lesson.q5: {
+        forgets_the_batch: "the batch not copied",
+        forgets_the_labels: "only the pictures copied",
+        forgets_the_pictures: "only the labels copied",
+        captures_the_callers_batch: "no memory of its own",
+        captures_the_first_step: "not warmed up",
+        copies_and_returns: "never replayed",
+        calls_the_step: "the step itself",
+        reads_the_loss_at_once: "the loss read too early",
+    },
+    lesson.q6: {
         as_the_model_does: "in SimpleCNN's own order",
-        relu_layers_before_and_behind: "before the pool and behind it",
+        relu_layers_before_and_behind: "before the pool and after it",
         straight_from_the_pool: "the first ReLU left out",
         one_relu_only: "the second ReLU left out",
         pools_the_picture: "the pool before the convolution",
         relu_to_the_end: "a ReLU on the scores",
-        relu_behind_fc2: "the second ReLU behind fc2",
+        relu_behind_fc2: "the second ReLU after fc2",
+    },
+    lesson.q8: {
+        layers_outside: "the layers outside",
+        usual_step: "the layers outside",
+        all_in_bfloat16: "the model itself in bfloat16",
+        pictures_in_bfloat16: "only the pictures in bfloat16",
+        loss_outside: "the loss outside",
+        everything_inside: "backward inside",
     },
 }
 
@@ -488,7 +662,7 @@ def stops_at_the_hidden_numbers(model, x):
 
 def changes_the_weights(model, x):
     model.conv1.bias.data.zero_()
-    return lesson.q5.reference(model, x)
+    return lesson.q6.reference(model, x)
 
 
 def behind_flatten(model, x):
@@ -506,13 +680,51 @@ def in_place_and_by_hand(model, x):
     return model.fc2(model.fc1(x.view(len(x), -1)).clamp(min=0))
 
 
+def warms_up_five_times(*given):
+    return with_buffers(lambda step, own: [step(*own) for _ in range(5)], replayed, *given)
+
+
+def fills_and_reads(*given):
+    return with_buffers(lambda step, own: step(*own), lambda graph, loss: replayed(graph, loss).item(), *given)
+
+
+def replays_twice(*given):
+    return with_buffers(
+        lambda step, own: step(*own), lambda graph, loss: replayed(graph, replayed(graph, loss)), *given
+    )
+
+
+def returns_the_graph(step, images, labels, graph, capture):
+    return graph
+
+
+def forgets_to_step(model, images, labels, optimizer):
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    return loss
+
+
+def switched_by_hand(model, images, labels, optimizer):
+    with torch.amp.autocast(device_type="cpu", dtype=torch.bfloat16):
+        loss = nn.CrossEntropyLoss()(model(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
 OTHERS_WRONG = {
     lesson.q2: [times_one_step, times_with_another_clock, reads_the_clock_once, counts_backwards, prints_it],
-    lesson.q5: [flattens_the_batch, averages, stops_at_the_hidden_numbers, changes_the_weights],
+    lesson.q5: [replays_twice, returns_the_graph],
+    lesson.q8: [forgets_to_step],
+    lesson.q6: [flattens_the_batch, averages, stops_at_the_hidden_numbers, changes_the_weights],
 }
 RIGHT_TOO = {
     lesson.q2: [warms_up_three_times, looks_at_the_clock_all_the_time],
-    lesson.q5: [behind_flatten, with_layers_of_its_own, in_place_and_by_hand],
+    lesson.q5: [warms_up_five_times, fills_and_reads],
+    lesson.q8: [switched_by_hand],
+    lesson.q6: [behind_flatten, with_layers_of_its_own, in_place_and_by_hand],
 }
 
 
@@ -545,7 +757,7 @@ def test_a_function_written_otherwise_is_accepted(question, function):
 def test_a_clock_that_was_not_read_and_a_missing_return_are_told():
     assert "two looks at the clock: Yours is 0, expected is 3" in repr(lesson.q2.check(times_with_another_clock))
     assert "`return` in place of `print`" in repr(lesson.q2.check(prints_it))
-    assert "It returns nothing" in repr(lesson.q5.check(lambda model, x: None))
+    assert "It returns nothing" in repr(lesson.q6.check(lambda model, x: None))
     assert lesson.q2.check(lambda step, steps, synchronize, clock: ...).state == "open"
 
 
@@ -567,7 +779,7 @@ def test_the_scores_are_simple_cnns_and_relu_gets_what_the_pool_gives():
     for seed in range(10):
         for case in lesson._networks(random.Random(seed)):
             model, x = case.values()
-            right = lesson._scores_and_relus(lesson.q5.reference, model, x)
+            right = lesson._scores_and_relus(lesson.q6.reference, model, x)
             assert torch.equal(right["scores"], model(x))
             pooled = model.pool(model.conv1(x))
             assert (pooled < 0).any(), "else the first ReLU has nothing to do"

@@ -18,6 +18,7 @@ from matplotlib.text import Text
 from helpers.figures import plain
 from helpers.plots import (
     COLOURS,
+    road,
     roofline,
     show_confusion,
     show_feature_maps,
@@ -58,6 +59,17 @@ WORKS = [
 ]
 ALIKE = [Work(f"features.{number}", 10**9, 10**8 + 10**6 * (number // 2)) for number in range(8)]
 
+
+def way(name, size, speed):
+    return {"name": name, "batch_size": size, "pictures_per_second": speed}
+
+
+ROAD = [
+    way("slow", 128, 4955.4), way("slow", 512, 6763), way("a graph", 128, 417_476), way("kernel", 512, 2_820_631),
+    way("a graph", 2048, 9e5), way("the floor", 128, 3.96e6), way("the floor", 512, 4.4e6), way("other", 128, 7e5),
+]  # fmt: skip
+STEPS = {"slow": "the loop of most tutorials", "a graph": "no Python for each operation", "kernel": "fewer bytes"}
+
 LABELS = torch.arange(200) % 10
 FIGURES = {
     "images": lambda: show_images(pictures(8), CIFAR[:8]),
@@ -86,6 +98,8 @@ FIGURES = {
     "roofline": lambda: roofline(WORKS, 17.7e9, 60e9),
     "roofline, measured": lambda: roofline(WORKS, 17.7e9, 60e9, {"conv1": 8e-3, "fc1": 4e-3, "fc2": 1e-4}),
     "roofline of layers alike": lambda: roofline(ALIKE, 3e12, 2e14),
+    "the road": lambda: road(ROAD, STEPS),
+    "a road of one step": lambda: road(ROAD, {"slow": "slow"}),
     "no mistake": lambda: show_most_wrong(pictures(10), LABELS[:10], torch.eye(10), CIFAR),
 }
 each_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
@@ -552,4 +566,38 @@ def test_names_of_layers_cross_no_line_of_another():
 def test_a_roofline_that_cannot_be_drawn_is_refused(given, words):
     with pytest.raises((ValueError, TypeError), match=re.escape(words)) as error:
         roofline(**{"works": WORKS, "bandwidth": 1e9, "rate": 1e9} | given)
+    said(error)
+
+
+# -- the road ------------------------------------------------------------------------------------------
+
+
+def test_each_way_stands_at_its_pictures_per_second_below_the_one_before():
+    figure = road(ROAD, STEPS)
+    assert figure.axes[0].get_xscale() == "log"
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()][:3] == list(STEPS.values())
+    places = {"o": [(4955.4, 0), (417_476, 1), (3.96e6, 3)], "s": [(6763, 0), (2_820_631, 2), (4.4e6, 3)]}
+    for marker, wanted in places.items():
+        points = [point for point in lines(figure, marker).items() if point[0] > 9]  # not the heads of the columns
+        assert points == wanted
+    written = [text.get_text() for text in figure.texts]
+    assert {"batch 128", "4,955", "417,476", "batch 512", "6,763", "2,820,631"} <= set(written)
+    assert not {"900,000", "700,000"} & set(written), "another batch size, and a way that is no step"
+
+
+def test_the_floor_of_each_batch_size_is_a_line_upwards():
+    drawn = [line for line in road(ROAD, STEPS).axes[0].lines if line.get_linestyle() == "--"]
+    assert [(set(line.get_xdata()), list(line.get_ydata())) for line in drawn] == [
+        ({3.96e6}, [-0.5, 3]),
+        ({4.4e6}, [-0.5, 3]),
+    ]
+
+
+def test_the_road_is_told_in_one_line_and_an_unknown_way_is_refused():
+    told = "batches of 512: the loop of most tutorials 6,763, fewer bytes 2,820,631, the floor"
+    assert told in repr(road(ROAD, STEPS))
+    with pytest.raises(
+        ValueError, match="steps names jet, but rows has slow, a graph, kernel, the floor, other"
+    ) as error:
+        road(ROAD, {"jet": "a jet"})
     said(error)

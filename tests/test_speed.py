@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from helpers import speed
 from helpers.model import SimpleCNN
-from helpers.speed import Times, Work, compare, copy_bandwidth, floor, matmul_rate, measure, work
+from helpers.speed import Times, Work, compare, copy_bandwidth, floor, matmul_rate, measure, recorded, work
 
 
 def layers_of(cnn, relu_last=False):
@@ -304,6 +304,15 @@ def test_a_floor_needs_speeds(given, words):
     with pytest.raises((TypeError, ValueError)) as error:
         floor([Work("a", 1, 1)], **{"bandwidth": 1.0, "rate": 1.0} | given)
     assert words in said(error)
+
+
+def test_what_was_recorded_comes_by_the_device_and_another_is_refused():
+    for device in ("cpu", "cuda"):
+        kept = recorded(device)
+        assert kept["device"] == device
+        assert {row["name"] for row in kept["rows"]} > {"tutorial's loop", "the floor"}
+    with pytest.raises(ValueError, match="recorded wants one of cpu, cuda, but got 'tpu'"):
+        recorded("tpu")
 
 
 def test_measuring_imports_no_widgets_and_no_plots():

@@ -155,9 +155,10 @@ def numbers(text):
 
 
 def test_runs_end_as_the_teacher_is_told():
+    everything, _ = load_shapes(test=1)
     few, few_tests = (
-        ImageSet(images.images[:count], images.labels[:count], images.classes, images.mean, images.std)
-        for images, count in zip(load_shapes(), (2000, 500), strict=True)
+        ImageSet(everything.images[some], everything.labels[some], everything.classes, everything.mean, everything.std)
+        for some in (slice(2000), slice(8000, 8500))
     )
 
     def run(lr=1e-3, batch_size=128, **settings) -> History:

@@ -17,7 +17,7 @@ else:
 ROOT = Path(__file__).parent.parent
 PYPROJECT = ROOT / "pyproject.toml"  # where the course's address stands
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-CODE = (".py", ".js", ".css")  # what helpers/ is made of, and nothing else that may lie there
+CODE = (".py", ".js", ".css", ".json")  # what helpers/ is made of, and nothing else that may lie there
 BRANCH = "main"
 NOT_SET = "the address of this copy is not set yet (`make publish REPO=owner/name`)"
 ANY_HUB = "https://HUB"  # in the links for a hub, until one is named

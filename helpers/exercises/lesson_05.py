@@ -233,7 +233,9 @@ def _random_pictures(generator, count):
 def _models(generator):
     """A small one and a larger one, with the same weights for the same seed."""
     torch.manual_seed(generator.randrange(2**31))
-    return nn.Linear(2, 3), nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3))
+    small, large = nn.Linear(2, 3), nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3))
+    torch.optim.SGD(small.parameters())  # the first optimizer imports much: before a learner's function has its 5 s
+    return small, large
 
 
 def _learning(generator):
@@ -277,7 +279,7 @@ def training_step(model, images, labels, optimizer):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    return loss
+    return loss.detach()  # the number, without the graph that led to it
 
 
 @implementation(
@@ -290,7 +292,7 @@ def q5():
     hints = (
         "Five lines, and one that returns the loss. Which names does each of them need, and which line makes them?",
         "`logits = model(images)` and `loss = F.cross_entropy(logits, labels)` come first.",
-        "Then `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, and `return loss`.",
+        "Then `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, and `return loss.detach()`.",
     )
     mistakes = {
         "zero_grad left out": (
@@ -378,7 +380,7 @@ def train_for(model, batches, optimizer):
 )
 def q6():
     """`train_for(model, batches, optimizer)` makes a step for each batch and returns the losses. The first step is
-    right, and no later one. Mend it.
+    right, and no later one. Fix it.
     """
     hints = (
         "What is in `weight.grad` when the second batch comes to `backward`?",
@@ -393,7 +395,7 @@ def q6():
         ),
         "one step for all batches": (
             _one_step_at_the_end,
-            "`optimizer.step()` stands behind the loop: the gradients of all batches but the last are thrown away.",
+            "`optimizer.step()` stands after the loop: the gradients of all batches but the last are thrown away.",
         ),
     }
     return hints, mistakes
@@ -410,11 +412,21 @@ def _tested_twice(accuracy, model, images, labels):
     return {"accuracy": results[0], "once more": results[1], "calls that keep gradients": sum(kept)}
 
 
+class _Dropout(nn.Dropout):
+    """nn.Dropout whose random numbers are the same on every machine."""
+
+    def forward(self, x):
+        return x * (torch.rand(x.shape) > self.p) / (1 - self.p) if self.training else x
+
+    def _get_name(self):
+        return "Dropout"
+
+
 def _testing(generator):
     """Models in train mode, which are right for three of four pictures, in eval mode."""
     cases = []
     images, _ = _random_pictures(generator, 40)
-    for name, between in (("dropout", nn.Dropout(0.8)), ("batch norm", nn.BatchNorm1d(8))):
+    for name, between in (("dropout", _Dropout(0.8)), ("batch norm", nn.BatchNorm1d(8))):
         model = nn.Sequential(nn.Linear(2, 8), between, nn.Linear(8, 4))
         if name == "batch norm":
             between.running_mean += 3  # the training pictures had other averages than this batch
@@ -448,9 +460,11 @@ def _dropout_alone(model, images, labels):
 
 
 def accuracy_of(model, images, labels):
+    was_training = model.training
     model.eval()
     with torch.no_grad():
         predictions = model(images).argmax(dim=1)  # (N, classes) -> (N,)
+    model.train(was_training)  # as it was, so that training can go on
     return (predictions == labels).float().mean().item()
 
 
@@ -463,8 +477,8 @@ def accuracy_of(model, images, labels):
     observe=_tested_twice,
 )
 def q7():
-    """`accuracy_of(model, images, labels)` returns the part of the pictures that is right. For a model with dropout
-    it is too low, and another number at each call. Mend it.
+    """`accuracy_of(model, images, labels)` returns the fraction of the pictures that are classified correctly. For a
+    model with dropout it is too low, and another number at each call. Fix it.
     """
     hints = (
         "`no_grad()` is there. Which of the two switches decides whether two calls agree?",
@@ -652,7 +666,7 @@ def prepare(model, device):
 )
 def q10():
     """`prepare(model, device)` moves the model to the device and returns an optimizer for it. On the device `meta`,
-    that optimizer would train weights that the model no longer has. Mend it.
+    that optimizer would train weights that the model no longer has. Fix it.
     """
     hints = (
         "Which weights does `model.parameters()` hand out: those from before the move, or those from after it?",

@@ -1,16 +1,23 @@
 """The questions of lesson 06, Fast training."""
 
+import contextlib
+
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from helpers.exercises.implementation import implementation
 from helpers.exercises.prediction import Asked, prediction
 from helpers.model import SimpleCNN
+from helpers.tape import Tape, captured, taped
 
 
 @prediction(
-    "what is gained at most", "1 · The loop of every tutorial", network=(3, range(2, 13)), times=(5, range(2, 13))
+    "what is gained at most",
+    "1 · What is the processor waiting for?",
+    network=(3, range(2, 13)),
+    times=(5, range(2, 13)),
 )
 def q1(network, times):
     total, hand_over = network * times, network * (times - 1)
@@ -44,7 +51,7 @@ def q1(network, times):
             ),
             "the share that is saved": (
                 hand_over / total,
-                f"this is the part of the time that goes. The ratio is that of before to after: {working}.",
+                f"this is the fraction of the time that goes. The ratio is that of before to after: {working}.",
             ),
         },
     )
@@ -133,7 +140,7 @@ def seconds_per_step(step, steps, synchronize, clock):
     return (clock() - start) / steps
 
 
-@implementation("seconds per step", "2 · Timing honestly", solution=seconds_per_step, cases=_devices, observe=_timed)
+@implementation("seconds per step", "2 · Measure first", solution=seconds_per_step, cases=_devices, observe=_timed)
 def q2():
     """Write `seconds_per_step(step, steps, synchronize, clock)`: the mean seconds of `steps` steps in a row.
     `step()` hands a step over to a device and returns before it is computed, `synchronize()` waits until all is
@@ -180,7 +187,7 @@ def q2():
         "waited in each step": (
             _wait_in_each_step,
             "the device stands still while the next step is handed over. In a row they overlap: synchronise once, "
-            "behind all of them.",
+            "after all of them.",
         ),
         "not divided": (
             lambda step, steps, *others: seconds_per_step(step, steps, *others) * steps,
@@ -192,7 +199,7 @@ def q2():
         ),
         "one step too few": (
             lambda step, steps, *others: seconds_per_step(step, steps - 1, *others) * (steps - 1) / steps,
-            "the step that warms up is none of the `steps`. It comes on top of them.",
+            "the step that warms up is not one of the `steps`: it comes before them.",
         ),
     }
     return hints, mistakes
@@ -200,7 +207,7 @@ def q2():
 
 @prediction(
     "more workers",
-    "4 · One cause at a time",
+    "4 · Waiting for pictures",
     cores=(2, (2, 4)),
     hand_over=(8, range(4, 33, 4)),
     network=(12, range(6, 33)),
@@ -211,7 +218,8 @@ def q3(cores, hand_over, network):
     return Asked(
         f"A machine has {cores} cores. The network's step takes {network} ms and keeps every core busy. To hand over a "
         f"batch, one core works for {hand_over} ms. Now {cores} workers hand over the next batches while the network "
-        "computes. How many milliseconds does a step take at least?",
+        "computes; suppose that starting them and sending a batch cost nothing. How many milliseconds does a step take "
+        "at least?",
         answer=work // cores,
         working=working,
         hints=(
@@ -227,8 +235,8 @@ def q3(cores, hand_over, network):
             ),
             "one after the other": (
                 hand_over + network,
-                "that is how long it takes without workers: one core hands over, and the others have nothing to do. "
-                f"With workers they have, too: {working}.",
+                "that is how long it takes without workers: one core hands over while the others are idle. Workers "
+                f"fill those idle cores: {working}.",
             ),
             "the network's time divided too": (
                 (hand_over + network) / cores,
@@ -245,51 +253,180 @@ def q3(cores, hand_over, network):
 
 
 @prediction(
-    "the bytes of a ReLU",
-    "4 · One cause at a time",
-    channels=(18, (6, 10, 12, 16, 18, 24, 32)),
-    size=(32, range(12, 65, 4)),
-    kernel_size=(2, (2, 3, 4)),
+    "a step of many calls",
+    "5 · Waiting for Python",
+    operations=(60, (40, 50, 60, 80, 100, 120)),
+    call=(40, (20, 25, 30, 40, 50)),
+    work=(10, (4, 5, 8, 10, 12, 16)),
 )
-def q4(channels, size, kernel_size):
-    side = size // kernel_size
-    if size % kernel_size:
-        return None
-    bytes_before = 8 * channels * size**2
-    working = f"(4 + 4)·{channels}·{side}·{side}"
+def q4(operations, call, work):
+    working = f"{operations}·max({call}, {work}) µs = {operations}·{call} / 1000 ms"
     return Asked(
-        f"`conv1` makes {channels} maps of {size} × {size} of a picture. The first ReLU reads all their numbers and "
-        f"writes as many, 4 bytes each: {bytes_before:,} bytes. Now it moves behind the pool, which is "
-        f"{kernel_size} × {kernel_size}. How many bytes does it read and write there?",
-        answer=8 * channels * side**2,
+        f"A training step is {operations} operations. Python needs {call} µs to start each of them, one after the "
+        f"other; the GPU needs {work} µs to compute each, and computes one while Python starts the next. In a long "
+        "row of steps, how many milliseconds does each step take?",
+        answer=operations * call / 1000,
         working=working,
         hints=(
-            "What does the pool do to the height of a map, to its width, and to the number of maps?",
-            f"{channels} maps of {side} × {side} come out of the pool. For each of their numbers one is read and one "
-            "written.",
+            "When the GPU has computed an operation, is the next one there already? Who waits for whom?",
+            f"The GPU is done {call} − {work} = {call - work} µs before the next operation arrives. So operations "
+            f"follow each other every {call} µs.",
         ),
         mistakes={
-            "as many as before": (
-                bytes_before,
-                f"that is what it reads and writes in front of the pool. The pool makes {side} × {side} numbers of "
-                f"{size} × {size}: {working}.",
+            "starting and computing added": (
+                operations * (call + work) / 1000,
+                f"while the GPU computes one operation, Python starts the next. The longer of the two decides: "
+                f"{working}.",
             ),
-            "one side only": (8 * channels * size * side, f"the pool shortens height and width: {working}."),
-            "one map only": (8 * side**2, f"that is one map. There are {channels}, behind the pool too: {working}."),
-            "read and not written": (
-                4 * channels * side**2,
-                f"each number is read, and what ReLU makes of it is written: {working}.",
+            "the GPU's work alone": (
+                operations * work / 1000,
+                f"that is how long the GPU computes. It is done with each operation before Python has started the "
+                f"next: {working}.",
             ),
-            "numbers, not bytes": (
-                channels * side**2,
-                f"that is how many numbers there are. Each is read, 4 bytes, and written, 4 bytes: {working}.",
+            "only the first start counted": (
+                (call + operations * work) / 1000,
+                "this is right where the GPU is the slower one, as in lesson 05: then it always has work in its queue. "
+                f"Here it has none: {working}.",
             ),
-            "what is saved": (
-                bytes_before - 8 * channels * side**2,
-                f"that is how many bytes are saved. The question is how many are left: {working}.",
-            ),
+            "microseconds": (operations * call, f"these are µs, and 1000 of them are a millisecond: {working}."),
         },
     )
+
+
+def _replayed(function, model, pictures, labels):
+    """The losses and weights of three batches that are trained by what `function` returns, and who was asked to step.
+
+    The weights, and Adam's averages, begin where they were before the capture, however often a step was made for it.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05, fused=True)
+    begin, first, steps = [p.detach().clone() for p in model.parameters()], pictures[0].clone(), 0
+
+    def step(images, labels):
+        nonlocal steps
+        steps += 1
+        loss = F.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    replay = function(step, pictures[0], labels[0], Tape(), taped)
+    if replay is None:
+        return None
+    with torch.no_grad():
+        for parameter, before in zip(model.parameters(), begin, strict=True):
+            parameter.copy_(before)
+        for average in (average for state in optimizer.state.values() for average in state.values()):
+            average.zero_()
+    steps, losses = 0, []
+    for images, right in zip(pictures[1:], labels[1:], strict=True):
+        loss = replay(images.clone(), right.clone())
+        losses.append(loss.item() if isinstance(loss, torch.Tensor) else loss)
+    return {
+        "steps that Python made while replaying": steps,
+        "losses": torch.tensor([float("nan") if loss is None else loss for loss in losses]),
+        "weights": torch.cat([parameter.detach().flatten() for parameter in model.parameters()]),
+        "numbers overwritten in the first batch": (pictures[0] != first).sum().item(),
+    }
+
+
+def _small_models(generator):
+    """Two small networks, for pictures (2,)."""
+    torch.manual_seed(generator.randrange(2**31))
+    small, large = nn.Linear(2, 3), nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3))
+    torch.optim.SGD(small.parameters())  # the first optimizer imports much: before a learner's function has its 5 s
+    return small, large
+
+
+def _batches(generator):
+    cases = []
+    for model in _small_models(generator):
+        pictures, labels = torch.randn(4, 6, 2), torch.randint(0, 3, (4, 6))  # four batches of six
+        cases.append({"model": model, "pictures": pictures, "labels": labels})
+    return cases
+
+
+def _capture(*copied, warm_up=True, own=True, replays=True, frozen=False):
+    """A function like `captured` that does, or leaves out, these of its parts."""
+
+    def captured(step, images, labels, graph, capture):
+        buffers = {"images": images.clone(), "labels": labels.clone()} if own else {"images": images, "labels": labels}
+        if warm_up:
+            step(*buffers.values())
+        with capture(graph):
+            loss = step(*buffers.values())
+        if frozen:
+            loss = loss.item()
+
+        def replay(images, labels):
+            for name, new in (("images", images), ("labels", labels)):
+                if name in copied:
+                    buffers[name].copy_(new)
+            if replays:
+                graph.replay()
+            return loss
+
+        return replay
+
+    return captured
+
+
+def _not_captured(step, images, labels, graph, capture):
+    return step
+
+
+@implementation("a captured step", "5 · Waiting for Python", solution=captured, cases=_batches, observe=_replayed)
+def q5():
+    """Write `captured(step, images, labels, graph, capture)`. It returns a function `replay(images, labels)` that
+    trains on any batch of this shape and returns the loss, without calling `step` again. `step(images, labels)` makes a
+    training step and returns its loss. What is computed inside `with capture(graph):` is noted and not done;
+    `graph.replay()` does it, from the same memory into the same memory.
+    """
+    hints = (
+        "`graph.replay()` reads the tensors that `step` was given when it was captured. How do new pictures get there?",
+        "Make two tensors of your own, `images.clone()` and `labels.clone()`, and capture a step on them. "
+        "`tensor.copy_(other)` writes into a tensor's memory.",
+        "Before the capture make one step: in its first step Adam makes its averages, and a replay would make them "
+        "anew. `replay` copies the pictures and the labels, calls `graph.replay()` and returns the captured loss.",
+    )
+    mistakes = {
+        "the batch not copied": (
+            _capture(),
+            "every replay trains on the batch that was captured. A name that means another tensor changes nothing: "
+            "write into the captured memory, with `copy_`.",
+        ),
+        "only the pictures copied": (
+            _capture("images"),
+            "the new pictures are trained with the labels of the captured batch. Copy both.",
+        ),
+        "only the labels copied": (
+            _capture("labels"),
+            "the pictures of the captured batch are trained with new labels. Copy both.",
+        ),
+        "no memory of its own": (
+            _capture("images", "labels", own=False),
+            "it copies new batches into the first one, which belongs to whoever called. Capture with `images.clone()` "
+            "and `labels.clone()`.",
+        ),
+        "not warmed up": (
+            _capture("images", "labels", warm_up=False),
+            "in its first step Adam makes its averages, as zeros. That was captured, so each replay sets them to zero "
+            "again: make a step before the capture.",
+        ),
+        "never replayed": (
+            _capture("images", "labels", replays=False),
+            "the batch is copied, and nothing is computed: `graph.replay()` is missing.",
+        ),
+        "the step itself": (
+            _not_captured,
+            "it trains, but Python starts every operation again. Only `graph.replay()` does without.",
+        ),
+        "the loss read too early": (
+            _capture("images", "labels", frozen=True),
+            "`.item()` makes a number, which stays as it was. Return the tensor: each replay writes its loss into it.",
+        ),
+    }
+    return hints, mistakes
 
 
 class _ReLUs(TorchFunctionMode):
@@ -327,11 +464,11 @@ def _unchanged(x):
     return x
 
 
-def _forward(*, before=_unchanged, behind=F.relu, hidden=F.relu, last=_unchanged):
-    """A forward with these functions before and behind the pool, behind fc1 and behind fc2."""
+def _forward(*, before=_unchanged, after=F.relu, hidden=F.relu, last=_unchanged):
+    """A forward with these functions before and after the pool, after fc1 and after fc2."""
 
     def forward(model, x):
-        x = behind(model.pool(before(model.conv1(x))))
+        x = after(model.pool(before(model.conv1(x))))
         return last(model.fc2(hidden(model.fc1(torch.flatten(x, 1)))))
 
     return forward
@@ -350,9 +487,9 @@ def forward(model, x):
 
 
 @implementation(
-    "ReLU behind the pool", "4 · One cause at a time", solution=forward, cases=_networks, observe=_scores_and_relus
+    "ReLU after the pool", "6 · Waiting for bytes", solution=forward, cases=_networks, observe=_scores_and_relus
 )
-def q5():
+def q6():
     """Write `forward(model, x)`: the scores that the SimpleCNN `model` gives for `x`, from its layers `conv1`,
     `pool`, `fc1` and `fc2`. But the first ReLU gets only what comes out of the pool.
     """
@@ -363,16 +500,16 @@ def q5():
     )
     mistakes = {
         "in SimpleCNN's own order": (
-            _forward(before=F.relu, behind=_unchanged),
+            _forward(before=F.relu, after=_unchanged),
             "the scores are right, but ReLU still gets every number of `conv1`, before the pool.",
         ),
-        "before the pool and behind it": (
+        "before the pool and after it": (
             _forward(before=F.relu),
             "the scores are right, but the ReLU that stood before the pool still stands there.",
         ),
         "the first ReLU left out": (
-            _forward(behind=_unchanged),
-            "it is to move, not to go. Behind the pool there are numbers below 0, where all windows were below 0.",
+            _forward(after=_unchanged),
+            "it is to move, not to go. After the pool there are numbers below 0, where all of a window was below 0.",
         ),
         "the second ReLU left out": (
             _forward(hidden=_unchanged),
@@ -382,8 +519,8 @@ def q5():
             _pool_first,
             "the pool changes places with the ReLU, not with `conv1`: it pools the maps, not the picture.",
         ),
-        "a ReLU on the scores": (_forward(last=F.relu), "scores may be below 0. Behind `fc2` there is no ReLU."),
-        "the second ReLU behind fc2": (
+        "a ReLU on the scores": (_forward(last=F.relu), "scores may be below 0. There is no ReLU after `fc2`."),
+        "the second ReLU after fc2": (
             _forward(hidden=_unchanged, last=F.relu),
             "the second ReLU stands between `fc1` and `fc2`. Scores may be below 0.",
         ),
@@ -393,13 +530,13 @@ def q5():
 
 @prediction(
     "at least",
-    "5 · Operations and bytes: a roofline",
+    "How fast could it be?",
     compute=(5, range(2, 13)),
     move=(6, range(2, 13)),
     rate=(60, (30, 40, 50, 60, 80, 100, 200)),
     bandwidth=(10, (5, 8, 10, 20, 25)),
 )
-def q6(compute, move, rate, bandwidth):
+def q7(compute, move, rate, bandwidth):
     if compute == move:
         return None
     macs, megabytes = compute * rate, move * bandwidth
@@ -437,15 +574,185 @@ def q6(compute, move, rate, bandwidth):
     )
 
 
+def _in_bfloat16(step, model, images, labels, lr):
+    """The numbers that one step leaves, and the kinds of number that it computed with."""
+    optimizer, scores_were, autocast_was = torch.optim.SGD(model.parameters(), lr), [], []
+
+    def look(layer, given, scores):
+        scores_were.append(scores.dtype)
+        scores.register_hook(lambda gradient: autocast_was.append(torch.is_autocast_enabled("cpu")))
+
+    model.register_forward_hook(look)
+    loss = step(model, images, labels, optimizer)
+    if loss is None:
+        return None
+    return {
+        "bits of a score": _bits(*scores_were[:1]),
+        "bits of a weight": _bits(next(model.parameters()).dtype),
+        "bits of the loss": _bits(loss.dtype if isinstance(loss, torch.Tensor) else torch.float32),
+        "calls of backward under autocast": sum(autocast_was),
+        "loss": loss.item() if isinstance(loss, torch.Tensor) else loss,
+        "weights": torch.cat([parameter.detach().float().flatten() for parameter in model.parameters()]),
+    }
+
+
+def _bits(dtype=None):
+    return 0 if dtype is None else torch.finfo(dtype).bits
+
+
+def _half_cases(generator):
+    models = _small_models(generator)
+    return [{"model": m, "images": torch.randn(6, 2), "labels": torch.randint(0, 3, (6,)), "lr": 0.5} for m in models]
+
+
+def _half(*, forward=True, loss=True, backward=False, cast=_unchanged, pictures=_unchanged):
+    """A step with these of its parts under autocast; `cast` is done to the model, `pictures` to the pictures."""
+
+    def step_in_bfloat16(model, images, labels, optimizer):
+        def under(switch):
+            return torch.autocast("cpu", torch.bfloat16) if switch else contextlib.nullcontext()
+
+        cast(model)
+        with under(forward):
+            logits = model(pictures(images))
+        with under(loss):
+            value = F.cross_entropy(logits, labels)
+        optimizer.zero_grad()
+        with under(backward):
+            value.backward()
+        optimizer.step()
+        return value
+
+    return step_in_bfloat16
+
+
+def step_in_bfloat16(model, images, labels, optimizer):
+    with torch.autocast(images.device.type, torch.bfloat16):
+        logits = model(images)  # (B, …) -> (B, classes), in bfloat16
+        loss = F.cross_entropy(logits, labels)  # -> one number, in float32
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+@implementation(
+    "a step in bfloat16", "Half the bytes: bfloat16", solution=step_in_bfloat16, cases=_half_cases, observe=_in_bfloat16
+)
+def q8():
+    """Write `step_in_bfloat16(model, images, labels, optimizer)`: a training step that returns its loss. Let
+    `torch.autocast(images.device.type, torch.bfloat16)` choose for each layer and for the loss in which numbers they
+    are computed. Weights stay float32, and `backward` needs no autocast: it takes the numbers of the forward pass.
+    """
+    hints = (
+        "It is the five lines of lesson 05. Which two of them compute something from the pictures?",
+        "`with torch.autocast(images.device.type, torch.bfloat16):` holds those two lines, indented.",
+        "The logits and the loss stand inside; `zero_grad`, `backward` and `step` follow outside.",
+    )
+    mistakes = {
+        "the layers outside": (
+            _half(forward=False),
+            "the layers compute in float32 as ever: `model(images)` belongs inside.",
+        ),
+        "the model itself in bfloat16": (
+            _half(forward=False, loss=False, cast=nn.Module.bfloat16, pictures=torch.Tensor.bfloat16),
+            "now the weights have 8 binary digits too, and a small step is rounded away. Autocast rounds copies of "
+            "them for each layer, and leaves them as they are.",
+        ),
+        "only the pictures in bfloat16": (
+            _half(forward=False, loss=False, pictures=torch.Tensor.bfloat16),
+            "the layer wants pictures of its weights' kind. Leave both float32: autocast rounds them where it helps.",
+        ),
+        "the loss outside": (
+            _half(loss=False),
+            "the loss is computed from bfloat16 scores and is one itself. Under autocast torch makes float32 of them "
+            "first, as sums need it.",
+        ),
+        "backward inside": (
+            _half(backward=True),
+            "`backward` computes each gradient in the kind of number that its layer had. It belongs outside.",
+        ),
+    }
+    return hints, mistakes
+
+
+DIGITS = {"bfloat16": 8, "float16": 11}  # binary digits of a number, the leading 1 among them
+
+
+def _rounded(number, digits):
+    """The nearest number of `digits` binary digits, and only zeros after them. Of two as near: that whose last is 0."""
+    unit = 2 ** max(0, number.bit_length() - digits)
+    return round(number / unit) * unit
+
+
+@prediction(
+    "a sum in bfloat16",
+    "Half the bytes: bfloat16",
+    dtype=("bfloat16", tuple(DIGITS)),
+    step=(1, (1, 2, 4)),
+    pictures=(10_000, (4_321, 5_000, 6_001, 7_777, 8_000, 9_999, 10_000, 12_345)),
+)
+def q9(dtype, step, pictures):
+    digits, total = DIGITS[dtype], step * pictures
+    if _rounded(total, digits) == total:
+        return None
+    power = f"2**{digits}" if step == 1 else f"{step}·2**{digits}"
+    further = "" if step == 1 else f" In steps of {step} it is {step} times as far."
+    return Asked(
+        f"`{dtype}` keeps {digits} binary digits of a number. A sum in `{dtype}` begins at 0, and {step} is added to "
+        f"it {pictures:,} times, once for each picture. What is it in the end?",
+        answer=step * 2**digits,
+        working=power,
+        hints=(
+            f"The first whole number that cannot be kept has {digits + 1} binary digits, and the last of them is a 1. "
+            "Which one is it, and what becomes of it?",
+            f"2**{digits} + 1 lies in the middle between two numbers that can be kept, and becomes the smaller one, "
+            f"whose last digit is 0.{further}",
+        ),
+        mistakes={
+            "as if all digits were kept": (
+                total,
+                f"{total} has {total.bit_length()} binary digits. Long before that, the sum reaches numbers that "
+                f"{digits} digits cannot hold, and is rounded.",
+            ),
+            "rounded once at the end": (
+                _rounded(total, digits),
+                "this is the right sum, rounded. But the sum is rounded after each picture, and what is lost then is "
+                "lost.",
+            ),
+            "the largest of so many digits": (
+                2**digits - 1,
+                f"this is {digits} ones. The number after it is a 1 and zeros, and can be kept too: zeros at the end "
+                "need no digits.",
+            ),
+            "begun again at 0": (
+                total % 2**digits,
+                f"whole numbers of {digits} bits count like this. `{dtype}` has an exponent besides: it does not begin "
+                "again, it rounds.",
+            ),
+            "one digit fewer": (
+                step * 2 ** (digits - 1),
+                f"{digits} digits are kept, the leading 1 among them. They also hold the next sum, "
+                f"{step * 2 ** (digits - 1) + step}.",
+            ),
+            "halves rounded up": (
+                step * 2 ** (digits + 1),
+                "the sum would get that far if one in the middle between two numbers were always rounded up. But it "
+                "becomes the one whose last digit is 0.",
+            ),
+        },
+    )
+
+
 @prediction(
     "two batch sizes",
-    "6 · Batch size",
+    "7 · Larger batches",
     small=(128, (16, 32, 64, 128)),
     factor=(4, (2, 4, 8)),
     ms_small=(4, range(2, 13)),
     ms_large=(10, range(3, 41)),
 )
-def q7(small, factor, ms_small, ms_large):
+def q10(small, factor, ms_small, ms_large):
     large, answer = small * factor, factor * ms_small / ms_large
     if not ms_small < ms_large < factor * ms_small or round(answer, 2) != answer:
         return None  # more pictures take longer, but not in proportion; and two decimals are to be enough
@@ -483,69 +790,49 @@ def q7(small, factor, ms_small, ms_large):
     )
 
 
-DIGITS = {"bfloat16": 8, "float16": 11}  # binary digits of a number, the leading 1 among them
-
-
-def _rounded(number, digits):
-    """The nearest number of `digits` binary digits, and only zeros after them. Of two as near: that whose last is 0."""
-    unit = 2 ** max(0, number.bit_length() - digits)
-    return round(number / unit) * unit
-
-
 @prediction(
-    "a sum in bfloat16",
-    "7 · bfloat16",
-    dtype=("bfloat16", tuple(DIGITS)),
-    step=(1, (1, 2, 4)),
-    pictures=(10_000, (4_321, 5_000, 6_001, 7_777, 8_000, 9_999, 10_000, 12_345)),
+    "the winners' products",
+    "9 · Read a kernel",
+    channels=(18, (6, 10, 12, 16, 18, 24, 32)),
+    size=(32, range(12, 65, 4)),
+    kernel_size=(2, (2, 3, 4)),
 )
-def q8(dtype, step, pictures):
-    digits, total = DIGITS[dtype], step * pictures
-    if _rounded(total, digits) == total:
+def q11(channels, size, kernel_size):
+    side, taps = size // kernel_size, 27
+    if size % kernel_size:
         return None
-    power = f"2**{digits}" if step == 1 else f"{step}·2**{digits}"
-    further = "" if step == 1 else f" In steps of {step} it is {step} times as far."
+    before = channels * size**2 * taps
+    working = f"{channels}·{side}·{side}·{taps}"
     return Asked(
-        f"`{dtype}` keeps {digits} binary digits of a number. A sum in `{dtype}` begins at 0, and {step} is added to "
-        f"it {pictures:,} times, once for each picture. What is it in the end?",
-        answer=step * 2**digits,
-        working=power,
+        f"`conv1` has {channels} filters of 3 × 3 × 3 and makes {channels} maps of {size} × {size} from a picture. "
+        f"For the gradient of its weight, each number in the maps' gradient is multiplied with the {taps} numbers "
+        f"of its window: {before:,} products. But after `conv1` comes a {kernel_size} × {kernel_size} max pool. How "
+        "many of these products are not with a 0?",
+        answer=channels * side**2 * taps,
+        working=working,
         hints=(
-            f"The first whole number that cannot be kept has {digits + 1} binary digits, and the last of them is a 1. "
-            "Which one is it, and what becomes of it?",
-            f"2**{digits} + 1 lies in the middle between two numbers that can be kept, and becomes the smaller one, "
-            f"whose last digit is 0.{further}",
+            "The gradient goes only to the winner of each window of the pool (lesson 02). How many winners are there?",
+            f"There are {side} × {side} windows in each of the {channels} maps, and one winner in each. Each winner is "
+            f"multiplied with {taps} numbers.",
         ),
         mistakes={
-            "as if all digits were kept": (
-                total,
-                f"{total} has {total.bit_length()} binary digits. Long before it the sum comes to numbers that "
-                f"{digits} digits cannot hold, and is rounded.",
+            "as many as before": (
+                before,
+                f"all but the winner of each {kernel_size} × {kernel_size} window have the gradient 0: {working}.",
             ),
-            "rounded once at the end": (
-                _rounded(total, digits),
-                "this is the right sum, rounded. But the sum is rounded after each picture, and what is lost then is "
-                "lost.",
+            "one side only": (channels * size * side * taps, f"the pool shortens height and width: {working}."),
+            "one map only": (side**2 * taps, f"that is one map. There are {channels}: {working}."),
+            "winners, not products": (
+                channels * side**2,
+                f"that is how many winners there are. Each is multiplied with {taps} numbers: {working}.",
             ),
-            "the largest of so many digits": (
-                2**digits - 1,
-                f"this is {digits} ones. The number after it is a 1 and zeros, and can be kept too: zeros at the end "
-                "need no digits.",
+            "those with a 0": (
+                before - channels * side**2 * taps,
+                f"these are the products that can be left out. The question is how many are left: {working}.",
             ),
-            "begun again at 0": (
-                total % 2**digits,
-                f"whole numbers of {digits} bits count like this. `{dtype}` has an exponent besides: it does not begin "
-                "again, it rounds.",
-            ),
-            "one digit fewer": (
-                step * 2 ** (digits - 1),
-                f"{digits} digits are kept, the leading 1 among them. They also hold the next sum, "
-                f"{step * 2 ** (digits - 1) + step}.",
-            ),
-            "halves rounded up": (
-                step * 2 ** (digits + 1),
-                "the sum would get that far if one in the middle between two numbers were always rounded up. But it "
-                "becomes the one whose last digit is 0.",
+            "one colour only": (
+                channels * side**2 * 9,
+                f"a filter is 3 × 3 × 3: it has nine numbers for each of the three colours: {working}.",
             ),
         },
     )
@@ -553,12 +840,12 @@ def q8(dtype, step, pictures):
 
 @prediction(
     "the last step of several processes",
-    "9 · Several devices",
+    "10 · Waiting for each other",
     pictures=(10_000, (2_000, 5_000, 10_000, 12_000, 20_000, 50_000, 60_000)),
     batch_size=(256, (48, 64, 96, 128, 192, 256, 384, 512)),
     processes=(2, (2, 4, 8)),
 )
-def q9(pictures, batch_size, processes):
+def q12(pictures, batch_size, processes):
     full, left = divmod(pictures, batch_size)
     alone = pictures // processes % batch_size
     if left == 0 or left % processes or batch_size % processes or pictures % processes or alone == 0:

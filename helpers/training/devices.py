@@ -7,10 +7,10 @@ import sys
 import torch
 
 # What train() switches on. On the CPU each was measured against the same training without it, at batches of 128 and
-# of 512 (`make bench`, two cores, n = 11; tests/measured/training-cpu.json): with channels_last it was 1.5 times as
+# of 512 (`make bench`, two cores, n = 11; helpers/measured/training-cpu.json): with channels_last it was 1.5 times as
 # fast, with memory_kept 1.8 and 1.7 times; with a fused Adam 1.01 times, within the spread; with torch.compile 0.6 and
 # 0.7 times. On an H100 the same step, captured as a CUDA graph with a fused Adam, was 8 and 4 times as fast
-# (tests/measured/training-cuda.json); "graph", which does that here, has not run on a GPU yet, and stays off until it
+# (helpers/measured/training-cuda.json); "graph", which does that here, has not run on a GPU yet, and stays off until it
 # has, "fused" with it. Nobody has measured an Apple GPU.
 HELPS = {
     "cpu": {"channels_last": True, "memory_kept": True, "fused": False, "graph": False},
