@@ -4,7 +4,7 @@ import { drawBlocks, makeBlocks } from "./blocks.js";
 import { CONV1, FC1, LAYERS, chainOf, classOf, grouped, reasonsOf, shapeOf } from "./chain.js";
 import { arithmeticOf, makeArithmetic, unmarked } from "./layer_lines.js";
 import { make, setStyle, setText, show } from "./page/elements.js";
-import { ending, makeCode, makeSpeaker, watchWidth } from "./page/frame.js";
+import { ending, makeCode, makeRemark, makeSpeaker, watchWidth } from "./page/frame.js";
 import { makePlayer, watchPointing } from "./page/pointing.js";
 import { makeRefusal } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
@@ -68,8 +68,7 @@ async function render({ model, el }) {
   const chainAt = (values) => chainOf(values, images, model.get("fc1_inputs"));
   const walk = makeWalk(() => chainAt(sliders.values()).broken);
   const { player } = walk;
-  const hint = make("span", "cs-hint", "Hover or click a layer · arrow keys move · Space plays");
-  const toolbar = make("div", "cs-toolbar", player.root, hint);
+  const toolbar = make("div", "cs-toolbar", player.root, makeRemark().root);
   const figure = makeBlocks();
   const mapsAt = makeSeenMaps(model.get("picture"), model.get("side"), sliders.highest);
   const scale = make("div", "cs-hint cs-scale");
