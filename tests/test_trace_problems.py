@@ -418,6 +418,10 @@ SOUND = {
         ),
         [(2, 7, 16), (2, 9, 12)],
     ),
+    "a linear layer that shortens the frequencies of maps": (
+        nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.Linear(64, 16)),
+        (2, 2, 30, 64),
+    ),
     "a linear layer along the frequencies of maps": (
         nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 64)),
         (2, 2, 30, 64),

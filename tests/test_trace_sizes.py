@@ -118,6 +118,10 @@ def test_several_images_change_together_and_other_inputs_stay():
     assert trace(model, [(2, 3, 8, 8), (2, 3, 8, 8), (2, 3)]).sizes(most=4) == (1, 2, 3, 4)
 
 
+def test_a_size_of_which_nothing_is_left_is_none_that_fits():
+    assert trace(Around(lambda m, x: m.conv(x)[:, :, 2:], conv=CONV(1, 1, 1)), (2, 1, 8, 8)).sizes(most=5) == (3, 4, 5)
+
+
 def test_where_there_is_a_problem_the_sizes_that_would_fit_are_told():
     assert trace(SimpleCNN(image_size=40), (4, 3, 48, 48)).sizes() == (40,)
 
