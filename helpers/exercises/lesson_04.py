@@ -468,7 +468,7 @@ def q8():
 @prediction(
     "what a pooled number sees",
     "9 · How much of the picture does one number see?",
-    kernel_size=(3, range(2, 12)),
+    kernel_size=(5, range(2, 12)),
     pool=(2, range(2, 6)),
 )
 def q9(kernel_size, pool):
@@ -498,7 +498,7 @@ def q9(kernel_size, pool):
             ),
             "the convolution alone": (
                 kernel_size,
-                f"that is how many pixels one number after `conv1` sees. The pool takes {pool} of them in a row, one "
+                f"that is how many pixels one number after the convolution sees. The pool takes {pool} of them in a row, one "
                 "pixel apart.",
             ),
             "the whole square counted": (
