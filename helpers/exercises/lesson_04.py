@@ -498,8 +498,8 @@ def q9(kernel_size, pool):
             ),
             "the convolution alone": (
                 kernel_size,
-                f"that is how many pixels one number after the convolution sees. The pool takes {pool} of them in a row, one "
-                "pixel apart.",
+                f"that is how many pixels one number after the convolution sees. The pool takes {pool} of them in a "
+                "row, one pixel apart.",
             ),
             "the whole square counted": (
                 (kernel_size + pool - 1) ** 2,

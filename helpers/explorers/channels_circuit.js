@@ -39,10 +39,12 @@ function circuitWays({ planes, kernels, addends, bias, sigma, total, tail, outpu
     }),
     toSum,
     toBias: [[sigma.x, bias.y], [sigma.x, sigma.y]], // they stand one above the other
+    // Where the outputs stand below, the wire ends above them: it would strike out their names.
     toOutput: [
       [right(total) + 3, total.y],
-      ...(mode === "side" ? [[before, total.y], [before, cell.y]] : [[aside, total.y], [aside, above], [cell.x, above]]),
-      mode === "side" ? [cell.x - cell.width / 2, cell.y] : [cell.x, cell.y - cell.height / 2],
+      ...(mode === "side"
+        ? [[before, total.y], [before, cell.y], [cell.x - cell.width / 2, cell.y]]
+        : [[aside, total.y], [aside, above], [cell.x, above], [cell.x, above + 4]]),
     ],
   };
 }

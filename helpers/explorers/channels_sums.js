@@ -27,10 +27,12 @@ export function makeCount() {
   };
 }
 
+const READABLE = 16; // products of one plane: there are several planes
+
 /** The chosen output as a sum over the planes, and each plane's own sum: `write(scene)`. */
 export function makeSums(planes) {
   const [addition, answer] = [make("span"), make("b", "cs-output-ink")];
-  const sums = upTo(planes).map(() => makeSum());
+  const sums = upTo(planes).map(() => makeSum(READABLE));
   const lines = [make("div", "cs-sum cs-equation", addition, answer), ...sums.map((sum) => sum.root)].map((line) => {
     const longest = make("div", "cs-longest");
     longest.setAttribute("aria-hidden", "true");
@@ -65,6 +67,10 @@ function longestSums(values, weights) {
     const kernels = upTo(out_channels).map((filter) => weights[filter][channel].flat());
     const brackets = (kernel) => kernel.filter((weight) => weight < 0).length;
     const longest = kernels.reduce((most, kernel) => (brackets(kernel) > brackets(most) ? kernel : most));
+    if (longest.length > READABLE) {
+      const rows = upTo(values.kernel_size).map(() => "(−00)");
+      return `${planeName(channel, values)}, row by row = ${rows.join(" + ")} = −00`;
+    }
     return `${planeName(channel, values)} = ${longest.map((weight) => `0·${factor(weight)}`).join(" + ")} = −00`;
   });
   return [`output[0, 0, 0] = ${planes.map(() => "(−00)").join(" + ")} + bias (−0) = −00`, ...planes];

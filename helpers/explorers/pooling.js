@@ -348,7 +348,7 @@ function drawInput({ grids, titles }, scene, { cell }) {
   setText(titles.input, scene.titles.input);
 }
 
-function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
+function drawOutput({ grids, titles, signs, nothing }, scene, { cell, longest }) {
   const { out, backward, windows, numbers, at, part, start } = scene;
   const largest = Math.max(0, ...windows.flat().map(({ number }) => Math.abs(number)));
   squeeze(grids.output, cell, longest);
@@ -360,6 +360,7 @@ function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
     if (part.output(row, column)) name += " cs-lit";
     return at.grid === "input" && isWinner(winner, at.row, at.column) ? `${name} cs-winner` : name;
   });
+  setText(signs.output, backward ? "←" : "→");
   show(nothing, !out);
   show(grids.output.root, out > 0);
   writeResult(titles.output, out && scene.titles.output);

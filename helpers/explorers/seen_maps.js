@@ -37,12 +37,16 @@ function makeFirstWeights({ conv_channels, in_channels, kernel_size }) {
   };
 }
 
-/** How far a map's numbers lie apart, as a part of the largest: 0 where all are 0, and a little more where all are alike. */
+/**
+ * How far a map's numbers lie apart, as a part of the largest: 0 where all are 0, and a little more where all are alike.
+ * Where fewer than a quarter of them are above a tenth of the largest, it is less: a few specks show no picture.
+ */
 function contrast({ numbers }) {
   const most = largestOf(numbers);
   const mean = numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
   const variance = numbers.reduce((sum, number) => sum + (number - mean) ** 2, 0) / numbers.length;
-  return most ? Math.sqrt(variance) / most + 1e-6 : 0;
+  const living = numbers.reduce((count, number) => count + (number > most / 10), 0) / numbers.length;
+  return most ? (Math.sqrt(variance) / most) * Math.min(1, 4 * living) + 1e-6 : 0;
 }
 
 /** What a function of numbers gives, kept while it is asked for with the same ones. */

@@ -36,26 +36,26 @@ export function drawPlane(grid, cell, { values, shape, out, inside, at, part, wi
 export const makeOutline = () => make("div", "cs-window", make("div", "cs-handle"));
 
 /** An input, an output, and perhaps a kernel between them: the panels' elements, empty, with an outline over the input. */
-export function makePanels(label, grids, signs) {
+export function makePanels(label, grids, between) {
   const [outline, outlineName] = [makeOutline(), make("div", "cs-window-name")];
   const nothing = make("div", "cs-nothing", "∅");
   const titles = Object.fromEntries(Object.keys(grids).map((name) => [name, make("div", `cs-title cs-${name}-ink`)]));
-  const panels = Object.entries(grids).map(([name, grid]) => {
-    const sign = make("span", "cs-sign", signs[name] ?? "");
-    return make("div", `cs-panel cs-panel-${name}`, titles[name], ...(signs[name] ? [sign] : []), grid.root);
-  });
+  const signs = Object.fromEntries(Object.entries(between).map(([name, sign]) => [name, make("span", "cs-sign", sign)]));
+  const panels = Object.entries(grids).map(([name, grid]) =>
+    make("div", `cs-panel cs-panel-${name}`, titles[name], ...(signs[name] ? [signs[name]] : []), grid.root),
+  );
   const root = make("div", "cs-figure cs-level", ...panels);
   grids.input.root.append(outline, outlineName);
   root.lastChild.append(nothing);
   root.setAttribute("aria-label", `${label} Arrow keys move the window, Space plays, Escape goes back.`);
-  return { root, grids, titles, outline, outlineName, nothing };
+  return { root, grids, titles, signs, outline, outlineName, nothing };
 }
 
 export const NOTHING = 3; // cells: as large is the sign that there is no output
 const [APART, SIGN, TITLE] = [14, 26, 26]; // pixels: between panels, for a sign, for a title; the style sheet says the same
 const LETTER = 7.7; // pixels of a title's letter
 const [LARGEST, LEAST] = [36, 14]; // pixels a cell
-const [EASY, LEGIBLE] = [26, 24]; // pixels a cell that is large enough for all panels in one row; and anyhow
+const [EASY, LEGIBLE] = [22, 24]; // pixels a cell that is large enough for all panels in one row; and anyhow
 const TALL = 520; // pixels: rows of panels are as high at most, if they can
 
 /**

@@ -158,8 +158,6 @@ export function makeFormula({ dilated }) {
   };
 }
 
-const READABLE = 25; // products: of more than a 5 × 5 kernel's, a line says what each row of the kernel adds
-
 /** What each row of a square kernel adds to a sum, from its [pixel, weight] pairs in reading order. */
 function rowSums(factors) {
   const size = Math.sqrt(factors.length);
@@ -167,8 +165,11 @@ function rowSums(factors) {
   return upTo(size).map((row) => factors.slice(row * size, (row + 1) * size).reduce((sum, pair) => sum + product(pair), 0));
 }
 
-/** `output[0, 0] = 1·1 + …`, or `output[0, 0], row by row = 12 + …`: its terms are kept and filled in place. */
-export function makeSum() {
+/**
+ * `output[0, 0] = 1·1 + …`, or `output[0, 0], row by row = 12 + …`: its terms are kept and filled in place.
+ * Of more products than are `readable`, it says what each row of the kernel adds.
+ */
+export function makeSum(readable = 25) {
   const head = make("span");
   const total = make("b", "cs-output-ink");
   const root = make("div", "cs-sum");
@@ -183,7 +184,7 @@ export function makeSum() {
     root,
     /** `name` is the output's, `factors` its [pixel, weight] pairs; `width` is the page's, in pixels. */
     write(name, factors, sum, width) {
-      const byRows = factors.length > READABLE;
+      const byRows = factors.length > readable;
       const texts = byRows
         ? rowSums(factors).map((part) => [factor(part)])
         : factors.map(([value, weight]) => [written(value), factor(weight)]);
