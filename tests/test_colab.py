@@ -222,7 +222,7 @@ def test_a_course_without_an_address_says_so_on_colab(colab, unpublished, tmp_pa
 
 SHOW = "explorer = {name}()\nexplorer"
 MOVE = """heard = []
-explorer.children[0].children[0].observe(heard.append)
+next(iter(explorer.sliders.values())).observe(heard.append)
 for setting in json.loads({settings!r}):
     for name, value in setting.items():
         setattr(explorer, name, value)

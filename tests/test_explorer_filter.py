@@ -383,6 +383,16 @@ def test_pointing_at_a_weight_outlines_all_it_multiplies(stand):
     assert (outline["width"], outline["height"]) == pytest.approx((7 * pixel, 5 * pixel))
 
 
+def test_the_pixels_under_the_kernel_stay_in_sight_while_a_weight_is_changed(stand):
+    page = stand(FilterExplorer())
+    before = page.locator(".cs-patch").inner_text()
+    page.get_by_label("weight, row 1, column 0").hover()
+    assert page.locator(".cs-under").is_visible()
+    assert page.locator(".cs-patch").inner_text() == before
+    page.locator(".cs-panel-input canvas").hover()
+    assert not page.locator(".cs-under").is_visible()
+
+
 def test_the_pixels_under_the_kernel_show_the_window_and_do_not_move_it(stand):
     page = stand(FilterExplorer())
     before = page.locator(".cs-sum").text_content()

@@ -145,7 +145,7 @@ async function render({ model, el }) {
   for (const picture of [figure.input, figure.output]) watchPixels(picture, () => page.scale, pointing);
 
   function draw() {
-    const scene = sceneOf(model, sliders, present(), pointing);
+    const scene = sceneOf(model, sliders, present(), pointing, walker.home());
     page = layOut(space.width(), scene, sliders.highest);
     setClass(frame.root, `cs-explorer cs-filter${page.width >= 680 ? "" : " cs-narrow"}`);
     drawPictures(figure, scene, page);
@@ -199,7 +199,7 @@ function strongest({ size: { rows, columns }, vertical, horizontal, value }, { s
 }
 
 /** Everything about one setting and what is pointed at, before anything is drawn. */
-function sceneOf(model, sliders, now, pointing) {
+function sceneOf(model, sliders, now, pointing, home) {
   const values = sliders.values();
   const { stride, padding } = values;
   const [pixels, weight] = [model.get("pixels"), model.get("weight")];
@@ -222,6 +222,7 @@ function sceneOf(model, sliders, now, pointing) {
     ...{ values, now, weight, kernel_size, sizes, rows, columns, inside, at, readers, pixel: now.pixel },
     sides: [vertical, horizontal],
     window: rows > 0 && at.grid === "output",
+    under: !rows || at.grid === "input" ? null : at.grid === "output" ? at : home, // while a weight is changed, too
     range: `values from ${written(now.smallest)} to ${written(now.largest)}`,
     lost: rows ? neverReadSides(values, vertical, horizontal) : "",
     told: rows ? roleOf(at, readers, now.pixel, inside, padding, rows * columns) : "",
@@ -293,7 +294,7 @@ function drawBoxes(boxes, { values, kernel_size, sizes, rows, columns, sides, at
 
 /** The kernel, and the pixels that lie under it. */
 function drawKernel({ root, kernel, patch, window: panel, input }, scene, { cell, scale, longest }) {
-  const { values, weight, kernel_size, rows, inside, pixel, sides, at, window } = scene;
+  const { values, weight, kernel_size, rows, inside, pixel, sides, at, under } = scene;
   const largest = Math.max(...weight.flat().map(Math.abs));
   colourWeights(root, kernel_size);
   kernel.draw(kernel_size, kernel_size, cell, (element, row, column) => {
@@ -302,10 +303,10 @@ function drawKernel({ root, kernel, patch, window: panel, input }, scene, { cell
     const name = tint(weight[row][column], largest) + weightClass(row, column, kernel_size);
     return name + (lit ? " cs-lit" : "") + (longest > 3 ? " cs-full" : "");
   });
-  setStyle(panel, "visibility", window ? "visible" : "hidden"); // its place is kept
-  if (window)
+  setStyle(panel, "visibility", under ? "visible" : "hidden"); // its place is kept
+  if (under)
     patch.draw(kernel_size, kernel_size, cell, (element, row, column) => {
-      const [down, right] = [at.row * values.stride + row, at.column * values.stride + column];
+      const [down, right] = [under.row * values.stride + row, under.column * values.stride + column];
       setText(element, written(pixel(down, right)));
       setNote(element, `×${written(weight[row][column])}`);
       return `${inside(down, right) ? tint(pixel(down, right), 255) : "cs-pad"} cs-noted${weightClass(row, column, kernel_size)}`;

@@ -128,6 +128,8 @@ export function makeWalker(outputs) {
     player,
     /** The cell that the learner has chosen, and to which the picture goes back; null before, and while it plays. */
     pinned: () => (player.playing() || pointing.pinned() === first ? null : pointing.pinned()),
+    /** The output to which the picture goes back when nothing is hovered. */
+    home: () => pinnedOutput(outputs()),
     /** What is pointed at, inside grids of `most` cells a side; one that a slider has made smaller shows the output left. */
     at(most) {
       const at = pointing.at();

@@ -70,7 +70,7 @@ def attention(run, step):
 def _key(step, key):
     layer, shape = step.layer, step.shape
     if key[-1] != layer.kdim:
-        what = f"{step.label}: keys of {key[-1]} numbers arrive, and it is written for keys of {layer.kdim}."
+        what = misfit(step, "channels", channels=f"keys of {key[-1]} numbers arrive", wanted=f"keys of {layer.kdim}")
         why = "Queries, keys and values may have different widths, if the layer is told."
         change = replaced(step, kdim=key[-1], vdim=key[-1])
         yield found(step, "linear-width", what, key, (*key[:-1], layer.kdim), why, change)
