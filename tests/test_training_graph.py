@@ -106,6 +106,22 @@ def test_bfloat16_is_captured_without_autocasts_cache(graphs, monkeypatch):
     assert torch.is_autocast_cache_enabled()
 
 
+def test_the_steps_before_a_capture_have_its_setting_of_autocast_which_torch_compile_looks_at(graphs, monkeypatch):
+    cached, plain = [], graph.CapturedStep._watched
+
+    def watched(step, network, *batch):
+        hook = network.register_forward_pre_hook(lambda *_: cached.append(torch.is_autocast_cache_enabled()))
+        try:
+            return plain(step, network, *batch)
+        finally:
+            hook.remove()
+
+    monkeypatch.setattr(graph.CapturedStep, "_watched", watched)
+    hold(graphs, small, precision="bfloat16")
+    assert cached
+    assert not any(cached)
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [

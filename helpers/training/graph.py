@@ -129,10 +129,8 @@ class CapturedStep:
         if any(other[1:] != key[1:] for other in self.graphs):  # of a learning rate that has passed
             self.graphs, self.pool = {}, torch.cuda.graph_pool_handle()
         graph, places, collects = torch.cuda.CUDAGraph(), (images.clone(), labels.clone()), gc.isenabled()
-        casts = torch.is_autocast_cache_enabled()
         gc.collect()
         gc.disable()  # an older graph that was collected meanwhile would end the capture
-        torch.set_autocast_cache_enabled(False)  # a cast belongs into the graph that uses it
         try:
             with uninterrupted(), self._capturable(), torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
                 meter = self.plain(network, *places)
@@ -145,7 +143,6 @@ class CapturedStep:
                 'helpers.training.devices.HELPS["cuda"]["graph"] = False.'
             ) from error
         finally:
-            torch.set_autocast_cache_enabled(casts)
             if collects:
                 gc.enable()
         self.graphs[key] = graph, places, meter
@@ -178,13 +175,20 @@ class CapturedStep:
 
     @contextlib.contextmanager
     def _capturable(self):
-        """Adam counts its steps on the GPU; only for a while, as the setting would go into checkpoints."""
+        """What holds in a capture, and in the steps before it: for other settings torch.compile would compile anew.
+
+        Adam counts its steps on the GPU; only for a while, as that would go into checkpoints. No cast is kept: it
+        belongs into the graph that uses it.
+        """
         before = [(group, group["capturable"]) for group in self.optimizer.param_groups if "capturable" in group]
+        casts = torch.is_autocast_cache_enabled()
+        torch.set_autocast_cache_enabled(False)
         for group, _ in before:
             group["capturable"] = True
         try:
             yield
         finally:
+            torch.set_autocast_cache_enabled(casts)
             for group, was in before:
                 group["capturable"] = was
 
