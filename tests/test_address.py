@@ -209,9 +209,8 @@ def lesson(first, *code):
 def test_a_paragraph_about_colab_and_code_that_is_not_the_setup_cell_are_never_overwritten():
     first = "# 07 · A title\n\nOn Colab this is slow."
     formed = stamp.in_canonical_form(lesson(first, address.SETUP), "07_new.ipynb")
-    assert formed.cells[0].source == (
-        f"# 07 · A title\n\n{address.lesson_links('07_new.ipynb')}\n\nOn Colab this is slow."
-    )
+    links = address.lesson_links("07_new.ipynb")
+    assert formed.cells[0].source == "\n\n".join(filter(None, ["# 07 · A title", links, "On Colab this is slow."]))
     assert formed.cells[1].source == address.setup_cell()
     assert stamp.in_canonical_form(formed, "07_new.ipynb") == formed
     for wrong in (lesson(first, "precious = 1"), lesson(first)):
@@ -220,6 +219,16 @@ def test_a_paragraph_about_colab_and_code_that_is_not_the_setup_cell_are_never_o
     for wrong in (new_notebook(), lesson("no title", address.SETUP)):
         with pytest.raises(ValueError, match=r"07_new\.ipynb must begin with its title"):
             stamp.in_canonical_form(wrong, "07_new.ipynb")
+
+
+def test_a_lesson_has_links_as_long_as_the_course_has_an_address(monkeypatch):
+    formed = lesson("# 07 · A title\n\nAfter this lesson", address.SETUP)
+    for repository in ("", "ada/shapes", "ada/other", ""):
+        monkeypatch.setattr(address, "settings", lambda repository=repository: {"repository": repository, "hub": ""})
+        title, *links, text = stamp.in_canonical_form(formed, "07_new.ipynb").cells[0].source.split("\n\n")
+        assert (title, text) == ("# 07 · A title", "After this lesson")
+        assert len(links) == bool(repository)
+        assert all(f"/{repository}/" in link and address.NOT_SET not in link for link in links)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")

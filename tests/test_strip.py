@@ -74,21 +74,25 @@ def test_on_a_phone_letters_are_12_pixels_high_and_none_lies_over_another_or_bey
             assert across <= 0 or down <= 3, (one, other)  # a line's box is higher than its letters
 
 
-def test_a_strip_comes_below_the_links_and_is_made_anew_only_where_the_drawing_changed(chromium, monkeypatch):
-    cell = new_markdown_cell("# 01 · Title\n\n*Open in Colab*\n\nAfter this lesson you can")
+@pytest.mark.parametrize("above", [["# 01 · Title"], ["# 01 · Title", "[Open in Colab](https://a.org)"]])
+def test_a_strip_comes_below_title_and_links_and_is_made_anew_only_where_the_drawing_changed(
+    chromium, monkeypatch, above
+):
+    cell = new_markdown_cell("\n\n".join([*above, "After this lesson you can"]))
     lesson = new_notebook(cells=[cell])
     strip.put_into(lesson, "01", None)  # no browser: nothing
     assert strip.TAG not in cell.source
     strip.put_into(lesson, "01", chromium)
-    title, links, first, rest = cell.source.split("\n\n")
-    assert (title, links, rest) == ("# 01 · Title", "*Open in Colab*", "After this lesson you can")
+    *before, first, rest = cell.source.split("\n\n")
+    assert (before, rest) == (above, "After this lesson you can")
     assert base64.b64decode(re.search(r"base64,([^\"]+)", first)[1]).startswith(b"\x89PNG")
     strip.put_into(lesson, "01", chromium)
-    assert cell.source.split("\n\n")[2] == first
+    assert cell.source.split("\n\n") == [*above, first, rest]
     monkeypatch.setitem(strip.LESSONS, "01", "pool")
     strip.put_into(lesson, "01", None)
-    assert cell.source.split("\n\n")[2] == first
+    assert cell.source.split("\n\n") == [*above, first, rest]
     strip.put_into(lesson, "01", chromium)
-    title, links, second, rest = cell.source.split("\n\n")
+    *before, second, rest = cell.source.split("\n\n")
+    assert (before, rest) == (above, "After this lesson you can")
     assert second != first
     assert strip.made_of(second, strip.drawing("01"))

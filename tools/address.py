@@ -1,6 +1,7 @@
 """Where the course is published: one setting in pyproject.toml, and every text that is made from it.
 
-Until `make publish REPO=owner/name` has set it, each of these texts says so, and nothing leads to a repository.
+Until `make publish REPO=owner/name` has set it, nothing leads to a repository: what a teacher reads says so, and a
+lesson has no links.
 """
 
 import hashlib
@@ -122,14 +123,12 @@ def setup_cell() -> str:
     return SETUP + ON_COLAB_WITHOUT_ADDRESS.rstrip("\n")
 
 
-OPEN = "Open in Colab"  # how the line below a lesson's title begins
+OPEN = "[Open in Colab]"  # how the line below a lesson's title begins
 
 
 def lesson_links(notebook: str) -> str:
-    """The line below a lesson's title."""
-    if not on_github():
-        return f"*{OPEN}, launch on Binder: {NOT_SET}.*"
-    return f"[{OPEN}]({on_colab(notebook)}) · [Launch on Binder]({on_binder(notebook)})"
+    """The line below a lesson's title, or "" without an address: a beginner can do nothing about that."""
+    return f"{OPEN}({on_colab(notebook)}) · [Launch on Binder]({on_binder(notebook)})" if on_github() else ""
 
 
 def badges() -> str:

@@ -134,7 +134,6 @@ def write(folder: Path, say=print):
             body=str(body),
             state=lesson_page.widget_state(notebook),
             elsewhere=where,
-            missing=not address.on_github(),
             commit=commit(),
         )
         (folder / name).write_text(text, "utf-8")

@@ -37,13 +37,14 @@ def in_canonical_form(notebook, name):
 
 
 def _link(notebook, name):
-    """Put the links below the title, and the setup cell before the first code: in the place of older ones, if there."""
+    """Put the links, if any, below the title, and the setup cell before the first code, in the place of older ones."""
     cells = notebook.cells
     if not cells or not cells[0].source.startswith("# "):
         raise ValueError(f"{name} must begin with its title: a markdown cell that starts with `# `.")
     title, *rest = cells[0].source.split("\n\n")
-    rest = rest[1:] if rest and rest[0].startswith((f"*{address.OPEN}", f"[{address.OPEN}")) else rest
-    cells[0].source = "\n\n".join([title, address.lesson_links(name), *rest])
+    rest = rest[1:] if rest and rest[0].startswith(address.OPEN) else rest
+    links = address.lesson_links(name)
+    cells[0].source = "\n\n".join([title, *([links] if links else []), *rest])
     setup = next((cell for cell in cells if cell.cell_type == "code"), None)
     if setup is None or not setup.source.startswith(address.SETUP):
         raise ValueError(f"{name}: its first code cell must be the setup cell; copy it from another lesson.")

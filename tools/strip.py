@@ -8,7 +8,7 @@ import hashlib
 import html
 
 import stills
-from address import ROOT
+from address import OPEN, ROOT
 
 from helpers.colours import COLOURS, INK, PAPER
 
@@ -149,7 +149,7 @@ def tag(lesson: str, address: str) -> str:
 
 
 def put_into(notebook, lesson, browser):
-    """Put the strip below a lesson's title and links, or in the place of the one that is there.
+    """Put the strip below a lesson's title and its links, if any, or in the place of the one that is there.
 
     What is there stays if it was made of this drawing, and where there is no browser to make another.
     """
@@ -159,8 +159,8 @@ def put_into(notebook, lesson, browser):
     if browser is None or (there is not None and made_of(paragraphs[there], svg)):
         return
     still = stills.written(stills.photograph(browser, svg, "svg"), _digest(svg))
-    first, last = (2, 2) if there is None else (there, there + 1)
-    paragraphs[first:last] = [tag(lesson, f"data:image/png;base64,{still}")]
+    first = there or (2 if paragraphs[1].startswith(OPEN) else 1)
+    paragraphs[first : first + (there is not None)] = [tag(lesson, f"data:image/png;base64,{still}")]
     notebook.cells[0].source = "\n\n".join(paragraphs)
 
 
