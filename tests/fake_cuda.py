@@ -10,11 +10,16 @@ import warnings
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 
 def tensors(*values):
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor)]
+
+
+def alike(values):
+    """The same memory, and no way back through what has been computed."""
+    return tree_map_only(torch.Tensor, torch.Tensor.detach, values)
 
 
 def memory(tensor):
@@ -30,15 +35,15 @@ class Graph(TorchDispatchMode):
         Graph.made = [*Graph.made, self]
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
+        args, kwargs = alike(args), alike(kwargs or {})
         for tensor in tensors(args, kwargs):
             if memory(tensor) not in self.own:
-                self.found.setdefault((memory(tensor), tensor.shape), (tensor, tensor.detach().clone()))
+                self.found.setdefault((memory(tensor), tensor.shape), (tensor, tensor.clone()))
         results = function(*args, **kwargs)
         known = {memory(tensor) for tensor in tensors(args, kwargs)}
-        new = [tensor for tensor in tensors(results) if memory(tensor) not in known]
+        new = [tensor for tensor in tensors(alike(results)) if memory(tensor) not in known]
         self.own |= {memory(tensor): tensor for tensor in new}  # kept, so that nothing else gets their memory
-        self.calls.append((function, args, kwargs, results))
+        self.calls.append((function, args, kwargs, alike(results)))
         return results
 
     @contextlib.contextmanager
@@ -65,16 +70,40 @@ class Graph(TorchDispatchMode):
 
 
 class Stream:
-    def __init__(self, device=None):
-        pass
+    current = None  # the stream in use
 
     def wait_stream(self, other):
         pass
 
 
-def install(monkeypatch, free=1):
+@contextlib.contextmanager
+def stream(wanted):
+    before, Stream.current = Stream.current, wanted
+    try:
+        yield
+    finally:
+        Stream.current = before
+
+
+class Capture:
+    """torch.cuda.graph: as there, where the end of the capture fails its stream stays in use."""
+
+    def __init__(self, graph, pool, stream):
+        self.capture, self.stream = graph.capture(), stream
+
+    def __enter__(self):
+        self.before, Stream.current = Stream.current, self.stream
+        self.capture.__enter__()
+
+    def __exit__(self, *given):
+        self.capture.__exit__(*given)
+        Stream.current = self.before
+
+
+def install(monkeypatch, free=10**6):
     """Put all this in the place of torch.cuda's; operations that would wait for a GPU warn where torch is told to."""
-    Graph.made, mode, item = (), ["default"], torch.Tensor.item
+    Graph.made, mode, item, peak = (), ["default"], torch.Tensor.item, [10**9]  # bytes, of something earlier
+    monkeypatch.setattr(Stream, "current", Stream())
 
     def waiting(tensor):
         if mode[0] == "warn":
@@ -86,21 +115,23 @@ def install(monkeypatch, free=1):
         if wanted == "warn":
             warnings.warn("Synchronization debug mode is a prototype feature", stacklevel=2)
             warnings.warn("This instance was constructed with capturable=True", stacklevel=2)
+            warnings.warn("The AccumulateGrad node's stream does not match", stacklevel=2)
 
     monkeypatch.setattr(torch.Tensor, "item", waiting)
     instead = {
         "CUDAGraph": Graph,
-        "Stream": Stream,
-        "current_stream": Stream,
+        "Stream": lambda device: Stream(),
+        "current_stream": lambda device: Stream.current,
         "empty_cache": lambda: None,
         "get_sync_debug_mode": lambda: mode[0],
-        "graph": lambda graph, pool, stream: graph.capture(),
+        "graph": Capture,
         "graph_pool_handle": object,
-        "max_memory_allocated": lambda device: 1,
+        "max_memory_allocated": lambda device: peak[0],
         "mem_get_info": lambda device: (free, 1),
         "memory_allocated": lambda device: 0,
+        "reset_peak_memory_stats": lambda device: peak.__setitem__(0, 1000),
         "set_sync_debug_mode": switch,
-        "stream": lambda stream: contextlib.nullcontext(),
+        "stream": stream,
     }
     for name, value in instead.items():
         monkeypatch.setattr(torch.cuda, name, value)

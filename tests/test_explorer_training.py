@@ -48,6 +48,10 @@ async def until(condition, seconds=10):
         await asyncio.sleep(0)
 
 
+def gradients_of(run):
+    return [parameter.grad for parameter in run.model.parameters() if parameter.grad is not None]
+
+
 def weighted_mean(losses, run, epoch):
     """The epoch's mean loss, from the points of its curve and how many pictures each stands for."""
     pictures = [min(run.settings["batch_size"] * step, run.pictures) for step in range(run.steps + 1)]
@@ -138,6 +142,7 @@ def test_layer_is_the_latest_runs_network_and_output_its_scores():
     fresh = SimpleCNN(conv_channels=5, kernel_size=4)
     assert torch.equal(explorer.output().cpu(), fresh(explorer.input().cpu()).detach())
     run = trained(explorer)
+    assert not gradients_of(run)
     assert explorer.layer() is run.model
     assert explorer.input().shape == (32, 3, 32, 32)
     assert torch.equal(explorer.output(), run.model(explorer.input()))
@@ -322,9 +327,10 @@ def test_memory_is_kept_while_runs_are_under_way_and_goes_back_however_the_last_
             broken_now.setattr("helpers.training.loop.train_step", breaks)
             with pytest.raises(RuntimeError, match="broken"):
                 await running[2]
-        return kept
+        return kept, [explorer.runs[0] for explorer in (stopped, cancelled, broken)]
 
-    kept = run_async(runs())
+    kept, ended = run_async(runs())
+    assert not any(gradients_of(run) for run in ended)
     assert len(kept) == len(set(kept)) == 2  # told once, by the first
     assert malloc.told[-1] == "all goes back"
     assert {parameter for parameter, _ in kept} < {parameter for parameter, _ in malloc.told[2:-1]}

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import gc
+import itertools
 import random
 import signal
 import warnings
@@ -15,9 +16,19 @@ from test_training import Dropping, TinySet, quietly, said, weights
 from torch import nn
 
 from helpers.model import FastCNN
-from helpers.training import BatchTooLargeError, DivergedError, History, TrainingError, graph, resume, save_checkpoint
+from helpers.training import (
+    BatchTooLargeError,
+    DivergedError,
+    History,
+    TrainingError,
+    graph,
+    replayable,
+    resume,
+    save_checkpoint,
+)
 from helpers.training import loop as loops
 from helpers.training.devices import HELPS
+from helpers.training.graph import PLAIN_STEPS
 from helpers.training.loop import Loop
 
 EPOCHS = 6  # of TinySet: 16 + 16 + 16 + 2 images. The short batch is captured in the fourth epoch.
@@ -89,7 +100,7 @@ def test_python_does_not_run_again(graphs):
 
 
 def test_dropout_draws_anew_in_each_replay_and_batchnorms_means_go_on(graphs, monkeypatch):
-    monkeypatch.setattr(graph, "_drawn", lambda: None)  # on this "GPU" dropout draws the CPU's numbers
+    monkeypatch.setattr(replayable, "_drawn", lambda: None)  # on this "GPU" dropout draws the CPU's numbers
     assert hold(graphs, Dropping) == [15, 3]
 
 
@@ -107,7 +118,7 @@ def test_bfloat16_is_captured_without_autocasts_cache(graphs, monkeypatch):
 
 
 def test_the_steps_before_a_capture_have_its_setting_of_autocast_which_torch_compile_looks_at(graphs, monkeypatch):
-    cached, plain = [], graph.CapturedStep._watched
+    cached, plain = [], graph.CapturedStep._observed
 
     def watched(step, network, *batch):
         hook = network.register_forward_pre_hook(lambda *_: cached.append(torch.is_autocast_cache_enabled()))
@@ -116,7 +127,7 @@ def test_the_steps_before_a_capture_have_its_setting_of_autocast_which_torch_com
         finally:
             hook.remove()
 
-    monkeypatch.setattr(graph.CapturedStep, "_watched", watched)
+    monkeypatch.setattr(graph.CapturedStep, "_observed", watched)
     hold(graphs, small, precision="bfloat16")
     assert cached
     assert not any(cached)
@@ -134,6 +145,28 @@ def test_the_steps_before_a_capture_have_its_setting_of_autocast_which_torch_com
 )
 def test_a_given_optimizer_does_what_it_does_without_and_is_as_without_afterwards(graphs, optimizer):
     assert hold(graphs, small, optimizer) == [15, 3]
+
+
+class Count:
+    """A count of steps that notes where it was sent."""
+
+    def __init__(self):
+        self.places = []
+
+    def to(self, device):
+        self.places.append(str(device))
+        return self
+
+
+@pytest.mark.parametrize(("how", "places"), [({}, ["cuda", "cpu"]), ({"capturable": True}, []), ({"fused": True}, [])])
+def test_the_count_of_steps_is_on_the_gpu_for_as_long_as_a_graph_may_hold_it(graphs, how, places):
+    weight, count = nn.Parameter(torch.ones(1)), Count()
+    optimizer = torch.optim.Adam([weight], **how)
+    optimizer.state[weight]["step"] = count
+    step = graph.CapturedStep(None, nn.Linear(1, 1), optimizer, torch.device("cuda"), print)
+    step._move_steps(step.device)
+    step.close()
+    assert count.places == places
 
 
 def test_an_optimizer_goes_on_with_its_averages(graphs):
@@ -164,6 +197,21 @@ def test_a_checkpoint_that_is_written_meanwhile_is_that_of_a_plain_training(grap
     assert history.joined(later).loss == pytest.approx(trained(small, torch.optim.Adam, epochs=4)[2].loss, rel=1e-4)
 
 
+def test_after_each_step_the_gradients_are_those_of_that_step(graphs):
+    def steps():
+        model, found = small(), []
+        loop = Loop(model, TinySet(), None, torch.device("cpu"), batch_size=16, lr=1e-3)
+        for epoch in range(5):
+            for _ in loop.epoch(epoch, History()):
+                found.append([parameter.grad.clone() for parameter in model.parameters()])
+        return found
+
+    found = steps()
+    assert fake_cuda.replays() == [12, 2]  # in turn, in the fifth epoch
+    graphs()
+    torch.testing.assert_close(found, steps(), rtol=1e-3, atol=1e-5)
+
+
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
 
@@ -181,6 +229,17 @@ def test_on_a_gpu_too_the_losses_are_those_of_the_plain_loop(monkeypatch, capsys
 
 
 @needs_cuda
+def test_on_a_gpu_a_result_that_is_kept_is_noticed_before_capturing(monkeypatch, capsys):
+    monkeypatch.setitem(HELPS["cuda"], "graph", True)
+    model = small().cuda()
+    result = model(torch.zeros(1, 3, 8, 8, device="cuda"))
+    trained(lambda: model, device="cuda", progress=True)
+    assert "CUDA graph: a result of the model is kept" in capsys.readouterr().out
+    del result
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
+
+
+@needs_cuda
 def test_on_a_gpu_a_model_that_reads_a_number_back_is_noticed_before_it_is_captured(monkeypatch, capsys):
     monkeypatch.setitem(HELPS["cuda"], "graph", True)
     trained(Reads, device="cuda", progress=True)
@@ -193,6 +252,10 @@ def test_on_a_gpu_a_model_that_reads_a_number_back_is_noticed_before_it_is_captu
 
 def halve(model, optimizer, history):
     optimizer.param_groups[0]["lr"] /= 2
+
+
+def halve_in_place(model, optimizer, history):
+    optimizer.param_groups[0]["lr"].div_(2)
 
 
 def freeze(model, optimizer, history):
@@ -238,8 +301,15 @@ def test_a_setting_of_a_layer_that_is_changed_after_an_epoch_holds_in_the_next(g
         if len(history.loss) == 3:
             model.norm.momentum = 0.9
 
-    monkeypatch.setattr(graph, "_drawn", lambda: None)
+    monkeypatch.setattr(replayable, "_drawn", lambda: None)
     hold(graphs, Dropping, torch.optim.Adam, between=between)
+
+
+def test_a_learning_rate_in_a_tensor_may_be_changed_in_place(graphs):
+    def optimizer(parameters):
+        return torch.optim.Adam(parameters, lr=torch.tensor(0.01), foreach=False)
+
+    assert hold(graphs, small, optimizer, between=halve_in_place) != [15, 3]
 
 
 def test_of_learning_rates_that_have_passed_no_graph_is_kept(graphs):
@@ -393,12 +463,37 @@ def test_an_optimizer_that_says_it_can_be_captured_is(graphs):
     assert hold(graphs, small, lambda parameters: Capturing(parameters, lr=0.1)) == [15, 3]
 
 
-def test_without_memory_for_a_second_step_there_is_no_graph(graphs, monkeypatch, capsys):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 1))
-    assert hold(graphs, small) == []
-    HELPS["cpu"]["graph"] = True
+@pytest.mark.parametrize("missing", [0, 1])
+def test_without_memory_for_a_second_step_there_is_no_graph(graphs, monkeypatch, capsys, missing):
+    gradients = 4 * sum(parameter.numel() for parameter in small().parameters())
+    free = 1000 + gradients - missing  # fake_cuda.py has 1000 for the rest, and more for what was before
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 1))
     trained(small, progress=True, epochs=2)
-    assert "not as one CUDA graph: the GPU has no memory for a second step." in capsys.readouterr().out
+    assert fake_cuda.replays() == ([] if missing else [3])
+    told = "not as one CUDA graph: the GPU has no memory for a second step." in capsys.readouterr().out
+    assert told == bool(missing)
+
+
+def test_a_result_that_is_kept_with_the_way_back_to_the_weights_is_refused_until_it_is_deleted(graphs, capsys):
+    model = small()
+    kept = [model(torch.zeros(1, 3, 8, 8))]
+    trained(lambda: model, progress=True)
+    assert fake_cuda.replays() == []
+    assert capsys.readouterr().out.count("not as one CUDA graph: a result of the model is kept; delete it, or") == 1
+    kept.append(kept)  # what only a collection deletes counts no more
+    del kept
+    trained(lambda: model)
+    assert fake_cuda.replays() == [15, 3]
+
+
+def test_a_result_that_is_kept_between_the_last_plain_step_and_the_capture_is_noticed_too(graphs):
+    kept = []
+
+    def between(model, optimizer, history):
+        if len(history.loss) == 3:  # the short batch had three plain steps
+            kept.append(model(torch.zeros(1, 3, 8, 8)))
+
+    assert hold(graphs, small, between=between) == [9]
 
 
 def test_what_a_model_makes_in_its_first_step_alone_is_no_hindrance(graphs):
@@ -488,12 +583,62 @@ def test_a_loss_that_becomes_nan_stops_with_the_learning_rate_to_try(graphs):
     assert "lr=1e+19 instead of 1e+20" in said(error)
 
 
-def test_a_capture_without_memory_is_a_batch_that_is_too_large(graphs, monkeypatch):
-    failing(monkeypatch, torch.OutOfMemoryError("CUDA out of memory."), at=0)
+def ends_badly(monkeypatch):
+    """As where a capture has failed, its end fails as well."""
+
+    @contextlib.contextmanager
+    def capture(graph):
+        try:
+            yield
+        finally:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(fake_cuda.Graph, "capture", capture)
+
+
+class Fails(Model):
+    """In its fourth step with a whole batch, which is the one that is captured."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.count = error, itertools.count()
+
+    def beside(self, x):
+        if self.training and len(x) == 16 and next(self.count) == PLAIN_STEPS:
+            raise self.error
+        return x
+
+
+@pytest.mark.parametrize("end_too", [False, True])
+def test_a_capture_without_memory_is_a_batch_that_is_too_large(graphs, monkeypatch, end_too):
+    if end_too:
+        ends_badly(monkeypatch)
+    here = fake_cuda.Stream.current
     with pytest.raises(BatchTooLargeError, match="try batch_size=8"):
-        trained(small)
+        trained(lambda: Fails(torch.OutOfMemoryError("CUDA out of memory.")))
     assert gc.isenabled()
     assert torch.is_autocast_cache_enabled()
+    assert fake_cuda.Stream.current is here
+
+
+def test_where_a_capture_and_then_its_end_fail_it_is_told_what_failed_first(graphs, monkeypatch):
+    ends_badly(monkeypatch)
+    here = fake_cuda.Stream.current
+    with pytest.raises(TrainingError, match=r"could not capture a step \(the first one\)"):
+        trained(lambda: Fails(RuntimeError("the first one\nand more")))
+    with pytest.raises(TrainingError, match=r"could not capture a step \(CUDA error: operation failed due to"):
+        trained(small)
+    assert fake_cuda.Stream.current is here
+
+
+def test_an_error_of_the_learners_leaves_nothing_of_a_graph_behind(graphs, monkeypatch):
+    closed, close = [], graph.CapturedStep.close
+    monkeypatch.setattr(graph.CapturedStep, "close", lambda step: closed.append(len(step.graphs)) or close(step))
+    model = small()
+    with pytest.raises(ZeroDivisionError):
+        quietly(model, TinySet(), after_epoch=lambda history: 1 / (2 - len(history.loss)))
+    assert closed == [1]
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_a_capture_that_fails_all_the_same_leaves_whole_weights_and_says_what_to_do(graphs, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -60,7 +61,7 @@ class Run:
         image = loop.test_set[0][0]
         self._look(image)
         began = time.perf_counter()
-        with memory_kept(device):
+        with memory_kept(device), contextlib.closing(loop):
             for epoch in range(epochs):
                 part = Meter()
                 for meter, step in loop.epoch(epoch, self.history):

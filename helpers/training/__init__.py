@@ -5,6 +5,7 @@ or `python -m helpers.training --help`. The data set lives on the device whole (
 31 MB), so no step waits for a copy; nothing is read back from a GPU before the epoch ends.
 """
 
+import contextlib
 import sys
 import time
 
@@ -103,7 +104,6 @@ def train(
         if not is_out_of_memory(error):
             raise
         problem = BatchTooLargeError(explain_memory(device, batch_size), history)
-    loop.end()
     if problem:  # raised out here, where torch's error and the tensors its traceback holds are let go
         raise problem
     return history
@@ -133,6 +133,7 @@ def _run(loop, history, epochs, seed, shown, after_epoch):
     with (
         _Bar(loop, epochs, shown) as bar,
         memory_kept(loop.device),
+        contextlib.closing(loop),
         mode(loop.model, training=True),
         torch.random.fork_rng(gpus),
     ):

@@ -99,11 +99,11 @@ class Loop:
         history.seconds.append(seconds)
         history.images_per_second.append(len(self.train_set) / seconds)
 
-    def end(self):
+    def close(self):
         """No gradients, and nothing of a graph, stay behind: of a step that was cut short, for one."""
         self.optimizer.zero_grad()
         if self.captured:
-            self.captured.end()
+            self.captured.close()
 
     def _step(self, network, images, labels):
         """One step of this process on its share of a batch."""
