@@ -26,6 +26,7 @@ OF_THE_BROWSER = set(
         "Number",
         "Object",
         "Promise",
+        "RegExp",
         "ResizeObserver",
         "Set",
         "String",

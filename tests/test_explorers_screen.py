@@ -1,6 +1,7 @@
 """What a learner moves and what it changes are on one screen, measured with ipywidgets' own sliders; and by hand."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -141,6 +142,56 @@ PLACES = """([columns, parts]) => {
     [...document.querySelectorAll(selector)].map((part) => part.getBoundingClientRect().toJSON());
   return [boxes(columns), boxes(parts)];
 }"""
+
+
+# Each with what mends it: the sliders' names, and how often which key is pressed.
+IMPOSSIBLE = [
+    ("ConvolutionExplorer", {"size": 3, "kernel_size": 5}, {"kernel": 2 * ["ArrowLeft"]}),
+    ("ChannelsExplorer", {"size": 3, "kernel_size": 5}, {"padding": ["ArrowRight"]}),
+    ("PoolingExplorer", {"size": 3, "padding": 2, "dilation": 2}, {"kernel": 2 * ["ArrowRight"]}),
+    (
+        "PoolingExplorer",
+        {"size": 2, "kernel_size": 3, "padding": 2, "dilation": 2},
+        {"padding": ["ArrowLeft"], "dilation": ["ArrowLeft"]},
+    ),
+    ("FlattenExplorer", {"batch": True, "k": 7}, {"k (batch)": ["ArrowLeft"]}),
+    ("FlattenExplorer", {"memory": "permuted", "batch": True, "k": 7}, {}),  # no slider mends it without another call
+    ("NetworkExplorer", {"image_size": 34, "compute_fc1": False}, {"image size": ["ArrowLeft"]}),
+    ("NetworkExplorer", {"image_size": 3, "kernel_size": 6}, {"padding": ["ArrowRight"]}),
+]
+MARKS = """(one) => Object.fromEntries([...one.querySelectorAll("[data-mend]")].map((slider) => {
+  const moved = slider.querySelector("[aria-description]");
+  return [moved.ariaLabel, [slider.dataset.mend, moved.getAttribute("aria-description")]];
+}))"""
+
+
+def named_in(remedy, labels):
+    """{slider: [value, the change that names it]} of a sentence, by the first change that does."""
+    found = {}
+    for change in remedy.removeprefix("Smallest change that works: ").split(" · or "):
+        for part in change.split(": ")[0].split(" and "):
+            for label in labels:
+                if re.fullmatch(rf"{label.split(' (')[0]} \w+", part):
+                    found.setdefault(label, [part.split()[-1], f"{change} would work"])
+    return found
+
+
+def test_the_sliders_that_a_refusal_names_are_marked_with_the_value_and_no_others(embedded):
+    page = embedded([made(name, **settings) for name, settings, _ in IMPOSSIBLE], 680)
+    for one, (name, settings, keys) in zip(page.locator(".one").all(), IMPOSSIBLE, strict=True):
+        explorer = made(name, **settings)
+        labels = [slider.description for slider in explorer.sliders.values()]
+        marks, remedy = one.evaluate(MARKS), one.locator(".cs-remedy").text_content()
+        assert marks == named_in(remedy, labels), name
+        for label, pressed in keys.items():
+            assert label in marks
+            for key in pressed:
+                one.get_by_role("slider", name=label, exact=True).press(key)
+        if keys:
+            one.locator(".cs-problem").wait_for(state="hidden")
+            assert one.evaluate(MARKS) == {}
+    assert page.locator(".widget-readout, .widget-label").evaluate_all(CUT) == []
+    assert page.problems == []
 
 
 def test_sliders_stand_under_the_name_of_the_layer_that_they_change_and_over_its_block(embedded):

@@ -31,6 +31,7 @@ async function render({ model, el }) {
   const [unread, pointed] = [make("div", "cs-note cs-unread"), make("div", "cs-note")];
   const told = make("div", "cs-one-place", pointed, sums.root); // never both
   const frame = makeFrame(el, {
+    sliders,
     formulas: [make("div", "cs-formulas", formula.root, count.root)],
     tools: [player.root, makeRemark().root],
     figure: figure.root,

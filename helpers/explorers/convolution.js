@@ -39,6 +39,7 @@ async function render({ model, el }) {
   const [unread, pointed, sum] = [make("div", "cs-note cs-unread"), make("div", "cs-note"), makeSum()];
   const told = make("div", "cs-one-place", pointed, sum.root); // never both
   const frame = makeFrame(el, {
+    sliders,
     formulas: [formula.root],
     tools: [player.root, presets.root, makeRemark().root],
     figure: figure.root,

@@ -133,6 +133,7 @@ async function render({ model, el }) {
   figure.input.root.after(photograph.root);
   const [note, sum] = [makeNote(), makeSum()];
   const frame = makeFrame(el, {
+    sliders,
     formulas: [formulas.root],
     tools: [player.root, makeRemark().root],
     figure: figure.root,

@@ -111,6 +111,7 @@ async function render({ model, el }) {
   figure.titles.volume.append(...shapes.roots);
   const notes = { judged: make("div", "cs-note"), note: make("div", "cs-note"), back: make("div", "cs-sum") };
   const frame = makeFrame(el, {
+    sliders,
     formulas: formulas.roots,
     tools: [player.root, remark.root],
     figure: figure.root,

@@ -72,7 +72,7 @@ async function render({ model, el }) {
   const figure = makeBlocks();
   const mapsAt = makeSeenMaps(model.get("picture"), model.get("side"), sliders.highest);
   const scale = make("div", "cs-hint cs-scale");
-  const [refusal, arithmetic, budget, source, speaker] = [makeRefusal(), makeArithmetic(), makeBudget(), makeSource(), makeSpeaker()];
+  const [refusal, arithmetic, budget, source, speaker] = [makeRefusal(sliders), makeArithmetic(), makeBudget(), makeSource(), makeSpeaker()];
   const below = make("div", "cs-below", ...refusal.parts, arithmetic.root, toolbar, budget.root, source.root);
   const root = make("div", "cs-explorer cs-network", figure.root, scale, below, speaker.root);
   el.append(root);

@@ -239,6 +239,7 @@ async function render({ model, el }) {
   const parts = { unread: make("div", "cs-unread"), pointed: make("div"), line: makeReckoning(), remark, legend };
   parts.note = make("div", "cs-note", parts.unread, parts.pointed);
   const frame = makeFrame(el, {
+    sliders,
     formulas: [formula.root],
     tools: [player.root, direction.root, legend.root],
     figure: figure.root,

@@ -5,10 +5,11 @@ import { makeRefusal } from "./refusals.js";
 
 /**
  * Put an explorer's parts into `el`, in their order on the page, the picture first: the figure and what is `beneath`
- * it, `notes`, which give way to a refusal, `tools`, `formulas`, the line of code. Returns what every explorer has.
+ * it, `notes`, which give way to a refusal, `tools`, `formulas`, the line of code. Returns what every explorer has. A
+ * refusal marks those of the `sliders` that mend it.
  */
-export function makeFrame(el, { formulas, tools, figure, beneath = [], notes }) {
-  const [code, refusal, speaker] = [makeCode(), makeRefusal(), makeSpeaker()];
+export function makeFrame(el, { sliders, formulas, tools, figure, beneath = [], notes }) {
+  const [code, refusal, speaker] = [makeCode(), makeRefusal(sliders), makeSpeaker()];
   const toolbar = make("div", "cs-toolbar", ...tools);
   const below = make("div", "cs-below", ...notes, ...refusal.parts);
   const root = make("div", "cs-explorer", figure, ...beneath, below, toolbar, ...formulas, code.root, speaker.root);

@@ -46,9 +46,10 @@ export function nearestChanges(values, { lowest, highest, labels }, names, works
 
 /**
  * Why a setting is impossible, below the picture: `write({ problem, remedy, torch })`, or `write(null)` where it is not.
- * `remedy` is the list of smallest changes that work, `torch` the error as Python would print its last line.
+ * `remedy` is the list of smallest changes that work, `torch` the error as Python would print its last line. The sliders
+ * that the remedy names are marked.
  */
-export function makeRefusal() {
+export function makeRefusal(sliders) {
   const problem = make("div", "cs-problem");
   const remedy = make("div", "cs-remedy");
   const torch = make("div", "cs-torch");
@@ -57,6 +58,7 @@ export function makeRefusal() {
     parts,
     write(reasons) {
       for (const element of parts) show(element, Boolean(reasons));
+      sliders.mark(reasons?.remedy ?? []);
       if (!reasons) return;
       setText(problem, reasons.problem);
       setText(remedy, `Smallest change that works: ${reasons.remedy.join(" · or ")}`);

@@ -17,13 +17,27 @@ export async function findSliders(model) {
   const each = (read) => Object.fromEntries(sliders.map(([name, slider]) => [name, read(slider)]));
   // A choice among texts keeps the place of the chosen one; numbers and switches keep their value.
   const valueOf = (slider) => slider.get("_options_labels")?.[slider.get("index")] ?? slider.get("value");
+  const labels = each((slider) => slider.get("description"));
+  const mends = {}; // by name: the value that would mend the setting, and the whole change
+  let marked = "";
   let stop = () => {};
-  nameSliders(sliders.map(([, slider]) => slider));
+  findViews(sliders, (el, name, slider) => (nameSlider(el, slider), markSlider(el, mends[name])));
   return {
     values: () => each(valueOf),
     lowest: each((slider) => slider.get("min")),
     highest: each((slider) => slider.get("max")),
-    labels: each((slider) => slider.get("description")),
+    labels,
+    /** Mark the sliders that these changes name, as in "padding 1 and kernel 3", and no others: in sight, and for screen readers. */
+    mark(changes) {
+      if (marked === (marked = changes.join())) return;
+      for (const [name, slider] of sliders) {
+        const label = labels[name].split(" (")[0]; // as sentences have it
+        const named = new RegExp(`(?:^| and )${label} (\\w+)(?=$|:| and )`); // not "k 9 with reshape"
+        const change = changes.find((each) => named.test(each));
+        mends[name] = change && { value: named.exec(change)[1], change };
+        for (const view of viewsOf(slider)) view.then(({ el }) => markSlider(el, mends[name]));
+      }
+    },
     /** A slider that changes nothing here is away; its place is kept. */
     offer: (name, isOffered) =>
       sliders.find(([own]) => own === name)[1].get("layout")?.set("visibility", isOffered ? "visible" : "hidden"),
@@ -46,20 +60,34 @@ export async function findSliders(model) {
   };
 }
 
-/**
- * Say to a screen reader what each slider is: ipywidgets gives its handle no name, where it slides among texts only
- * their places, and in version 7 no role and no value at all. The sliders' views may come after the picture, so their
- * models are asked again, for a hundred frames.
- */
-function nameSliders(models, frames = 100) {
-  const waiting = models.filter((model) => {
-    const views = Object.values(model.views ?? {});
-    views.forEach((view) => view.then(({ el }) => nameSlider(el, model)));
+const viewsOf = (slider) => Object.values(slider.views ?? {});
+
+/** Call `found(el, name, slider)` for the views of each slider. They may come after the picture, so it asks for a hundred frames. */
+function findViews(sliders, found, frames = 100) {
+  const waiting = sliders.filter(([name, slider]) => {
+    const views = viewsOf(slider);
+    views.forEach((view) => view.then(({ el }) => found(el, name, slider)));
     return !views.length;
   });
-  if (waiting.length && frames) requestAnimationFrame(() => nameSliders(waiting, frames - 1));
+  if (waiting.length && frames) requestAnimationFrame(() => findViews(waiting, found, frames - 1));
 }
 
+/** A slider that would mend the setting says with which value; what it looks like is in the style sheet. */
+function markSlider(el, mend) {
+  const moved = el.querySelector("[role=slider], input, select");
+  if (mend) {
+    el.dataset.mend = mend.value;
+    moved.setAttribute("aria-description", `${mend.change} would work`);
+  } else {
+    delete el.dataset.mend;
+    moved.removeAttribute("aria-description");
+  }
+}
+
+/**
+ * Say to a screen reader what a slider is: ipywidgets gives its handle no name, where it slides among texts only their
+ * places, and in version 7 no role and no value at all.
+ */
 function nameSlider(el, model) {
   const handle = el.querySelector("[role=slider], .ui-slider-handle");
   if (!handle) return; // a list or a switch, which has its name
