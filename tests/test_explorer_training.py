@@ -435,7 +435,7 @@ def test_the_curves_of_all_runs_are_drawn_over_one_another_and_stay_readable(sta
     last = explorer.runs[-1]
     assert newest == (
         "run 3lr 0.0003 · batch 8 · 3 epochs · 4 channels · kernel 5"
-        f"training loss {last.losses[-1][1]:.3f} · test accuracy {100 * last.history.test_accuracy[-1]:.1f} % · "
+        f"training loss {last.losses[-1][1]:.3f} · accuracy {100 * last.history.test_accuracy[-1]:.1f} % · "
         "75 steps"
     )
     assert "The loss rose to" in page.locator(".cs-run").nth(1).text_content()
@@ -450,6 +450,7 @@ def test_before_the_first_run_the_loss_of_guessing_is_marked(stand):
     page = stand(explorer_of())
     assert page.get_by_text("guessing: 2.30").is_visible()
     assert page.get_by_text("Press Train: the curves come here.").is_visible()
+    assert page.get_by_text("accuracy on 60 other pictures").is_visible()
     line = page.locator("[data-chart=loss] .cs-guess")
     top = float(line.get_attribute("y1"))
     (low, low_at), (high, high_at) = (page.evaluate(DRAWN)["loss"]["y"][n] for n in (0, -1))
@@ -467,7 +468,7 @@ def test_a_run_under_way_grows_on_the_page(stand):
         page.evaluate("(part) => window.view.set('current', part)", part)
         (curve,) = values_of(page.evaluate(DRAWN)["loss"])
         assert len(curve) == points
-        assert page.locator(".cs-progress").text_content() == part["progress"]
+        assert page.locator(".cs-readout").text_content() == part["progress"]
     assert page.locator(".cs-run-numbers").text_content().endswith("5 steps so far")
     assert page.locator(".cs-latest").text_content() == f"{run.losses[4][1]:.3f}"
     assert page.problems == []
@@ -476,9 +477,9 @@ def test_a_run_under_way_grows_on_the_page(stand):
 # -- what the network sees after each epoch -----------------------------------------------------------------------
 
 LOOK = """() => ({
-  told: document.querySelector(".cs-scrub output").textContent,
+  told: document.querySelector(".cs-epoch output").textContent,
   verdict: document.querySelector(".cs-epochs .cs-note").textContent,
-  spoken: document.querySelector(".cs-scrub input").getAttribute("aria-valuetext"),
+  spoken: document.querySelector(".cs-epoch input").getAttribute("aria-valuetext"),
   title: document.querySelector(".cs-kernels .cs-title").textContent,
   scores: [...document.querySelectorAll(".cs-score")].map((row) => row.textContent),
   bars: [...document.querySelectorAll(".cs-score-bar span")].map((bar) =>
@@ -488,7 +489,7 @@ LOOK = """() => ({
   right: document.querySelector(".cs-score-right .cs-score-name").textContent,
   looked: [...document.querySelectorAll(".cs-looked")].map((line) => Number(line.getAttribute("x1"))),
   planes: [...document.querySelectorAll(".cs-epochs .cs-plane")]
-    .filter((plane) => plane.checkVisibility())
+    .filter((plane) => plane.checkVisibility({ visibilityProperty: true }))
     .map((plane) => plane.getContext("2d").getImageData(0, 0, plane.width, plane.width).data)
     .map((bytes) => btoa(String.fromCharCode(...bytes))),
 })"""
@@ -504,7 +505,7 @@ def states_of(explorer):
     return states
 
 
-def hold_look(seen, models, epoch):
+def hold_look(seen, models, epoch, run=1):
     """What is drawn is what torch computes with the network after this epoch, from the first test picture."""
     image, label = TEST_SET[0]
     with torch.no_grad():
@@ -516,11 +517,9 @@ def hold_look(seen, models, epoch):
     ]
     best = TEST_SET.classes[scores.argmax()]
     assert (seen["highest"], seen["right"]) == (best, TEST_SET.classes[label])
-    assert seen["verdict"] == (
-        f"Highest score: {best}, {scores.max():.2f}. ".replace("-", "−")
-        + f"The picture’s class is {TEST_SET.classes[label]}: {'right' if scores.argmax() == label else 'wrong'}."
-    )
-    assert seen["told"] == f"run 1, {f'after epoch {epoch}' if epoch else 'before the first epoch'}"
+    verdict = "right" if scores.argmax() == label else f"wrong, the class is {TEST_SET.classes[label]}"
+    assert seen["verdict"] == f"It says {best}: {verdict}."
+    assert seen["told"] == (f"run {run}, " if run else "") + (f"after epoch {epoch}" if epoch else "untrained")
     assert seen["spoken"] == f"{seen['told']}: {seen['verdict']}"
     with torch.no_grad():
         told = torch.cat([model(image[None])[0] for model in models])
@@ -554,7 +553,7 @@ def test_each_epoch_can_be_looked_at_and_is_what_torch_computes(stand, settings)
         hold_look(seen, models, epoch)
         assert seen["looked"] == pytest.approx(places[epoch], abs=0.01)
         scrubber.press("ArrowLeft")
-    shown = "18 of 20 kernels" if settings else "4 kernels"
+    shown = "18 of 20 kernels 6 × 6" if settings else "4 kernels 3 × 3"
     assert seen["title"] == f"{shown} and their maps"
     scrubber.press("End")
     hold_look(page.evaluate(LOOK), models, explorer.epochs)
@@ -574,7 +573,7 @@ def test_looks_come_with_each_epoch_are_small_and_those_of_the_latest_run_stay(s
         return explorer, counts
 
     explorer, counts = run_async(follow())
-    assert counts | {len(explorer.view.looks)} == {0, 1, 2, 3, 4}
+    assert counts | {len(explorer.view.looks)} == {1, 2, 3, 4}
     assert explorer.view.looks == explorer.runs[0].looks
     page = stand(explorer)
     assert page.evaluate(LOOK)["told"] == "run 1, after epoch 3"
@@ -589,11 +588,49 @@ def test_looks_come_with_each_epoch_are_small_and_those_of_the_latest_run_stay(s
     for looks in (second.looks[:1], second.looks):  # another run: the newest is shown again
         page.evaluate("(looks) => window.view.set('looks', looks)", looks)
     assert page.evaluate(LOOK)["told"].endswith("after epoch 3")
-    explorer.clear()
-    assert explorer.view.looks == []
-    page.evaluate("() => window.view.set('looks', [])")
-    assert not page.locator(".cs-epochs").is_visible()
     assert page.problems == []
+
+
+def test_before_the_first_run_the_untrained_network_is_seen_and_follows_the_sliders(stand):
+    explorer = explorer_of()
+    page = stand(explorer)
+
+    def hold_untrained():
+        page.evaluate("(looks) => window.view.set('looks', looks)", explorer.view.looks)
+        torch.manual_seed(0)
+        model = SimpleCNN(conv_channels=explorer.conv_channels, kernel_size=explorer.kernel_size)
+        hold_look(page.evaluate(LOOK), [model], 0, run=None)
+        assert page.get_by_label("what it sees").is_disabled()
+        assert page.locator(".cs-looked").first.get_attribute("visibility") == "hidden"
+
+    hold_untrained()
+    for name, value in (("conv_channels", 20), ("kernel_size", 6), ("conv_channels", 1)):
+        setattr(explorer, name, value)
+        hold_untrained()
+    trained(explorer)
+    explorer.kernel_size = 2  # for the next run: the latest one is still there to be seen
+    assert explorer.view.looks == explorer.runs[0].looks
+    explorer.clear()
+    hold_untrained()
+    assert page.problems == []
+
+
+def test_looking_ahead_waits_for_the_cell_that_runs_and_leaves_torchs_random_numbers_alone():
+    async def beside_a_cell():
+        explorer = explorer_of()
+        shown = lambda: [look["shape"] for look in explorer.view.looks]  # noqa: E731
+        torch.manual_seed(7)
+        elsewhere(setattr, explorer, "kernel_size", 5)  # as ipykernel 7 does; this cell goes on
+        assert shown() == [[4, 3, 3, 3]]
+        drawn = torch.rand(3)
+        await until(lambda: shown() == [[4, 3, 5, 5]])
+        explorer.kernel_size = 2
+        assert shown() == [[4, 3, 2, 2]]
+        return torch.cat([drawn, torch.rand(3)])
+
+    drawn = run_async(beside_a_cell())
+    torch.manual_seed(7)
+    assert torch.equal(drawn, torch.rand(6))
 
 
 def test_a_network_that_is_no_number_any_more_is_not_looked_at(stand, monkeypatch):
@@ -608,7 +645,7 @@ def test_a_network_that_is_no_number_any_more_is_not_looked_at(stand, monkeypatc
     run = trained(explorer, epochs=1)
     assert len(run.looks) == 1
     page = stand(explorer)
-    assert page.evaluate(LOOK)["told"] == "run 1, before the first epoch"
+    assert page.evaluate(LOOK)["told"] == "run 1, untrained"
     assert page.problems == []
 
 
@@ -620,7 +657,7 @@ def test_hovering_and_the_arrow_keys_tell_a_points_numbers(stand):
     marker = page.locator("[data-chart=accuracy] .cs-marker").first
     marker.hover(force=True)
     accuracy = f"{100 * first.history.test_accuracy[0]:.1f} %"
-    assert told() == f"run 1, after epoch 1, step 7: test accuracy {accuracy}"
+    assert told() == f"run 1, after epoch 1, step 7: accuracy {accuracy}"
     assert page.locator("[data-chart=accuracy] .cs-ring").get_attribute("visibility") == "visible"
     figure = page.locator(".cs-figure")
     figure.press("ArrowLeft")  # the last point of the loss
@@ -630,7 +667,7 @@ def test_hovering_and_the_arrow_keys_tell_a_points_numbers(stand):
     figure.press("ArrowDown")
     assert told().startswith("run 1, after epoch 2")
     figure.press("Escape")
-    assert told().startswith("Hover a point")
+    assert told().startswith("Hover a curve")
     assert page.locator("[data-chart=accuracy] .cs-ring").get_attribute("visibility") == "hidden"
     assert page.problems == []
 
@@ -642,7 +679,7 @@ def test_a_screen_reader_is_told_how_the_latest_run_ended(stand):
     page.wait_for_function("() => document.querySelector('.cs-spoken').textContent")
     assert page.locator("[aria-live]").text_content() == (
         "run 1. lr 0.001 · batch 32 · 1 epoch · 4 channels · kernel 3. "
-        f"training loss {run.losses[-1][1]:.3f} · test accuracy {100 * run.history.test_accuracy[-1]:.1f} % · 7 steps"
+        f"training loss {run.losses[-1][1]:.3f} · accuracy {100 * run.history.test_accuracy[-1]:.1f} % · 7 steps"
         " · its loss is no better than guessing"
     )
 

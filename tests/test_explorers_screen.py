@@ -13,6 +13,8 @@ from lab import watched
 
 from helpers import explorers
 from helpers.data import load_shapes
+from helpers.explorers.runs import Run
+from helpers.training import History
 
 # Where the result of each explorer ends.
 RESULTS = {
@@ -22,7 +24,7 @@ RESULTS = {
     "PoolingExplorer": ".cs-panel-output",
     "FlattenExplorer": ".cs-memory, .cs-rows",
     "NetworkExplorer": ".cs-stage",
-    "TrainingExplorer": ".cs-chart",
+    "TrainingExplorer": ".cs-chart, .cs-score, .cs-tile",
 }
 LARGEST = {
     "ConvolutionExplorer": {"size": 12, "kernel_size": 7, "padding": 3},
@@ -227,6 +229,49 @@ def test_the_sliders_of_training_are_long_and_none_of_their_names_is_cut(embedde
         for track in page.locator(".cs-slider .slider-container").all():
             assert track.bounding_box()["width"] > 100
         assert page.locator(".cs-slider > *").evaluate_all(CUT) == []
+
+
+def trainings(**settings):
+    """An explorer before its first run, and as it is with a run under way, finished, diverged, and after eight."""
+    shown = [made("TrainingExplorer", **settings) for _ in range(5)]
+    explorer = shown[0]
+    run = Run(explorer.settings, 200, History(), step=4, losses=[[1, 2.4], [4, 2.1]])
+    run.looks = explorer.view.looks * (explorer.epochs + 1)
+    run.history.test_accuracy = [0.25] * explorer.epochs
+    ended = run.drawn() | {"state": "finished"}
+    run.diverged("The loss rose to 292,766.5 and ended at 2.33, where guessing gives 2.30")
+    lost = run.drawn() | {"losses": [[1, 2.4], [2, 292766.5], [4, 2.33]]}
+    started = ended | {"state": "running", "losses": [], "test_accuracy": [], "step": 0, "progress": ""}
+    shown[1].view.current = started | {"progress": "epoch 10 of 10 · 12,345 images/s · about 10 s left"}
+    for explorer, runs in zip(shown[2:], ([ended], [lost], [ended] * 8), strict=True):
+        explorer.view.runs, explorer.view.looks = runs, run.looks
+    return shown
+
+
+@pytest.mark.parametrize("settings", [{}, LARGEST["TrainingExplorer"]], ids=["first", "largest"])
+def test_training_fits_one_screen_with_its_newest_run_and_nothing_moves_when_a_run_begins_or_ends(
+    embedded, request, settings
+):
+    page = embedded(trainings(**settings), 374)
+    places = """() => [...document.querySelectorAll(".one")].map((one) => {
+      const top = one.querySelector(".cs-slider").getBoundingClientRect().top;
+      const bottoms = (part) => [...one.querySelectorAll(part)].map((e) => e.getBoundingClientRect().bottom - top);
+      const told = [".cs-readout", ".cs-chart", ".cs-epoch", ".cs-plane", ".cs-score"].flatMap(bottoms);
+      const entry = bottoms(".cs-run:first-child .cs-run-numbers")[0] ?? 0;
+      return { told, entry, below: bottoms(".cs-note:has(.cs-device)")[0] };
+    })"""
+    for column, (most, with_run) in {374: (760, 850), 680: (560, 610), 848: (520, 560), 1100: (520, 560)}.items():
+        widen(page, column)  # 848: JupyterLab's, in a window of 1280 × 720, whose cells have 599 pixels
+        before, begun, *ended = page.evaluate(places)
+        assert all(one["told"] == pytest.approx(before["told"]) for one in (begun, *ended)), column
+        assert begun["below"] == ended[0]["below"]
+        assert begun["below"] == before["below"] or column == 374  # there lr and its neighbours may need two lines
+        high = max(before["told"]), max(one["entry"] for one in (begun, *ended))
+        request.node.user_properties.append(("measured", f"{column}: {[round(pixels) for pixels in high]}"))
+        assert high <= (most, with_run), column
+        assert high[1] <= with_run, column
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= column + 16
+    assert page.problems == []
 
 
 def test_no_arrow_lies_in_a_frame_and_no_block_leaves_its_place(embedded):

@@ -164,7 +164,7 @@ def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_li
     )
     train.click()
     newest = page.locator(".cs-run", has_text="lr 0.003")  # the stopped run may have been tested, too
-    newest.filter(has_text="test accuracy").wait_for()
+    newest.filter(has_text="accuracy").wait_for()
     settings = page.locator(".cs-settings").all_text_contents()
     assert settings == [
         "lr 0.003 · batch 64 · 1 epoch · 4 channels · kernel 3",

@@ -24,7 +24,7 @@ body { margin: 0 }
   color: #52606d; content: "A still picture: run the cell to get its sliders."; display: block;
   font: 12px system-ui, sans-serif; padding: 0 2px;
 }
-.cs-toolbar, .cs-scrub, .cs-code, .cs-thumbnails, .cs-photograph, .cs-explorer summary,
+.cs-toolbar, .cs-scrub, .cs-epoch input, .cs-code, .cs-thumbnails, .cs-photograph, .cs-explorer summary,
 .cs-note:has(.cs-device) { display: none !important }
 """.replace("WIDTH", str(WIDTH))
 

@@ -3,7 +3,7 @@
 import { make, svg } from "./page/elements.js";
 
 export const GUESSING = Math.log(10); // the loss of ten equal probabilities
-const EDGE = { left: 46, right: 14, top: 10, bottom: 40 }; // pixels around the plot, for its numbers
+const EDGE = { left: 50, right: 14, top: 10, bottom: 22 }; // pixels around the plot, for its numbers
 const DASHES = ["", "9 4", "14 3 3 3", "5 3"];
 const MARKERS = [
   "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0", // circle
@@ -26,21 +26,19 @@ export const look = (number) => ({
 });
 
 /** The plot's frame, its numbers and the line of guessing, as SVG elements. */
-function axesOf({ epochs, ticks, guess: [guess, guessText] }, { x, y, right, bottom }) {
+function axesOf({ epochs, ticks, guess }, { x, y, right, bottom }) {
   const axes = [svg("line", { class: "cs-axis", x1: EDGE.left, x2: right, y1: bottom, y2: bottom })];
   for (const [value, text] of ticks)
     axes.push(
       svg("line", { class: "cs-gridline", x1: EDGE.left, x2: right, y1: y(value), y2: y(value) }),
       svg("text", { x: EDGE.left - 7, y: y(value) + 4, "text-anchor": "end", "data-y": value }, text),
     );
-  for (let epoch = 0; epoch <= epochs; epoch++)
+  const every = (right - EDGE.left) / epochs < 18 ? 2 : 1; // there is no room for all of them
+  for (let epoch = 0; epoch <= epochs; epoch += every)
     axes.push(svg("text", { x: x(epoch), y: bottom + 17, "text-anchor": "middle", "data-x": epoch }, String(epoch)));
   axes.push(
-    svg("text", { x: EDGE.left, y: bottom + 34 }, "epochs"),
+    svg("text", { x: EDGE.left - 6, y: bottom + 17, "text-anchor": "end" }, "epochs"),
     svg("line", { class: "cs-guess", x1: EDGE.left, x2: right, y1: y(guess), y2: y(guess) }),
-    // Its name stands below the plot: at the line itself curves would cross it.
-    svg("line", { class: "cs-guess-key", x1: right - 118, x2: right - 96, y1: bottom + 30, y2: bottom + 30 }),
-    svg("text", { x: right, y: bottom + 34, "text-anchor": "end" }, guessText),
   );
   return axes;
 }
@@ -77,21 +75,22 @@ function labelsOf(line, places, kind, { x, top, right, bottom }, named) {
   if (line.newest && places.length) {
     const last = places.at(-1);
     const end = last.left > right - 50;
-    // A loss comes from above, an accuracy from below: its number stands on the other side.
-    const under = kind === "loss" && last.top < bottom - 24;
-    const place = { x: last.left + (end ? 5 : 9), y: Math.max(last.top, EDGE.top + (under ? 0 : 18)) + (under ? 19 : -9) };
+    // A loss comes from above, an accuracy from below: its number stands on the other side, if there is room.
+    const under = kind === "loss" ? last.top < bottom - 24 : last.top < EDGE.top + 14;
+    const place = { x: last.left + (end ? 5 : 9), y: under ? Math.max(last.top, EDGE.top) + 19 : last.top - 9 };
     labels.push(svg("text", { class: "cs-latest", ...place, "text-anchor": end ? "end" : "start" }, last.short));
   }
   return labels;
 }
 
-/** One plot with its axes; `draw` rebuilds it, a few times a second at most. */
-export function makeChart(kind, title) {
+/** One plot with its axes; `draw` rebuilds it, a few times a second at most. `guess` names the line of guessing. */
+export function makeChart(kind, title, guess) {
   const root = svg("svg", { class: "cs-chart", "data-chart": kind, "aria-hidden": "true" });
   const ring = svg("circle", { class: "cs-ring", r: 7, visibility: "hidden" });
   const looked = svg("line", { class: "cs-looked" });
   const chart = {
-    root: make("div", "cs-panel", make("div", "cs-title", title), root),
+    // The line of guessing is named in the title: at the line itself curves would cross its name.
+    root: make("div", "cs-panel", make("div", "cs-title", title, make("span", "cs-guess-key", guess)), root),
     svg: root,
     points: [],
     ring,
@@ -163,7 +162,7 @@ function linesOf(runs) {
       epoch: epoch + 1,
       value,
       short: percent(value),
-      text: `run ${number + 1}, after epoch ${epoch + 1}, step ${(epoch + 1) * run.steps}: test accuracy ${percent(value)}`,
+      text: `run ${number + 1}, after epoch ${epoch + 1}, step ${(epoch + 1) * run.steps}: accuracy ${percent(value)}`,
     })),
     broke: null,
   }));
@@ -177,6 +176,6 @@ export function drawCharts(charts, runs, values, size, epoch) {
   const lines = linesOf(runs);
   const losses = [0, 0.5, 1, 1.5, 2, 2.5, 3].filter((value) => value <= top).map((value) => [value, value.toFixed(1)]);
   const parts = [0, 0.25, 0.5, 0.75, 1].map((value) => [value, `${100 * value} %`]);
-  charts.loss.draw(size, { epochs, top, ticks: losses, guess: [GUESSING, "guessing: 2.30"] }, lines.loss, epoch);
-  charts.accuracy.draw(size, { epochs, top: 1.04, ticks: parts, guess: [0.1, "guessing: 10 %"] }, lines.accuracy, epoch);
+  charts.loss.draw(size, { epochs, top, ticks: losses, guess: GUESSING }, lines.loss, epoch);
+  charts.accuracy.draw(size, { epochs, top: 1.04, ticks: parts, guess: 0.1 }, lines.accuracy, epoch);
 }

@@ -1,6 +1,6 @@
 // What the network sees, before its first epoch and after each: its kernels, what they make of one picture, and its scores.
 
-import { make, plural, setClass, setStyle, setText, show, upTo, written } from "./page/elements.js";
+import { make, plural, setClass, setStyle, setText, upTo, written } from "./page/elements.js";
 import { bytesOf, convolved, largestOf, makePlane } from "./page/maps.js";
 
 const GREY = 127.5; // a weight of 0; the largest is 0 or 255
@@ -34,7 +34,7 @@ function coloursOf(kernel, kernel_size, most) {
 
 /** The ten scores, each with a bar from 0 to the right or to the left. */
 function makeScores(classes, label) {
-  const root = make("div", "cs-scores", make("div", "cs-title", "its ten scores"));
+  const root = make("div", "cs-scores", make("div", "cs-title cs-output-ink", "its ten scores"));
   const rows = classes.map((name) => {
     const [bar, number] = [make("span"), make("span", "cs-score-number")];
     const row = make("div", "", make("span", "cs-score-name", name), make("span", "cs-score-bar", bar), number);
@@ -62,7 +62,8 @@ function makeScores(classes, label) {
 
 /** The kernels, and below each its map. */
 function makeTiles() {
-  const title = make("div", "cs-title");
+  const [counted, theirs] = [make("span", "cs-kernel-ink"), make("span", "cs-output-ink")];
+  const title = make("div", "cs-title", counted, " and ", theirs);
   const tiles = upTo(MOST).map(() => ({ kernel: makePlane(), map: makePlane() }));
   const grid = make("div", "cs-tiles", ...tiles.map((tile) => (tile.root = make("div", "cs-tile", tile.kernel.root, tile.map.root))));
   grid.setAttribute("aria-hidden", "true"); // the scrubber says in words what changes
@@ -71,10 +72,11 @@ function makeTiles() {
     /** `all` are the numbers of all looks: each kernel, and each map, is as strong as it ever is in the run, or weaker. */
     write({ kernel_size, kernels, maps }, channels, all) {
       const of = channels > kernels.length ? `${kernels.length} of ` : "";
-      setText(title, `${of}${plural(channels, "kernel")} and ${channels === 1 ? "its map" : "their maps"}`);
+      setText(counted, `${of}${plural(channels, "kernel")} ${kernel_size} × ${kernel_size}`);
+      setText(theirs, channels === 1 ? "its map" : "their maps");
       const most = (kind, n) => Math.max(...all.map(({ largest }) => largest[kind][n]));
       tiles.forEach(({ root, kernel, map }, n) => {
-        show(root, n < kernels.length);
+        setStyle(root, "visibility", n < kernels.length ? "visible" : "hidden"); // its place stays: nothing jumps
         if (n >= kernels.length) return;
         kernel.colour(kernel_size, `kernel ${n + 1}`, coloursOf(kernels[n], kernel_size, most("weight", n)));
         map.shade(maps[n], most("map", n), `map ${n + 1}`);
@@ -92,10 +94,11 @@ function makeScrubber(changed) {
   range.oninput = () => ((chosen = Number(range.value) === count - 1 ? null : Number(range.value)), changed());
   range.onkeydown = (event) => event.stopPropagation(); // JupyterLab would take the arrow keys for itself
   return {
-    root: make("div", "cs-scrub", name, told),
+    root: make("div", "cs-epoch", name, told),
     place(looks) {
       if (looks < count) chosen = null; // another run
       count = looks;
+      range.disabled = count === 1;
       range.max = count - 1;
       range.value = chosen ?? count - 1;
       return Number(range.value);
@@ -107,33 +110,30 @@ function makeScrubber(changed) {
   };
 }
 
-/** Everything below the curves; `draw(looks, run)` draws the chosen look of that run, and returns its epoch, or null. */
+/** What the network sees; `draw(looks, run)` draws the chosen look of that run, or before run 1, and returns its epoch. */
 export function makeEpochs(picture, redraw) {
   const { planes, input } = seen(picture);
   const { classes, label } = picture;
   const scrubber = makeScrubber(redraw);
   const [plane, tiles, scores, sentence] = [makePlane(), makeTiles(), makeScores(classes, label), make("div", "cs-note")];
   plane.colour(SIDE, `the picture: ${label}`, planes);
-  const pictured = make("div", "cs-looked-at", make("div", "cs-title", label), plane.root);
-  const root = make("div", "cs-epochs", scrubber.root, sentence, make("div", "cs-sight", pictured, tiles.root, scores.root));
+  const pictured = make("div", "cs-looked-at", make("div", "cs-title cs-input-ink", label), plane.root);
+  const root = make("div", "cs-epochs", scrubber.root, sentence, make("div", "cs-sight", pictured, scores.root, tiles.root));
   let known = new Map(); // what has been computed, by the numbers it was computed from
   const key = ({ weight, bias }) => weight + bias;
   return {
     root,
     draw(looks, run) {
-      show(root, looks.length > 0);
-      if (!looks.length) return null;
       known = new Map(looks.map((look) => [key(look), known.get(key(look)) ?? numbersOf(look, input)]));
       const epoch = scrubber.place(looks.length);
       const now = looks[epoch];
       tiles.write(known.get(key(now)), now.channels, [...known.values()]);
       const told = looks.flatMap((look) => look.scores);
       scores.write(now.scores, Math.min(0, ...told), Math.max(0, ...told));
-      const highest = Math.max(...now.scores);
-      const named = classes[now.scores.indexOf(highest)];
-      const verdict = `Highest score: ${named}, ${written(highest.toFixed(2))}. The picture’s class is ${label}: ${named === label ? "right" : "wrong"}.`;
+      const named = classes[now.scores.indexOf(Math.max(...now.scores))];
+      const verdict = named === label ? `It says ${named}: right.` : `It says ${named}: wrong, the class is ${label}.`;
       setText(sentence, verdict);
-      scrubber.write(epoch ? `run ${run}, after epoch ${epoch}` : `run ${run}, before the first epoch`, verdict);
+      scrubber.write(`${run ? `run ${run}, ` : ""}${epoch ? `after epoch ${epoch}` : "untrained"}`, verdict);
       return epoch;
     },
   };

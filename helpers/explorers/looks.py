@@ -29,8 +29,9 @@ def look(model, image) -> dict:
 
 
 def picture_of(images) -> dict:
-    """The first picture of an ImageSet, with what it takes to normalise and to name it."""
+    """The first picture of an ImageSet, with what it takes to normalise and to name it, and of how many it is."""
     return {
+        "of": len(images),
         "bytes": base64.b64encode(images.images[0].cpu().numpy().tobytes()).decode(),
         "mean": list(images.mean),
         "std": list(images.std),

@@ -2,16 +2,15 @@
 
 import { make, setText } from "./page/elements.js";
 
-/** The numbers of the point that is hovered, or reached with the arrow keys. */
-export function makeReadout(figure, charts, speaker, hasRuns) {
+/** The numbers of the point that is hovered, or reached with the arrow keys; else `hint()`. */
+export function makeReadout(figure, charts, speaker, hint) {
   const root = make("div", "cs-readout");
   let at = null; // the point that is told about
   const allPoints = () => Object.values(charts).flatMap((chart) => chart.points); // the loss comes before the accuracy
   function tell(point) {
     at = point;
     for (const chart of Object.values(charts)) chart.mark(point);
-    const hint = hasRuns() ? "Hover a point, or use the arrow keys: its numbers come here." : "Press Train: the curves come here.";
-    setText(root, point ? point.text : hint);
+    setText(root, point ? point.text : hint());
   }
   /** The point some places on, in the order of the runs and their epochs. */
   function step(places) {

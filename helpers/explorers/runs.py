@@ -59,7 +59,6 @@ class Run:
         epochs = self.settings["epochs"]
         every = math.ceil(epochs * self.steps / POINTS)
         image = loop.test_set[0][0]
-        self._look(image)
         began = time.perf_counter()
         with memory_kept(device), contextlib.closing(loop):
             for epoch in range(epochs):

@@ -2,12 +2,11 @@
 
 import { GUESSING, drawCharts, look, lossText, makeChart, percent } from "./curves.js";
 import { makeEpochs } from "./epochs.js";
-import { make, plural, setClass, setText, svg } from "./page/elements.js";
+import { make, plural, setClass, svg } from "./page/elements.js";
 import { ending, makeCode, makeSpeaker, watchTraits, watchWidth } from "./page/frame.js";
 import { findSliders } from "./page/sliders.js";
 import { makeReadout } from "./readout.js";
 
-const HEIGHTS = [200, 250]; // pixels: below each other, and side by side
 const SETTINGS = {
   lr: (value) => `lr ${shortly(value)}`,
   batch_size: (value) => `batch ${value}`,
@@ -37,7 +36,7 @@ function legendEntry(run, number, newest) {
   }
   const numbers = [
     run.losses.length && `training loss ${lossText(run.losses.at(-1)[1])}`,
-    run.test_accuracy.length && `test accuracy ${percent(run.test_accuracy.at(-1))}`,
+    run.test_accuracy.length && `accuracy ${percent(run.test_accuracy.at(-1))}`,
     `${plural(run.step, "step")}${run.state === "running" ? " so far" : ""}`,
   ].filter(Boolean);
   const highest = Math.max(0, ...run.losses.map(([, loss]) => loss));
@@ -49,13 +48,22 @@ function legendEntry(run, number, newest) {
   return entry;
 }
 
+/** How wide and high a chart is, and the class of its layout: in a wide page, what the network sees is beside the curves. */
+function layoutOf(width) {
+  if (width >= 780) return { name: "cs-explorer cs-wide", size: [Math.floor((width - 24) / 2), 178] };
+  return { name: width < 600 ? "cs-explorer cs-narrow" : "cs-explorer", size: [Math.floor((width - 14) / 2), 126] };
+}
+
 async function render({ model, el }) {
   const sliders = await findSliders(model);
   const code = makeCode();
   const device = make("div", "cs-note", make("span", "cs-words", "device "));
   device.append(make("span", "cs-device", model.get("device")));
-  const progress = make("div", "cs-progress");
-  const charts = { loss: makeChart("loss", "training loss"), accuracy: makeChart("accuracy", "test accuracy, after each epoch") };
+  const picture = model.get("picture");
+  const charts = {
+    loss: makeChart("loss", "training loss", "guessing: 2.30"),
+    accuracy: makeChart("accuracy", `accuracy on ${picture.of.toLocaleString("en")} other pictures`, "guessing: 10 %"),
+  };
   const figure = make("div", "cs-figure", charts.loss.root, charts.accuracy.root);
   const legend = make("div", "cs-legend");
   const speaker = makeSpeaker();
@@ -63,9 +71,16 @@ async function render({ model, el }) {
     const current = model.get("current");
     return current.state ? [...model.get("runs"), current] : model.get("runs");
   };
-  const readout = makeReadout(figure, charts, speaker, () => allRuns().length > 0);
-  const epochs = makeEpochs(model.get("picture"), draw);
-  const root = make("div", "cs-explorer", progress, figure, readout.root, epochs.root, legend, device, code.root, speaker.root);
+  /** What stands above the curves while no point is told about. */
+  function hint() {
+    const current = model.get("current");
+    if (current.state) return current.progress || "starting";
+    if (model.get("message")) return model.get("message");
+    return allRuns().length ? "Hover a curve, or press ← →, to read it." : "Press Train: the curves come here.";
+  }
+  const readout = makeReadout(figure, charts, speaker, hint);
+  const epochs = makeEpochs(picture, draw);
+  const root = make("div", "cs-explorer", readout.root, make("div", "cs-training", figure, epochs.root), legend, device, code.root, speaker.root);
   el.append(root);
   const space = watchWidth(root, draw);
 
@@ -73,16 +88,13 @@ async function render({ model, el }) {
     const values = sliders.values();
     writeCode(code, values);
     const runs = allRuns();
-    const current = model.get("current");
-    setText(progress, current.state ? current.progress || "starting" : model.get("message"));
-    const width = space.width();
-    const columns = width >= 600 ? 2 : 1;
-    setClass(root, columns === 2 ? "cs-explorer" : "cs-explorer cs-narrow");
+    const { name, size } = layoutOf(space.width());
+    setClass(root, name);
     const epoch = epochs.draw(model.get("looks"), runs.length);
-    drawCharts(charts, runs, values, [Math.floor(columns === 2 ? (width - 24) / 2 : width - 4), HEIGHTS[columns - 1]], epoch);
+    drawCharts(charts, runs, values, size, runs.length ? epoch : null);
     legend.replaceChildren(...runs.map((run, number) => legendEntry(run, number, number === runs.length - 1)).reverse());
     readout.renew();
-    if (current.state) return; // a screen reader would be given sentence after sentence
+    if (model.get("current").state) return; // a screen reader would be given sentence after sentence
     const latest = [...(legend.firstChild?.children ?? [])].map((part) => part.textContent);
     speaker.say([model.get("message"), ...latest].filter(Boolean).join(". ") || "No runs yet.");
   }

@@ -9,7 +9,7 @@ import ipywidgets
 import traitlets
 
 from helpers.explorers.base import Choice, Explorer, Slider, View, style
-from helpers.explorers.looks import picture_of
+from helpers.explorers.looks import look, picture_of
 from helpers.explorers.modules import browser_code
 from helpers.explorers.runs import Run, Stopped, counted, untrained
 
@@ -25,16 +25,17 @@ class TrainingView(View):
     _css = style("training.css")
     runs = traitlets.List().tag(sync=True)  # those that ended
     current = traitlets.Dict().tag(sync=True)  # the one under way, told several times a second
-    looks = traitlets.List().tag(
-        sync=True
-    )  # of the latest run, after each epoch: they can be looked through without it
+    looks = traitlets.List().tag(sync=True)  # of the latest run, before its first epoch and after each
     picture = traitlets.Dict().tag(sync=True)  # what they look at
     device = traitlets.Unicode().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
 
 
 class TrainingExplorer(Explorer):
-    """Train SimpleCNN with the settings of the sliders, and see the loss and the test accuracy as they come.
+    """Train SimpleCNN with the settings of the sliders, and see the loss and the accuracy as they come.
+
+    The accuracy is that on `test_set`: other pictures than those it learns from, a validation set as long as settings
+    are chosen by it. Before the first run, the first of them is shown, and what the untrained network makes of it.
 
     Every slider is an attribute. Train starts a run that goes on while other cells are used: each waits a moment for
     the other. In a cell or script `await explorer.train()` does the same. Earlier runs stay in the picture and in
@@ -78,6 +79,9 @@ class TrainingExplorer(Explorer):
         self.children[0].add_class("cs-stacked").layout.grid_template_columns = "repeat(auto-fit, minmax(124px, 1fr))"
         row = ipywidgets.HBox(buttons, layout={"margin": "6px 0 2px 0"})
         self.children = [self.children[0], row, self.view]
+        self._look_ahead()
+        for name in ("conv_channels", "kernel_size"):
+            self.sliders[name].observe(self._foresee, "value")
 
     async def train(self) -> Run:
         """Train with the present settings, and return the Run; it is also in `runs`.
@@ -96,8 +100,10 @@ class TrainingExplorer(Explorer):
     def clear(self):
         """Forget the runs that ended."""
         self.runs = [run for run in self.runs if run.state == "running"]
-        self.view.runs, self.view.message = [], ""
-        self.view.looks = list(self.runs[0].looks) if self.runs else []
+        with self.view.hold_sync():
+            self.view.runs, self.view.message = [], ""
+            self.view.looks = list(self.runs[0].looks) if self.runs else self.view.looks[:1]
+        self._foresee()
 
     def layer(self):
         """The network of the latest run, as the run left it; before the first, a fresh one of these settings."""
@@ -114,6 +120,22 @@ class TrainingExplorer(Explorer):
             f"TrainingExplorer: {len(self._train_set):,} pictures, {rate}, {counted(self.epochs, 'epoch')}, "
             f"{counted(self.conv_channels, 'channel')}, kernel {self.kernel_size}, {counted(runs, 'run')}"
         )
+
+    # -- before the first run -----------------------------------------------------------------------------
+
+    def _first_look(self, settings):
+        return look(untrained(settings), self._test_set[0][0].cpu())
+
+    def _look_ahead(self):
+        if not self.runs:
+            self.view.looks = [self._first_look(self.settings)]
+
+    def _foresee(self, _moved=None):
+        """Look ahead where the cells run: on another thread, one of them might be drawing random numbers meanwhile."""
+        if self._loop is None or self._loop.is_closed() or _running_loop() is self._loop:
+            self._look_ahead()
+        else:
+            self._loop.call_soon_threadsafe(self._look_ahead)
 
     # -- a run, from its button to its end -------------------------------------------------------------
 
@@ -142,12 +164,12 @@ class TrainingExplorer(Explorer):
 
         run = Run(settings, len(self._train_set), History())
         self.runs = [*self.runs, run]
-        self.view.message = ""
         self._breathed = self._published = 0.0
 
         async def breathe():
             if time.perf_counter() - self._published > SHOWN_EVERY:
-                self.view.current, self.view.looks = run.drawn(), list(run.looks)
+                with self.view.hold_sync():  # one message: no moment with the looks of another run
+                    self.view.message, self.view.current, self.view.looks = "", run.drawn(), list(run.looks)
                 self._published = time.perf_counter()
             if time.perf_counter() - self._breathed > BREATH:
                 for _ in range(TURNS):
@@ -157,6 +179,7 @@ class TrainingExplorer(Explorer):
                 raise Stopped
 
         try:
+            run.looks.append(self._first_look(settings))
             await breathe()
             await run.train(self._train_set, self._test_set, self.device, breathe)
             run.conclude()
@@ -175,7 +198,7 @@ class TrainingExplorer(Explorer):
             run.progress = ""
             with self.view.hold_sync():  # one message: no moment without this run
                 self.view.runs, self.view.current = [*self.view.runs, run.drawn()], {}
-                self.view.looks = list(run.looks)
+                self.view.looks = list(run.looks) or self.view.looks  # none where it was interrupted at once
             self.train_button.disabled, self.stop_button.disabled = False, True
         return run
 
