@@ -26,6 +26,7 @@ body { margin: 0 }
 }
 .cs-toolbar, .cs-scrub, .cs-epoch input, .cs-code, .cs-thumbnails, .cs-photograph, .cs-explorer summary,
 .cs-note:has(.cs-device) { display: none !important }
+.cs-epoch label { flex: none !important }
 """.replace("WIDTH", str(WIDTH))
 
 
