@@ -12,6 +12,7 @@ from ipywidgets.embed import dependency_state, embed_data
 from lab import watched
 
 from helpers import explorers
+from helpers.colours import COLOURS
 from helpers.data import load_shapes
 from helpers.explorers.runs import Run
 from helpers.training import History
@@ -220,6 +221,29 @@ def hold_columns(page, column):
         for track in sliders.locator(".slider-container").all():
             assert track.bounding_box()["width"] > layer["width"] - 24
     assert page.locator(".cs-layer .widget-readout, .cs-layer .widget-label").evaluate_all(CUT) == []
+
+
+COLOUR = "(handle) => getComputedStyle(handle).backgroundColor"
+
+
+def test_a_handle_has_the_colour_of_what_it_changes_also_while_it_is_moved(embedded):
+    page = embedded([made("TrainingExplorer")], 680)
+    grey, green, orange = "rgb(128, 128, 128)", *map(in_rgb, (COLOURS["output"], COLOURS["kernel"]))
+    wanted = {"learning rate": grey, "batch size": grey, "epochs": grey, "channels": green, "kernel": orange}
+    for name, colour in wanted.items():
+        handle = page.get_by_role("slider", name=name, exact=True)
+        assert handle.evaluate(COLOUR) == colour
+        handle.hover()
+        page.mouse.down()
+        assert handle.evaluate(COLOUR) == colour
+        page.mouse.up()
+        handle.press("ArrowRight")
+        assert handle.evaluate(COLOUR) == colour
+        assert handle.evaluate("(handle) => getComputedStyle(handle).outlineStyle") == "solid"
+
+
+def in_rgb(colour):
+    return f"rgb({', '.join(str(byte) for byte in bytes.fromhex(colour[1:]))})"
 
 
 def test_the_sliders_of_training_are_long_and_none_of_their_names_is_cut(embedded):
