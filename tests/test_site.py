@@ -16,6 +16,7 @@ import lesson_page
 import nbformat
 import npm
 import pytest
+import shown_widgets
 from bs4 import BeautifulSoup
 from ipywidgets import Checkbox, Dropdown, IntSlider
 from lab import ROOT, watched
@@ -97,6 +98,10 @@ def lesson(name):
     return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
+def code_of(notebook):
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
 def shown(name):
     """The code of each cell of a page that shows an explorer, in order."""
     if name == "index":
@@ -118,7 +123,8 @@ def test_a_page_opens_from_the_disk_without_a_network_an_error_or_another_host(p
     assert page.problems == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert page.locator(".cs-explorer").count() == len(shown(name))
-    assert bool(shown(name)) == (name == "index" or lesson_page.has_widgets(lesson(name)))
+    assert page.locator(".widget").count() == page.locator(".widget:has(.jupyter-widgets)").count() >= len(shown(name))
+    assert bool(shown(name)) == (name == "index" or "helpers.explorers" in code_of(lesson(name)))
 
 
 def is_offered(explorer, control):
@@ -206,23 +212,48 @@ def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
+# Most elements of a page are words of code, whose colours are their classes': one of each is enough, and one that axe
+# does not take for an icon, as it does a single character.
+THIN_OUT = """() => {
+  const seen = new Set();
+  for (const word of document.querySelectorAll(".code span[class]"))
+    if (word.textContent.length > 1 && !seen.has(word.className)) seen.add(word.className);
+    else word.replaceWith(word.textContent);
+}"""
+# Of the rest of a page no slider changes anything.
+HIDE_THE_REST = """() => document.querySelectorAll("section:not(:has(.jupyter-widgets)), section > .code").forEach(
+  (part) => (part.hidden = true))"""
+
+
 @each_page
 def test_an_audit_finds_no_serious_problem_of_accessibility_in_either_theme(page):
     page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
     page.evaluate((npm.package("axe-core@4.14.1") / "axe.min.js").read_text("utf-8"))
     page.evaluate("() => document.querySelectorAll('details').forEach((folded) => (folded.open = true))")
+    page.evaluate(THIN_OUT)
     colours = {"runOnly": ["color-contrast"]}
-    for theme in ("light", "dark"):
+    all_others = {"rules": {"color-contrast": {"enabled": False}}}
+
+    def in_theme(theme):
+        if page.evaluate("() => document.documentElement.dataset.theme") != theme:
+            page.get_by_role("button", name=f"{theme.title()} theme").click()
         assert page.evaluate("() => document.documentElement.dataset.theme") == theme
-        all_rules = {} if theme == "light" else colours  # a theme changes colours alone
-        assert told(page, all_rules) == [], theme
-        for key, rules in (("End", all_rules), ("Home", colours)):  # at the end, much of it is impossible
-            for slider in page.get_by_role("slider", name=re.compile("kernel|image size|channels")).all():
-                slider.press(key)
-            assert told(page, rules, ".jupyter-widgets") == [], (theme, key)
-        page.get_by_role("button", name="Dark theme" if theme == "light" else "Light theme").click()
+
+    for theme, rules in (("light", {}), ("dark", colours)):  # a theme changes colours alone
+        in_theme(theme)
+        assert told(page, rules) == [], theme
     page.set_viewport_size({"width": 390, "height": 844})  # a phone: much is wider than it
-    assert told(page, {"rules": {"color-contrast": {"enabled": False}}}) == []  # and a width does not change them
+    assert told(page, all_others) == []  # and a width does not change colours
+    page.set_viewport_size({"width": 1100, "height": 900})
+    page.evaluate(HIDE_THE_REST)
+    for key in ("End", "Home"):  # at the end, much of it is impossible
+        for slider in page.get_by_role("slider", name=re.compile("kernel|image size|channels")).all():
+            slider.press(key)
+        for theme in ("light", "dark"):
+            in_theme(theme)
+            assert told(page, colours, ".jupyter-widgets") == [], (theme, key)
+        if key == "End":
+            assert told(page, all_others, ".jupyter-widgets") == []
 
 
 def told(page, rules, where="html"):
@@ -380,6 +411,60 @@ def test_what_is_missing_beside_a_page_is_asked_of_no_other_host(site, chromium,
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
+def with_text(source, text=""):
+    """A cell that has been run and said that."""
+    return new_code_cell(source, outputs=[new_output("execute_result", {"text/plain": text})] if text else [])
+
+
+def test_to_show_a_widget_only_the_lines_run_that_it_is_made_of():
+    cells = [
+        with_text("import math, time\nfrom helpers import explorers"),
+        with_text("side = 3\nslow = time.sleep(600)\nside = 4\nif True:\n    side = 5"),
+        with_text("def larger(size):\n    return math.floor(size + more)\n\n\nmore = 2\nlarger(side)"),
+        with_text("sizes = [larger(slow) for slow in (side,)]  # 6\nprint(sizes)"),
+        with_text(
+            "explorer = explorers.ConvolutionExplorer(size=sizes[0])  # ours\nexplorer", "ConvolutionExplorer: (…"
+        ),
+        with_text("explorer.size = 12\nsizes = slow"),
+    ]
+    assert shown_widgets.needed(cells) == [
+        "import math, time\nfrom helpers import explorers",
+        "side = 4\nif True:\n    side = 5",
+        "def larger(size):\n    return math.floor(size + more)\nmore = 2",
+        "sizes = [larger(slow) for slow in (side,)]",
+        cells[4].source,
+        "",
+    ]
+
+
+def test_what_is_a_widget_is_known_by_its_text():
+    texts = [
+        "VBox(children=(…",
+        "IntSlider(value=4)",
+        "PoolingExplorer: (1, 5, 5) → …",
+        "Module(x)",
+        "VBox",
+        "CallbackDispatcher()",
+    ]
+    known = [shown_widgets.is_widget(with_text("", text).outputs[0]) for text in texts]
+    assert known == [True, True, True, False, True, False]
+    assert not shown_widgets.is_widget(new_output("stream", text="VBox("))
+
+
+@pytest.mark.parametrize("now", ["HTML('new')", "1", ""], ids=["another", "none", "nothing"])
+def test_a_widget_that_is_another_than_the_committed_one_stops_the_build_and_says_what_to_do(monkeypatch, now):
+    lesson = new_notebook(cells=[with_text("HTML('old')", "HTML(value='old')")])
+
+    def run(notebook):
+        notebook.cells[0].outputs = with_text("", now.replace("'", "(value='", 1)).outputs
+        notebook.metadata = {"widgets": {lesson_page.STATE: {}}}
+        return notebook
+
+    monkeypatch.setattr(shown_widgets, "executed", run)
+    with pytest.raises(RuntimeError, match=r"^Run `make notebooks` first: this cell shows another widget"):
+        shown_widgets.put_into([lesson])
+
+
 def test_what_needs_a_kernel_leads_to_colab_and_binder_when_the_address_is_set(monkeypatch):
     needs_node()
     monkeypatch.setattr(address, "settings", lambda: {"repository": "ada/shapes", "hub": ""})
@@ -397,8 +482,8 @@ def test_a_pages_text_cannot_end_the_script_that_holds_its_widgets():
         }
     }
     view = new_output("display_data", {lesson_page.VIEW: {"model_id": "a"}})
-    lesson = new_notebook(cells=[new_code_cell(outputs=[view])], metadata={"widgets": {lesson_page.STATE: state}})
-    text = lesson_page.widget_state(lesson)
+    lesson = new_notebook(cells=[new_code_cell(outputs=[view])])
+    text = lesson_page.widget_state(lesson, state)
     assert "<" not in text
     assert '"a"' in text
     assert '"b"' in text
@@ -458,6 +543,7 @@ def test_files_in_no_repository_name_no_commit_not_even_one_around_them(monkeypa
 def test_a_build_that_fails_half_way_leaves_the_earlier_site_whole(monkeypatch, earlier):
     needs_node()
     left = iter(range(2))
-    monkeypatch.setattr(build_site, "executed", lambda notebook: next(left) is not None and notebook)
+    monkeypatch.setattr(shown_widgets, "put_into", lambda notebooks: {"state": {}})
+    monkeypatch.setattr(lesson_page, "widget_state", lambda notebook, state: next(left))
     with pytest.raises(StopIteration):
         build_site.build(earlier, say=lambda *text, **options: None)

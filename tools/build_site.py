@@ -1,7 +1,7 @@
 """Write every lesson as a page whose sliders move without a kernel: `make site`.
 
-A lesson with widgets is run for their state; any other page has the lesson's outputs as they are committed. The pages
-stand in site/, with all they need: they can be opened from the disk, or served as plain files.
+A page has its lesson's outputs as they are committed, and its widgets as the cells make them now. The pages stand in
+site/, with all they need: they can be opened from the disk, or served as plain files.
 """
 
 import argparse
@@ -20,11 +20,11 @@ import anywidget
 import jinja2
 import lesson_page
 import nbformat
+import shown_widgets
 import strip
 from address import LESSONS, ROOT
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from npm import NpmError, package, program
-from run_notebooks import executed
 
 from helpers.files import STALE
 
@@ -50,6 +50,7 @@ from helpers.explorers import ConvolutionExplorer
 
 ConvolutionExplorer(size=8, kernel_size=3, stride=2)
 """
+IN_WORDS = "ConvolutionExplorer: (1, 8, 8) → Conv2d(kernel_size=3, stride=2) → (1, 3, 3)"  # as Python shows it
 
 
 def assets() -> dict:
@@ -72,11 +73,12 @@ def welcome():
         "](notebooks/", "]("
     )
     map_of_all = base64.b64encode(strip.MAP.read_bytes()).decode()
+    picture = new_output("execute_result", {"text/plain": IN_WORDS})
     text = WELCOME.format(strip=strip.tag("00", f"data:image/svg+xml;base64,{map_of_all}"))
     return new_notebook(
         cells=[
             new_markdown_cell(text),
-            new_code_cell(FIRST_PICTURE, metadata={"tags": [lesson_page.HIDDEN]}),
+            new_code_cell(FIRST_PICTURE, metadata={"tags": [lesson_page.HIDDEN]}, outputs=[picture]),
             new_markdown_cell(f"## The lessons\n\n{table}"),
         ]
     )
@@ -115,11 +117,11 @@ def write(folder: Path, say=print):
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
     ).get_template("page.html")
     pages = [("index.html", COURSE, None)] + [(f"{path.stem}.html", address.title(path), path) for path in LESSONS]
-    for place, (name, title, path) in enumerate(pages):
+    say("Making the pictures ...", flush=True)
+    notebooks = [nbformat.read(path, as_version=4) if path else welcome() for _, _, path in pages]
+    state = shown_widgets.put_into(notebooks)
+    for place, ((name, title, path), notebook) in enumerate(zip(pages, notebooks, strict=True)):
         say(f"[{place + 1}/{len(pages)}] {title}", flush=True)
-        notebook = nbformat.read(path, as_version=4) if path else welcome()
-        if lesson_page.has_widgets(notebook):
-            notebook = executed(notebook)
         where = elsewhere(path) if path else ""
         if path:  # the page has these links in its own places
             title_cell = notebook.cells[0]
@@ -132,7 +134,7 @@ def write(folder: Path, say=print):
             course=COURSE,
             sections=[(heading["id"], heading.get_text()) for heading in body.find_all("h2")],
             body=str(body),
-            state=lesson_page.widget_state(notebook),
+            state=lesson_page.widget_state(notebook, state),
             elsewhere=where,
             commit=commit(),
         )

@@ -18,7 +18,6 @@ from pygments.lexers import PythonLexer
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 FORMULAS = Path(__file__).parent / "template" / "formulas.js"
-WIDGETS = re.compile(r"^(?:from|import) (?:helpers\.explorers|ipywidgets)\b", re.MULTILINE)
 HIDDEN = "hide-input"  # the tag of a cell whose code is not shown
 
 # What a page without Python cannot do, by the code that would do it.
@@ -68,15 +67,11 @@ def body(notebook, elsewhere: str) -> BeautifulSoup:
     return page
 
 
-def has_widgets(notebook) -> bool:
-    """Whether its code makes widgets, whose state a page needs."""
-    return any(WIDGETS.search(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+def widget_state(notebook, everything: dict) -> str:
+    """The state of the widgets that the lesson shows, and of those they refer to, as JSON for a script element.
 
-
-def widget_state(notebook) -> str:
-    """The state of the widgets that the lesson shows, and of those they refer to, as JSON for a script element."""
-    none = {"version_major": 2, "version_minor": 0, "state": {}}
-    everything = notebook.metadata.get("widgets", {}).get(STATE, none)
+    `everything` is the state of these and others, as Jupyter writes it.
+    """
     models, wanted = everything["state"], {}
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     ahead = [output["data"][VIEW]["model_id"] for output in outputs if VIEW in output.get("data", {})]
