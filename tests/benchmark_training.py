@@ -13,6 +13,7 @@ import platform
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from datetime import date
@@ -35,6 +36,7 @@ from helpers.training.devices import HELPS, pick_device
 MEASURED = Path(helpers.__file__).parent / "measured"
 NBSP = "\N{NO-BREAK SPACE}"
 TUTORIAL, OURS, FLOOR = "tutorial's loop", "train(FastCNN)", "the floor"
+START = "spawn"  # how processes begin: none has a CUDA of its starter
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def prepared(candidate, plan):
     if candidate.flipped:
         HELPS[device.type][candidate.flipped] ^= True
     if candidate.compiled:
-        model.compile()
+        model.compile(dynamic=False)  # for this batch; train() tries a model on two pictures first
     if candidate.graph is not None:
         HELPS[device.type]["graph"] = candidate.graph
     if candidate.loop == "plain" or candidate.graph is not None:
@@ -139,21 +141,25 @@ def peak_memory(device):
 
 
 def serve(pipe, candidate, plan):
-    """Train an epoch for each "epoch" that arrives; at the end, tell the peak memory."""
-    try:
-        epoch, first = prepared(candidate, plan), None
-        while pipe.recv() == "epoch":
-            began = time.perf_counter()
-            epoch()
-            if plan.device == "cuda":
-                torch.cuda.synchronize()
-            first = first or time.perf_counter() - began
+    """Say when all is ready; train an epoch for each "epoch" that arrives; at the end, tell the peak memory."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own:
+        # What one has compiled no other finds: the first epoch of each compiles all that it needs.
+        os.environ |= {"TRITON_CACHE_DIR": own, "TORCHINDUCTOR_CACHE_DIR": own}
+        try:
+            epoch, first = prepared(candidate, plan), None
             pipe.send(None)
-        pipe.send((peak_memory(plan.device), first))
-    except EOFError:  # nobody asks any more
-        return
-    except Exception as error:  # torch.compile may find no compiler, and bfloat16 no such device
-        pipe.send(f"{type(error).__name__}: {error}".splitlines()[0])
+            while pipe.recv() == "epoch":
+                began = time.perf_counter()
+                epoch()
+                if plan.device == "cuda":
+                    torch.cuda.synchronize()
+                first = first or time.perf_counter() - began
+                pipe.send(None)
+            pipe.send((peak_memory(plan.device), first))
+        except EOFError:  # nobody asks any more
+            return
+        except Exception as error:  # torch.compile may find no compiler, and bfloat16 no such device
+            pipe.send(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 class Process:
@@ -163,10 +169,14 @@ class Process:
         self.candidate, self.bar, self.failed = candidate, bar, ""
         here, there = multiprocessing.Pipe()
         self.pipe = here
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context(START)
         self.process = context.Process(target=serve, args=(there, candidate, plan))
         self.process.start()
         there.close()
+
+    def ready(self):
+        """Wait until it is: while others still start, no first epoch is timed."""
+        self.failed = self.answer() or ""
 
     def epoch(self):
         self.bar.set_description(self.candidate.name)
@@ -183,6 +193,9 @@ class Process:
     def ask(self, what):
         with contextlib.suppress(BrokenPipeError):  # it has failed already, and its reason lies in the pipe
             self.pipe.send(what)
+        return self.answer()
+
+    def answer(self):
         try:
             return self.pipe.recv()
         except (EOFError, ConnectionResetError):
@@ -194,6 +207,8 @@ def timed(candidates, plan, repeats):
     # The processes are started before this one grows: one that is started has its starter's size for a moment.
     with tqdm(total=len(candidates) * (repeats + 1), unit=" epochs", file=sys.stdout, ncols=100) as bar:
         processes = {candidate.name: Process(candidate, plan, bar) for candidate in candidates}
+        for process in processes.values():
+            process.ready()
         times = compare({name: process.epoch for name, process in processes.items()}, repeats=repeats)
         ended = {name: process.end() for name, process in processes.items()}
     return {name: (times[name], memory, processes[name].failed, first) for name, (memory, first) in ended.items()}
@@ -264,6 +279,17 @@ def floor_of(plan):
     }
 
 
+@contextlib.contextmanager
+def exact():
+    """No convolution rounds to tf32, which torch allows on a GPU."""
+    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+@exact()
 def largest_difference(train_set, batch_size, device="cpu", epochs=3):
     """How far train's losses are from the tutorial loop's with the same weights and order of pictures, relatively."""
     torch.manual_seed(0)

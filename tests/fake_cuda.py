@@ -100,7 +100,7 @@ class Capture:
         Stream.current = self.before
 
 
-def install(monkeypatch, free=10**6):
+def install(monkeypatch, free=10**8):
     """Put all this in the place of torch.cuda's; operations that would wait for a GPU warn where torch is told to."""
     Graph.made, mode, item, peak = (), ["default"], torch.Tensor.item, [10**9]  # bytes, of something earlier
     monkeypatch.setattr(Stream, "current", Stream())

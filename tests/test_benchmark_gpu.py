@@ -9,11 +9,13 @@ import benchmark_training as benchmark
 import fake_cuda
 import pytest
 import torch
+from torch.autograd import DeviceType
 
 from helpers.data import load_shapes
 from helpers.model import FastCNN
 from helpers.speed import Times
 from helpers.training.devices import HELPS
+from helpers.training.loop import Loop
 
 OF_A_ROW = {
     "name", "batch_size", "pictures_per_second", "min", "max", "n", "ratio", "share_of_floor", "memory",
@@ -77,6 +79,8 @@ RESULTS = {
 
 
 def test_it_is_told_in_tables():
+    by = "; where no format is named, conv1 multiplies in tf32, all else in float32.*"
+    assert benchmark.recorded(RESULTS | {"tf32": True}).splitlines()[0].endswith(f", medians{by}")
     assert benchmark.recorded(RESULTS).replace("\N{NO-BREAK SPACE}", " ").splitlines() == [
         "*By hand: A GPU, 16 cores, torch 2.11, Python 3.12, 2026-11-28; shapes, 50,000 pictures an epoch, medians.*",
         "",
@@ -147,9 +151,13 @@ def test_an_epoch_of_train_goes_on_with_what_was_captured(monkeypatch):
     monkeypatch.setitem(HELPS["cpu"], "graph", True)
     plan, train_set = benchmark.Plan(pictures=64, batch_size=16), load_shapes(64, 1)[0]
     candidate = next(each for each in gpu.CANDIDATES if each.name == gpu.OURS)
+    made = []
+    monkeypatch.setattr(gpu, "Loop", lambda *given, **how: made.append(Loop(*given, **how)) or made[-1])
     epoch = gpu.prepared(candidate, plan, train_set, FastCNN())
+    assert not made  # the first epoch has all that comes before its first step
     for _ in range(3):
         epoch()
+    assert len(made) == 1
     assert fake_cuda.replays() == [9]  # of 12 steps, all but the first three
 
 
@@ -157,10 +165,11 @@ def test_accuracy_is_measured_for_each_way(monkeypatch):
     pytest.importorskip("triton", reason="Triton is for Linux")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "1")
-        import helpers.kernel_adam  # noqa: F401
+        import helpers.kernel_adam
+    monkeypatch.setattr(helpers.kernel_adam, "BLOCK", 2**19)  # one program for each tensor: the interpreter is slow
     switched = []
     monkeypatch.setattr(gpu, "switched", lambda device, graph: switched.append(graph) or contextlib.nullcontext())
-    rows = gpu.accuracies(*load_shapes(6, 4), 2, "cpu", epochs=2, seeds=1)
+    rows = gpu.accuracies(*load_shapes(3, 2), 2, "cpu", epochs=2, seeds=1)
     assert [row["name"] for row in rows] == [gpu.TUTORIAL, gpu.NO_GRAPH, gpu.OURS, gpu.KERNELS]
     assert all(len(row["seconds"]) == len(row["accuracy"]) == 2 for row in rows)
     assert all(row["seconds"][0] < row["seconds"][1] for row in rows)
@@ -175,25 +184,34 @@ def test_helps_is_switched_for_a_while():
     assert HELPS["cuda"] == before
 
 
-def test_the_kernels_that_take_longest_come_first(monkeypatch):
+def test_the_kernels_of_a_captured_step_that_take_longest_come_first_and_each_counts_once(monkeypatch):
     fake_cuda.install(monkeypatch)
-    monkeypatch.setitem(HELPS["cpu"], "graph", False)
-    took = {"small": 20.0, "a|b": 60.0, "aten::linear": 0.0, "large": 100.0}
-    events = [types.SimpleNamespace(key=key, self_device_time_total=time) for key, time in took.items()]
+    here, there = DeviceType.CPU, DeviceType.CUDA
+    took = [("small", there, 20), ("aten::relu", here, 160), ("a|b", there, 60), ("large", there, 100)]
+    took.append(("Optimizer.step#Adam.step", there, 180))
+    events = [
+        types.SimpleNamespace(key=key, device_type=device, self_device_time_total=time, is_user_annotation="#" in key)
+        for key, device, time in took
+    ]
     seen = types.SimpleNamespace(key_averages=lambda: events)
     monkeypatch.setattr(gpu, "profile", lambda activities: contextlib.nullcontext(seen))
-    found = gpu.kernels(benchmark.Plan(batch_size=4), steps=2, most=2)
-    assert found["rows"] == [{"name": "large", "microseconds": 50}, {"name": "a b", "microseconds": 30}]
-    assert (found["microseconds"], found["batch_size"]) == (90, 4)
+    found = gpu.kernels(benchmark.Plan(batch_size=4), steps=4, most=2)
+    assert fake_cuda.replays() == [5]  # of two epochs of four steps
+    assert not HELPS["cpu"]["graph"]
+    assert found["rows"] == [{"name": "large", "microseconds": 25}, {"name": "a b", "microseconds": 15}]
+    assert (found["microseconds"], found["batch_size"]) == (45, 4)
 
 
-def test_on_a_gpu_the_file_has_what_a_gpu_is_measured_by(monkeypatch):
+@pytest.mark.parametrize(("capability", "tf32"), [((7, 5), False), ((9, 0), True)])
+def test_on_a_gpu_the_file_has_what_a_gpu_is_measured_by(monkeypatch, capability, tf32):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setattr(gpu, "speeds", lambda plan, repeats: [f"{plan.batch_size}, {repeats} times"])
     monkeypatch.setattr(gpu, "kernels", lambda plan: f"of {plan.batch_size}")
     monkeypatch.setattr(gpu, "accuracies", lambda train_set, test_set, size, device: [len(train_set), size, device])
     monkeypatch.setattr(benchmark, "largest_difference", lambda *given: 1e-6)
     results = benchmark.measured(benchmark.Plan(pictures=2600, device="cuda"), [128, 512], 7)
-    assert results["by"] == "Measured by `make bench`"
+    assert (results["by"], results["tf32"]) == ("Measured by `make bench`", tf32)
     assert (results["rows"], results["kernels"]) == (["128, 7 times", "512, 7 times"], "of 512")
     assert results["accuracies"] == [2600, 512, "cuda"]
     assert results["difference_of_losses"] == 1e-6

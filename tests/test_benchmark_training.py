@@ -1,4 +1,6 @@
 import json
+import multiprocessing
+import os
 from pathlib import Path
 
 import benchmark_training as benchmark
@@ -76,8 +78,19 @@ def test_the_tutorials_losses_are_those_of_a_plain_loop(train_set, data):
     assert tutorial.train_epoch(model, batches, optimizer) == pytest.approx(sum(losses) / 3, rel=1e-5)
 
 
-def test_train_and_the_tutorials_loop_give_the_same_losses(train_set):
+def test_train_and_the_tutorials_loop_give_the_same_losses_where_nothing_rounds_to_tf32(train_set, monkeypatch):
+    allowed, train_epoch = [], tutorial.train_epoch
+    tf32 = torch.backends.cudnn
+
+    def noting(*given):
+        allowed.append(tf32.allow_tf32)
+        return train_epoch(*given)
+
+    monkeypatch.setattr(tutorial, "train_epoch", noting)
+    monkeypatch.setattr(tf32, "allow_tf32", True)
     assert benchmark.largest_difference(train_set, 32) < 1e-5
+    assert allowed == [False] * 3
+    assert tf32.allow_tf32
 
 
 def test_workers_bring_the_same_pictures(train_set):
@@ -123,6 +136,67 @@ def check(results, sizes):
             assert row["ratio"] == pytest.approx(speeds[0] / speeds[1])
 
 
+@pytest.fixture
+def quick_start(monkeypatch):
+    """Processes begin as copies of one that has imported torch: each for itself would take seconds."""
+    multiprocessing.set_forkserver_preload(["torch._dynamo"])
+    monkeypatch.setattr(benchmark, "START", "forkserver")
+
+
+class Asking:
+    """A pipe's end for `serve`: asks for two epochs, and notes what was answered, and what there was at the time."""
+
+    def __init__(self):
+        self.answers, self.caches, self.asked = [], [], iter(["epoch", "epoch", "end"])
+
+    def send(self, answer):
+        self.answers.append(answer)
+        self.caches.append([os.environ[name] for name in ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR")])
+        assert all(map(os.path.isdir, self.caches[-1]))
+
+    def recv(self):
+        return next(self.asked)
+
+
+def test_each_candidate_compiles_into_a_folder_of_its_own_and_says_when_it_is_ready(monkeypatch):
+    for name in ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"):
+        monkeypatch.setenv(name, "shared")
+    compiled, pipes, epochs = [], [Asking(), Asking()], []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda model, **how: compiled.append(how))
+    monkeypatch.setattr(benchmark, "train", lambda *given, **how: epochs.append([len(pipe.answers) for pipe in pipes]))
+    for pipe in pipes:
+        benchmark.serve(pipe, benchmark.SWITCHES[-1], benchmark.Plan(pictures=4, batch_size=2))
+    assert compiled == [{"dynamic": False}] * 2
+    assert epochs == [[1, 0], [2, 0], [4, 1], [4, 2]]  # ready, before the first
+    own = {folder for pipe in pipes for folders in pipe.caches for folder in folders}
+    assert len(own) == 2
+    assert not any(map(os.path.exists, own))
+
+
+def test_no_epoch_is_timed_before_all_are_ready(monkeypatch):
+    told = []
+
+    class Process:
+        failed = ""
+
+        def __init__(self, candidate, plan, bar):
+            self.name = candidate.name
+
+        def ready(self):
+            told.append(f"{self.name} is ready")
+
+        def epoch(self):
+            told.append(self.name)
+
+        def end(self):
+            return 1, 2.0
+
+    monkeypatch.setattr(benchmark, "Process", Process)
+    benchmark.timed([benchmark.Candidate("a"), benchmark.Candidate("b")], benchmark.Plan(), 1)
+    assert told == ["a is ready", "b is ready", "a", "b", "a", "b"]
+
+
+@pytest.mark.usefixtures("quick_start")
 def test_a_tiny_run_writes_a_file_with_every_field(tmp_path, monkeypatch, capsys):
     first, last = benchmark.CANDIDATES[0], benchmark.CANDIDATES[-1]
     monkeypatch.setattr(benchmark, "CANDIDATES", [first, last])
