@@ -197,7 +197,9 @@ def test_the_kind_the_layer_and_the_change_are_named(name):
 @each_model
 def test_the_model_runs_with_the_change_and_not_without(name):
     model, inputs = made(BROKEN[name])
+    before = torch.get_rng_state()
     problem = trace(model, inputs).problem
+    assert torch.equal(torch.get_rng_state(), before)
     if problem.torch_message:
         with pytest.raises(
             (RuntimeError, ValueError, TypeError, IndexError, AssertionError, AttributeError, ZeroDivisionError)

@@ -24,15 +24,15 @@ def grey_picture(image=None) -> np.ndarray:
     None for one of the course's own pictures. Grey is the mean of red, green and blue; what is transparent lies on
     white. Raises FileNotFoundError or ValueError, in a sentence, for what is no such picture.
     """
-    if image is None:
-        colour = draw_shapes(OWN + 1, seed=0, stream=0)[0][OWN]  # (3, 32, 32)
-    elif isinstance(image, str | os.PathLike):
-        colour = _from_file(Path(image))
-    elif isinstance(image, Image.Image):
-        colour = _small(image)
-    else:
-        colour = _small(Image.fromarray(_pixels(image)))
+    colour = draw_shapes(OWN + 1, seed=0, stream=0)[0][OWN] if image is None else colour_picture(image)
     return np.rint(colour.mean(0, dtype=np.float64)).astype(np.uint8)
+
+
+def colour_picture(image) -> np.ndarray:
+    """The same in colour, of what is given: uint8 (3, height, width)."""
+    if isinstance(image, str | os.PathLike):
+        return _from_file(Path(image))
+    return _small(image if isinstance(image, Image.Image) else Image.fromarray(_pixels(image)))
 
 
 def _from_file(path: Path) -> np.ndarray:

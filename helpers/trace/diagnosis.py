@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+import torch
+
 from helpers.trace.picture import pictures, shown
 from helpers.trace.rules import findings
 from helpers.trace.steps import follow
@@ -81,6 +83,11 @@ class Problem:
 
 def diagnose(model, args, kwargs, run):
     """The Problem of a run of this model on these arguments, or None: all is well, or its error is not about shapes."""
+    with torch.random.fork_rng(devices=[]):  # a rule may make a layer, which draws its weights
+        return _diagnosed(model, args, kwargs, run)
+
+
+def _diagnosed(model, args, kwargs, run):
     call = model, args, kwargs
     finding, changes, rerun = _mended(call, run, [])
     if finding is None:

@@ -22,14 +22,28 @@ def receptive_fields(run):
 
     Calls of which that is not known are missing; a field is never wider than the input.
     """
+    sides, sizes = followed(run)
+    fields = {call: tuple(map(_width, found, sizes)) for call, found in sides.items() if found}
+    fields.pop(INPUT, None)
+    return fields
+
+
+def _width(side, size):
+    return min(side.width, size)
+
+
+def followed(run):
+    """({call: the Sides of the input in what it returns}, the input's sizes); INPUT is the call of the input itself.
+
+    Sides are () where nothing of the images is in it; calls of which they are not known are missing.
+    """
     _, computed = first_spatial(run)
     if not run.inputs or computed is None or len(run.inputs[0].shape) <= computed.dims:
-        return {}
+        return {}, ()
     dims, shape = computed.dims, run.inputs[0].shape
     first = len(shape) - dims
     sizes = shape[first:]
-    start = tuple(Side(frozenset([first + side]), Span()) for side in range(dims))
-    known, fields = {0: start}, {}
+    known = {INPUT: tuple(Side(frozenset([first + side]), Span()) for side in range(dims))}
     for step in run.steps:
         try:
             sides = _after(step, known, sizes)
@@ -37,9 +51,7 @@ def receptive_fields(run):
             sides = None
         if sides is not None:
             known[step.call] = sides
-        if sides:
-            fields[step.call] = tuple(min(side.width, size) for side, size in zip(sides, sizes, strict=True))
-    return fields
+    return known, sizes
 
 
 def _after(step, known, sizes):

@@ -60,7 +60,7 @@ def viewed(sides, before, after):
         for old, new in groups:
             if side.dims & set(old):
                 big = [dim for dim in old if before[dim] > 1], [dim for dim in new if after[dim] > 1]
-                alone = len(big[0]) == len(big[1]) == 1 or len(old) == len(new) == 1
+                alone = (len(big[0]) == len(big[1]) == 1 and side.dims <= set(big[0])) or len(old) == len(new) == 1
                 dims |= set(big[1] or new)
                 span = span if alone else side.width
         found.append(Side(frozenset(dims), span))

@@ -99,6 +99,11 @@ class Step:
         return self.name if self.layer is None else place(self.name)
 
     @property
+    def title(self):
+        """Its name in a table: a call in a block inside the model is named with the block."""
+        return f"{self.block}: {self.name}" if self.layer is None and self.block else self.name
+
+    @property
     def notes(self):
         """A TensorNote for each tensor given."""
         return notes_in((self.args, self.kwargs))

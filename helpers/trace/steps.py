@@ -31,10 +31,12 @@ MINDS_SILENTLY = ("binary_cross_entropy_with_logits", "BCEWithLogitsLoss")
 _one_at_a_time = threading.RLock()
 
 
-def follow(model, args, kwargs=None, changes=()):
+def follow(model, args, kwargs=None, changes=(), watch=None):
     """Run `model` on these arguments, without gradients, and return the Run. Model and tensors stay as they were.
 
-    An exception that ends the run is in `.error`; `KeyboardInterrupt` and its like go through.
+    An exception that ends the run is in `.error`; `KeyboardInterrupt` and its like go through. `watch` sees the tensors
+    themselves: of each step `watch.before(call, args, kwargs)`, with the layer or function, and `watch.after(step,
+    tensors, before)`, with the tensors it returned and what `before` has said.
     """
     kwargs, copies = kwargs or {}, {}
     # One at a time: what another thread tries meanwhile is not what was found.
@@ -46,7 +48,7 @@ def follow(model, args, kwargs=None, changes=()):
             model = _with_layers(model, change.layers)
         instead = {call: do for change in changes for call, do in change.calls.items()}
         run = Run(model, [], [], changed=frozenset(instead))
-        follower = _Follower(run, instead)
+        follower = _Follower(run, instead, watch)
         for one in (model, model._modules.get(WITHIN)):
             if one is not None and not is_layer(one):
                 forgive_checks(one)
@@ -78,9 +80,9 @@ def is_layer(module):
 
 
 class _Follower(TorchFunctionMode):
-    def __init__(self, run, instead):
+    def __init__(self, run, instead, watch):
         super().__init__()
-        self.run, self.instead = run, instead
+        self.run, self.instead, self.watch = run, instead, watch
         self.names = {id(layer): name for name, layer in run.model.named_modules()}
         self.parameters = {id(tensor): name for name, tensor in run.model.named_parameters()}
         self.parameters |= {id(tensor): name for name, tensor in run.model.named_buffers()}
@@ -126,6 +128,7 @@ class _Follower(TorchFunctionMode):
             before = noted((args, kwargs), lambda tensor: met.setdefault(id(tensor), self.tensor_note(tensor)))
             if layer is None:
                 args, kwargs = spared(function, args, kwargs, self.copies)
+            seen = self.watch and self.watch.before(function if layer is None else layer, args, kwargs)
             try:
                 result = do(function, args, kwargs, self.last) if do else function(*args, **kwargs)
             except Exception as error:
@@ -142,6 +145,8 @@ class _Follower(TorchFunctionMode):
                 if (call_kind(function) if layer is None else type(layer).__name__) in MINDS_SILENTLY:
                     self.note_target(call, tensors_in((args, kwargs)))
                 self.run.steps.append(self.step_note(call, function, layer, before, outputs))
+                if self.watch:
+                    self.watch.after(self.run.steps[-1], tensors, seen)
         finally:
             self.is_inside = False
         return result

@@ -135,7 +135,7 @@ def _rows(run):
         output = step.outputs[0].shape if step.outputs else None
         computed = (0, "") if step.error is not None else (macs(step), formula(step))
         shapes, seen = (_input_shape(step), output), partial(_seen, fields, step.call)
-        rows.append(Row(_name(step), step.kind, *shapes, parameters, *computed, seen))
+        rows.append(Row(step.title, step.kind, *shapes, parameters, *computed, seen))
     return rows
 
 
@@ -155,11 +155,6 @@ class _Learned:
         if step.layer is not None:
             names |= {self.names.get(id(parameter)) for parameter in step.layer.parameters()}
         return names & self.sizes.keys()
-
-
-def _name(step):
-    """A call in a block inside the model is named with the block."""
-    return f"{step.block}: {step.name}" if step.layer is None and step.block else step.name
 
 
 def _is_shown(step, names, new):
