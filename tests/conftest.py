@@ -1,12 +1,11 @@
 """What several test files share: questions that nobody has answered, a browser, and a page that holds an explorer."""
 
-import json
 import os
 import signal
 
 import pytest
 from anywidget import AnyWidget
-from browser import CHROMIUM, STAND, chromium_browser
+from browser import CHROMIUM, STAND, carried, chromium_browser
 from lab import watched
 
 from helpers.exercises import record
@@ -137,7 +136,7 @@ def stand(open_page):
                 for name, slider in explorer.sliders.items()
             },
         }
-        page.evaluate("async (parts) => await window.mount(parts)", json.loads(json.dumps(parts)))
+        page.evaluate("async (parts) => await window.mount(parts)", carried(parts))
         return page
 
     return show

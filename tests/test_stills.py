@@ -48,6 +48,16 @@ def test_a_picture_is_kept_as_long_as_nothing_changes_that_can_be_seen(chromium,
     assert taken(explorer, [(repr(explorer), old)], chromium).data["image/png"] == data
 
 
+def test_bytes_that_came_beside_a_state_are_put_in_their_places():
+    models = {"one": {"maps": {"blocks": {"1": {"scale": 2}}}, "all": [None, 3]}, "other": {}}
+    buffers = {"one": {("maps", "blocks", "1", "bytes"): {"data": "AQI="}, ("all", 0): {"data": "AwQ="}}}
+    buffers["one"]["maps", "blocks", "9", "bytes"] = {"data": "BQY="}  # of an earlier state: block 9 is no more
+    whole = stills.whole(models, buffers)
+    assert whole["one"]["maps"] == {"blocks": {"1": {"scale": 2, "bytes": {"base64": "AQI="}}}}
+    assert whole["one"]["all"] == [{"base64": "AwQ="}, 3]
+    assert models["one"]["all"] == [None, 3]
+
+
 def test_a_picture_is_of_the_setting_that_its_cell_left(chromium):
     explorer = ConvolutionExplorer(6)
     at_first = taken(explorer, [], chromium)

@@ -1,5 +1,7 @@
 """A headless Chromium, and a page for one explorer: for the lessons' pictures, and for the tests."""
 
+import base64
+import json
 import shutil
 from contextlib import contextmanager
 
@@ -9,17 +11,32 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgroun
 # Just enough of a widget manager for a view to find its sliders' models.
 STAND = """<!doctype html><meta charset="utf-8"><style>body { margin: 16px }</style><div id="here"></div>
 <script type="module">
+// Bytes come as base64: `carried` writes them so.
+const revived = (value) => {
+  if (typeof value !== "object" || value === null) return value;
+  const bytes = value.base64 && Uint8Array.from(atob(value.base64), (letter) => letter.charCodeAt(0));
+  if (bytes) return new DataView(bytes.buffer);
+  if (Array.isArray(value)) return value.map(revived);
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, revived(each)]));
+};
 const model = (state) => {
   const listeners = {};
   return {
     get: (name) => state[name],
     set(name, value) { state[name] = value; (listeners["change:" + name] ?? []).forEach((call) => call()); },
     save_changes() {},
+    send(message) { window.asked.push(message); },
+    renew(more) {
+      Object.assign(state, revived(more)); // all of it is there before anybody is told
+      for (const name of Object.keys(more)) (listeners["change:" + name] ?? []).forEach((call) => call());
+    },
+    hear(message, buffers) { (listeners["msg:custom"] ?? []).forEach((call) => call(message, buffers.map(revived))); },
     on: (event, call) => (listeners[event] ??= []).push(call),
     off: (event, call) => (listeners[event] = (listeners[event] ?? []).filter((other) => other !== call)),
     listeners: () => Object.values(listeners).flat().length,
   };
 };
+window.asked = []; // what the view has asked a kernel
 window.move = (name, value) => {
   const slider = window.sliders[name];
   const labels = slider.get("_options_labels");
@@ -32,7 +49,8 @@ window.mount = async ({ esm, css, state, sliders }) => {
   style.textContent = css;
   document.head.append(style);
   window.sliders = Object.fromEntries(Object.entries(sliders).map(([name, value]) => [name, model(value)]));
-  const view = model({ ...state, sliders: Object.fromEntries(Object.keys(sliders).map((n) => [n, "IPY_MODEL_" + n])) });
+  const references = Object.fromEntries(Object.keys(sliders).map((name) => [name, "IPY_MODEL_" + name]));
+  const view = model({ ...revived(state), sliders: references });
   view.widget_manager = { get_model: async (name) => window.sliders[name] };
   window.view = view;
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
@@ -42,6 +60,11 @@ window.mount = async ({ esm, css, state, sliders }) => {
   await frame();
 };
 </script>"""
+
+
+def carried(value):
+    """A copy that JSON can carry: what holds bytes has them as base64."""
+    return json.loads(json.dumps(value, default=lambda held: {"base64": base64.b64encode(held).decode()}))
 
 
 @contextmanager

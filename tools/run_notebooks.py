@@ -33,7 +33,9 @@ def executed(notebook, after_each=lambda cell, models: None):
         record_timing=False,
         coalesce_streams=True,
     )
-    client.on_cell_executed = lambda cell, **_: after_each(cell, client.widget_state)
+    client.on_cell_executed = lambda cell, **_: after_each(
+        cell, stills.whole(client.widget_state, client.widget_buffers)
+    )
     return client.execute()
 
 

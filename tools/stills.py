@@ -4,6 +4,9 @@ It shows the setting that the cell's text names, on white paper, which is read o
 """
 
 import base64
+import contextlib
+import copy
+import functools
 import io
 
 from browser import STAND
@@ -41,6 +44,17 @@ def explorers_of(cell, models: dict) -> list:
         if shown and (view := _view(models, shown["model_id"])):
             found.append((output, view))
     return found
+
+
+def whole(models: dict, buffers: dict) -> dict:
+    """The widgets' states with the bytes that came beside them, {model id: {path: buffer}}, in their places."""
+    models = copy.deepcopy(models)
+    for name, own in buffers.items():
+        for path, buffer in own.items():
+            *way, last = path
+            with contextlib.suppress(LookupError, TypeError):  # one of an earlier state, whose place is gone
+                functools.reduce(lambda held, key: held[key], way, models[name])[last] = {"base64": buffer["data"]}
+    return models
 
 
 def _view(models, name):
