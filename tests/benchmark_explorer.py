@@ -22,6 +22,7 @@ from lab import jupyterlab, jupyterlab_page, open_notebook, run_cell
 
 from helpers import explorers
 from helpers.files import write_whole
+from helpers.model import SimpleCNN
 
 # Each explorer at its largest setting, and the slider that is moved there and back.
 LARGEST = {
@@ -35,6 +36,9 @@ LARGEST = {
     "FlattenExplorer(channels=3, height=4, width=5, memory='permuted')": "width",
     "FlattenExplorer(channels=3, height=4, width=5, batch=True, k=2)": "k",
     "NetworkExplorer(image_size=64, conv_channels=64, hidden_features=128)": "conv_channels",
+    "ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32))": "image",
+    "ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32), depth='layer')": "step",
+    "ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32), depth='cell')": "image",
 }
 
 # The explorer, and a slider like its own with the picture by matplotlib. Not by pyplot: a cell that ends while another
@@ -118,7 +122,7 @@ class Bench:
         run_cell(self.page, code)
         self.page.locator(".cs-explorer").wait_for()
         # It is drawn in one go, so its line of code tells when; to watch every cell would cost time of its own.
-        return self.page.locator(".cs-explorer .cs-code code").first.element_handle()
+        return self.page.locator(".cs-explorer .cs-code code, .cs-figure-of-model").first.element_handle()
 
     def handle(self, place):
         return self.page.locator(".jp-OutputArea-output .noUi-handle").nth(place).element_handle()
@@ -152,8 +156,10 @@ def summaries(what, times):
 def largest_settings(bench):
     rows, empty = [], []
     for code, control in LARGEST.items():
-        picture = bench.show(f"import numpy\nfrom helpers.explorers import *\n{code}")
-        explorer = eval(code, vars(explorers) | {"numpy": numpy})
+        picture = bench.show(
+            f"import numpy\nfrom helpers.model import SimpleCNN\nfrom helpers.explorers import *\n{code}"
+        )
+        explorer = eval(code, vars(explorers) | {"numpy": numpy, "SimpleCNN": SimpleCNN})
         names = [name for name, widget in explorer.sliders.items() if isinstance(widget, IntSlider)]
         keys = ["ArrowRight", "ArrowLeft"]
         if getattr(explorer, control) == explorer.sliders[control].max:

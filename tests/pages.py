@@ -5,7 +5,9 @@ import json
 
 import torch
 
+from helpers.data import load_shapes
 from helpers.explorers.base import Control, Slider
+from helpers.model import SimpleCNN
 
 # Sets the sliders of each setting, then reads what the page shows. SEEN is the explorer's own: what to read.
 READ = """(settings) => {
@@ -32,6 +34,17 @@ READ = """(settings) => {
 }"""
 
 
+def arguments_of(name, **sizes) -> tuple:
+    """What an explorer wants besides its settings: pictures to train on; a model and pictures to look into."""
+    if name == "TrainingExplorer":
+        return load_shapes(**{"train": 40, "test": 20} | sizes)
+    if name == "ModelExplorer":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return SimpleCNN(), load_shapes(train=1, test=8)[1]
+    return ()
+
+
 def read(page, settings, seen, within="document"):
     """What the page shows at each setting; `seen` is a JavaScript object written with rows(), places() and text().
 
@@ -41,16 +54,19 @@ def read(page, settings, seen, within="document"):
     return json.loads(page.evaluate(f"(settings) => ((document) => ({script})(settings))({within})", settings))
 
 
-def ends(explorer_class):
-    """The settings with every control at one of its ends, {name: value}; at most 64 of them, spread over all."""
+def ends(explorer_class, explorer=None):
+    """The settings with every control at one of its ends, {name: value}; at most 64 of them, spread over all.
+
+    Where the class does not know how far a slider goes, this explorer does.
+    """
     controls = {name: item for name, item in vars(explorer_class).items() if isinstance(item, Control)}
     limits = [
-        (control.low, control.high)
+        (control.low, explorer.sliders[name].max if explorer else control.high)
         if isinstance(control, Slider)
         else (options[0], options[-1])
         if (options := getattr(control, "options", None))
         else (False, True)
-        for control in controls.values()
+        for name, control in controls.items()
     ]
     corners = list(itertools.product(*limits))
     step = -(-len(corners) // 64) | 1  # odd, so that no control stays at one end

@@ -24,7 +24,8 @@ from helpers import explorers
 
 REPOSITORY = "https://github.com/somebody/something"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-EXPLORERS = [name for name in dir(explorers) if name.endswith("Explorer") and name != "TrainingExplorer"]
+GIVEN_SETS = ("ModelExplorer", "TrainingExplorer")  # they cannot be made of settings alone
+EXPLORERS = [name for name in dir(explorers) if name.endswith("Explorer") and name not in GIVEN_SETS]
 
 # What Colab does before the first cell, and helpers taken from the packages that are installed.
 AT_START = """import sys

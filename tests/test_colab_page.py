@@ -24,12 +24,13 @@ STATES = """import json
 from ipywidgets.embed import dependency_state, embed_data
 from helpers import explorers
 from helpers.data import load_shapes
+from helpers.model import SimpleCNN
 
 def state(name, *arguments):
     explorer = getattr(explorers, name)(*arguments)
     return embed_data([explorer], state=dependency_state([explorer], drop_defaults=False))
 
-sets = {"TrainingExplorer": load_shapes(200, 60)}
+sets = {"TrainingExplorer": load_shapes(200, 60), "ModelExplorer": (SimpleCNN(), load_shapes(1, 8)[1])}
 print(json.dumps({name: state(name, *sets.get(name, ())) for name in explorers.__all__}))"""
 PAGE = """<!doctype html><meta charset="utf-8">
 <script src="require.js"></script>
@@ -132,4 +133,18 @@ def test_the_training_explorer_is_drawn_and_its_code_follows_a_slider(embedded):
     page.get_by_role("slider", name="kernel", exact=True).press("End")
     assert "kernel_size=7" in page.locator(".cs-code code").text_content()
     assert page.get_by_role("button", name="Train", exact=True).is_enabled()
+    assert page.problems == []
+
+
+def test_the_model_explorer_goes_in_by_a_slider_and_shows_the_sum_that_was_kept(embedded):
+    page = embedded("ModelExplorer")
+    page.locator(".cs-model").wait_for()
+    assert page.locator(".cs-block:visible").count() == 8
+    page.get_by_role("slider", name="depth", exact=True).press("End")
+    assert page.get_by_role("slider", name="depth", exact=True).get_attribute("aria-valuetext") == "cell"
+    page.locator(".cs-cell-sum .cs-window-of-numbers").nth(2).wait_for()
+    page.locator(".cs-figure-of-model").press("Escape")
+    page.locator(".cs-all-maps").wait_for()
+    page.get_by_role("slider", name="step", exact=True).press("End")
+    assert page.locator(".cs-crumb.cs-here").text_content() == "fc2"
     assert page.problems == []

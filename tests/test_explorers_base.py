@@ -7,23 +7,22 @@ import subprocess
 import sys
 
 import pytest
-from pages import ends
+from pages import arguments_of, ends
 
 from helpers import explorers
-from helpers.data import load_shapes
 from helpers.explorers import ConvolutionExplorer
 from helpers.explorers.base import Slider, Switch
 
 
 def made(name, **values):
-    """An explorer by its name; the one for training with pictures to train on."""
-    sets = load_shapes(train=40, test=20) if name == "TrainingExplorer" else ()
-    return getattr(explorers, name)(*sets, **values)
+    """An explorer by its name, with what it wants besides its settings."""
+    return getattr(explorers, name)(*arguments_of(name), **values)
 
 
 EXPLORERS = [name for name in explorers.__all__ if name.endswith("Explorer")]
 every_explorer = pytest.mark.parametrize("name", EXPLORERS)
 DRAWS_A_SETTING = [name for name in EXPLORERS if name != "TrainingExplorer"]
+OF_SETTINGS_ALONE = [name for name in EXPLORERS if not arguments_of(name)]
 
 # What is wider than the page, and what is written smaller than 12 pixels; numbers of a small cell, than 9.
 MISFITS = """() => {
@@ -40,14 +39,15 @@ MISFITS = """() => {
 @every_explorer
 @pytest.mark.parametrize("width", [360, 700, 1100])
 def test_nothing_is_cut_off_or_too_small_to_read_at_the_ends_of_the_sliders(stand, name, width):
-    page = stand(made(name), viewport={"width": width, "height": 900})
-    for setting in ends(getattr(explorers, name)):
+    explorer = made(name)
+    page = stand(explorer, viewport={"width": width, "height": 900})
+    for setting in ends(type(explorer), explorer):
         page.evaluate("(s) => Object.entries(s).forEach(([name, value]) => window.move(name, value))", setting)
         assert page.evaluate(MISFITS) == "[[],[]]", setting
     assert page.problems == []
 
 
-@pytest.mark.parametrize("name", DRAWS_A_SETTING)
+@pytest.mark.parametrize("name", OF_SETTINGS_ALONE)
 @pytest.mark.parametrize("width", [700, 1100])
 def test_pointing_somewhere_else_does_not_move_what_is_below(stand, name, width):
     page = stand(made(name), viewport={"width": width, "height": 900})
@@ -80,8 +80,8 @@ def test_a_view_taken_off_the_page_stops_listening(stand, name):
     page.evaluate("() => window.cleanUp()")
     assert not any(page.evaluate(listeners))
     before = page.locator(".cs-explorer").inner_html()
-    for control in explorer.sliders:
-        value = other_value(vars(type(explorer))[control], getattr(explorer, control))
+    for control in explorer.controls:
+        value = other_value(explorer, control)
         page.evaluate("([name, value]) => window.move(name, value)", [control, value])
     page.set_viewport_size({"width": 500, "height": 900})
     page.wait_for_timeout(700)  # longer than a step of the player
@@ -89,10 +89,11 @@ def test_a_view_taken_off_the_page_stops_listening(stand, name):
     assert page.problems == []
 
 
-def other_value(control, value):
+def other_value(explorer, name):
     """Another value of a Slider, a Choice or a Switch."""
+    control, value = explorer.controls[name], explorer.settings[name]
     if isinstance(control, Slider):
-        return control.low if value != control.low else control.high
+        return control.low if value != control.low else explorer.sliders[name].max
     return next(other for other in getattr(control, "options", (True, False)) if other != value)
 
 
@@ -103,8 +104,8 @@ def test_a_screen_reader_is_told_what_a_slider_changed(stand, name):
     told = "(before) => ![before, ''].includes(document.querySelector('[aria-live]').textContent)"
     page.wait_for_function(told, arg="")
     before = page.locator("[aria-live]").text_content()
-    control = next(iter(explorer.sliders))
-    value = other_value(vars(type(explorer))[control], getattr(explorer, control))
+    control = next(iter(explorer.controls))
+    value = other_value(explorer, control)
     page.evaluate("([name, value]) => window.move(name, value)", [control, value])
     page.wait_for_function(told, arg=before)
 
@@ -113,14 +114,14 @@ def test_a_screen_reader_is_told_what_a_slider_changed(stand, name):
 def test_every_control_is_an_attribute_and_refuses_what_it_cannot_hold(name):
     explorer = made(name)
     before = repr(explorer)
-    for control in explorer.sliders:
-        kind = vars(type(explorer))[control]
-        wrong = [None, "much", 1e9] + ([kind.low - 1, kind.high + 1, True] if isinstance(kind, Slider) else [])
+    for control, kind in explorer.controls.items():
+        beyond = [kind.low - 1, explorer.sliders[control].max + 1, True] if isinstance(kind, Slider) else []
+        wrong = [None, "much", 1e9, *beyond]
         for value in wrong:
             with pytest.raises((TypeError, ValueError), match=f"^{control} wants .*, but got "):
                 setattr(explorer, control, value)
             assert repr(explorer) == before
-        value = other_value(kind, getattr(explorer, control))
+        value = other_value(explorer, control)
         setattr(explorer, control, value)
         assert explorer.sliders[control].value == explorer.settings[control] == value
         before = repr(explorer)
@@ -129,7 +130,7 @@ def test_every_control_is_an_attribute_and_refuses_what_it_cannot_hold(name):
 @every_explorer
 def test_the_text_form_is_short_enough_to_be_shown_whole(name):
     explorer = made(name)
-    for setting in ends(type(explorer)):
+    for setting in ends(type(explorer), explorer):
         for control, value in setting.items():
             setattr(explorer, control, value)
         assert repr(explorer).startswith(f"{name}: ")
@@ -137,7 +138,7 @@ def test_the_text_form_is_short_enough_to_be_shown_whole(name):
 
 
 def test_the_explorers_do_not_load_torch_until_asked_for_a_layer():
-    made_all = "".join(f"explorers.{name}()\n" for name in DRAWS_A_SETTING)
+    made_all = "".join(f"explorers.{name}()\n" for name in OF_SETTINGS_ALONE)
     code = f"import sys\nfrom helpers import explorers\n{made_all}assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -178,6 +179,7 @@ SIGNATURES = {
     "ConvolutionExplorer": "(size=7, kernel_size=3, stride=1, padding=0, dilation=1)",
     "FilterExplorer": "(image=None, weight=None, stride=1, padding=1)",
     "FlattenExplorer": "(channels=2, height=3, width=4, memory='contiguous', batch=False, k=24)",
+    "ModelExplorer": "(model, images, labels=None, classes=None, image=1, depth='chain', step=1)",
     "NetworkExplorer": "(image_size=32, in_channels=3, conv_channels=18, kernel_size=3, stride=1, padding=1, "
     "pool_kernel_size=2, pool_stride=2, hidden_features=64, classes=10, compute_fc1=True)",
     "PoolingExplorer": "(size=6, kernel_size=2, stride=2, padding=0, dilation=1, mode='max', ceil_mode=False)",
@@ -195,10 +197,12 @@ def test_the_signature_shows_every_argument_with_its_default_and_so_does_help(na
 @every_explorer
 def test_the_arguments_can_be_given_by_place(name):
     given = made(name)
-    others = {control: other_value(item, given.settings[control]) for control, item in type(given).controls.items()}
-    sets = load_shapes(train=40, test=20) if name == "TrainingExplorer" else ()
-    own = (None, None) if name == "FilterExplorer" else sets
-    assert getattr(explorers, name)(*own, *others.values()).settings == others
+    others = {control: other_value(given, control) for control in given.controls}
+    own = arguments_of(name)
+    if name in ("FilterExplorer", "ModelExplorer"):
+        own += (None, None)
+    other = getattr(explorers, name)(*own, *others.values())
+    assert {control: other.settings[control] for control in other.controls} == others
 
 
 def test_an_argument_that_is_not_there_is_refused_with_those_that_are():

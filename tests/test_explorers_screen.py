@@ -10,10 +10,10 @@ import npm
 import pytest
 from ipywidgets.embed import dependency_state, embed_data
 from lab import watched
+from pages import arguments_of
 
 from helpers import explorers
 from helpers.colours import COLOURS
-from helpers.data import load_shapes
 from helpers.explorers.runs import Run
 from helpers.training import History
 
@@ -24,6 +24,7 @@ RESULTS = {
     "FilterExplorer": ".cs-panel-output .cs-picture",
     "PoolingExplorer": ".cs-panel-output",
     "FlattenExplorer": ".cs-memory, .cs-rows",
+    "ModelExplorer": ".cs-figure-of-model",
     "NetworkExplorer": ".cs-stage",
     "TrainingExplorer": ".cs-chart, .cs-score, .cs-tile",
 }
@@ -33,6 +34,7 @@ LARGEST = {
     "FilterExplorer": {"padding": 3},
     "PoolingExplorer": {"size": 8, "kernel_size": 4, "stride": 1, "padding": 2},
     "FlattenExplorer": {"channels": 3, "height": 4, "width": 5},
+    "ModelExplorer": {"image": 8, "depth": "layer", "step": 1},
     "NetworkExplorer": {"image_size": 64, "conv_channels": 64, "pool_kernel_size": 1, "pool_stride": 1, "classes": 20},
     "TrainingExplorer": {"epochs": 10, "conv_channels": 32, "kernel_size": 7},
 }
@@ -94,8 +96,7 @@ def embedded(chromium, files):
 
 
 def made(name, **settings):
-    sets = load_shapes(200, 60) if name == "TrainingExplorer" else ()
-    return getattr(explorers, name)(*sets, **settings)
+    return getattr(explorers, name)(*arguments_of(name, train=200, test=60), **settings)
 
 
 def test_each_explorer_is_measured():

@@ -15,7 +15,7 @@ from address import LESSONS
 from elsewhere import LONG
 from ipywidgets import IntSlider
 from lab import cells_of, jupyterlab, jupyterlab_page, open_notebook, run_all, run_cell, write_sources
-from pages import read
+from pages import arguments_of, read
 from test_exercises_notebooks import hold_right, solved
 
 from helpers import explorers
@@ -109,6 +109,39 @@ def test_sliders_moved_by_keyboard_to_both_ends_draw_what_torch_computes(open_le
             handle.press(key)
             setattr(explorer, control, value)
             tests.hold(read(page, [{}], tests.SEEN)[0], explorer)
+    assert page.problems == []
+
+
+OWN_NETWORK = """import torch
+from helpers.data import load_shapes
+from helpers.explorers import ModelExplorer
+from helpers.model import SimpleCNN
+torch.manual_seed(0)
+explorer = ModelExplorer(SimpleCNN(), load_shapes(1, 8)[1])
+explorer.place = [0, 0, 0]
+explorer"""
+
+
+def test_a_number_of_ones_own_network_is_asked_of_the_kernel_and_the_sliders_follow_what_is_done(open_lesson):
+    page = open_lesson("one_cell.ipynb")
+    run_cell(page, OWN_NETWORK)
+    explorer = explorers.ModelExplorer(*arguments_of("ModelExplorer"), depth="cell")
+    page.locator("[data-step='1']").click()
+    stage = page.locator(".cs-figure-of-model")
+    stage.press("ArrowDown")
+    stage.press("Enter")
+    for place in ([0, 0, 0], [0, 1, 0], [0, 1, 1]):
+        if any(place):
+            stage.press("ArrowDown" if place == [0, 1, 0] else "ArrowRight")
+        explorer.place, explorer.image = place, 2
+        told = f"output[{', '.join(map(str, place))}] = "
+        page.get_by_text(told).wait_for()
+        value = page.locator(".cs-equation b").text_content().replace("−", "-")
+        assert value == f"{explorer.cell()['value']:.4f}"
+    depth = page.get_by_role("slider", name="depth", exact=True)
+    assert depth.get_attribute("aria-valuetext") == "cell"
+    run_cell(page, "print(explorer.image, explorer.depth, explorer.step, explorer.place)")
+    page.get_by_text("2 cell 1 [0, 1, 1]").wait_for()
     assert page.problems == []
 
 

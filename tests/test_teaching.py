@@ -11,11 +11,11 @@ import nbformat
 import pytest
 import torch
 from ipywidgets import IntSlider
+from pages import arguments_of
 
 from helpers import explorers
 from helpers.data import ImageSet, load_shapes
 from helpers.exercises.question import QUESTIONS
-from helpers.explorers import TrainingExplorer
 from helpers.model import SimpleCNN
 from helpers.training import train
 from helpers.training.checkpoints import History
@@ -133,13 +133,13 @@ def test_the_settings_can_be_entered_and_the_numbers_come_from_the_code(name, le
     found = rows(text.partition("<details>")[0])
     assert len(found) >= 3
     shown = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
-    pictures = load_shapes(train=10, test=10) if name == "TrainingExplorer" else None
+    arguments = arguments_of(name, train=10, test=10)
     for setting, question, answer in found:
         assert "?" in question
         line = re.fullmatch(r"`(.+)`", setting)[1]
-        scope = {name: getattr(explorers, name)} if pictures is None else {}
-        if pictures:
-            scope["explorer"] = TrainingExplorer(*pictures)
+        scope = {name: getattr(explorers, name)}
+        if arguments:
+            scope = {"explorer": getattr(explorers, name)(*arguments)}
             exec(line, scope)
             explorer = scope["explorer"]
         else:

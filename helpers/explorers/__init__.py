@@ -4,6 +4,7 @@ from helpers.explorers.channels import ChannelsExplorer
 from helpers.explorers.convolution import ConvolutionExplorer
 from helpers.explorers.filter import FilterExplorer
 from helpers.explorers.flatten import FlattenExplorer
+from helpers.explorers.model import ModelExplorer
 from helpers.explorers.network import NetworkExplorer
 from helpers.explorers.pooling import PoolingExplorer
 from helpers.explorers.training import TrainingExplorer
@@ -13,6 +14,7 @@ __all__ = [
     "ConvolutionExplorer",
     "FilterExplorer",
     "FlattenExplorer",
+    "ModelExplorer",
     "NetworkExplorer",
     "PoolingExplorer",
     "TrainingExplorer",

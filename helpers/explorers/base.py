@@ -130,15 +130,20 @@ class Explorer(ipywidgets.VBox):
         cls.__signature__ = inspect.Signature([*own.values(), *handed_on])
 
     def __init__(self, view: View, *values, **named):
+        given = self._given(values, named)
+        self.sliders = {name: self.controls[name].make(value) for name, value in given.items()}
+        self.view = view
+        view.sliders = self.sliders
+        super().__init__([side_by_side(self.sliders.values()), view])
+
+    def _given(self, values, named) -> dict:
+        """Every control's value: what was given for it, or its default."""
         try:
             bound = self._settings.bind(*values, **named)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__} wants {self.__signature__}: {error}.") from None
         bound.apply_defaults()
-        self.sliders = {name: self.controls[name].make(value) for name, value in bound.arguments.items()}
-        self.view = view
-        view.sliders = self.sliders
-        super().__init__([side_by_side(self.sliders.values()), view])
+        return bound.arguments
 
     @property
     def settings(self) -> dict:

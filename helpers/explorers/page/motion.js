@@ -81,6 +81,24 @@ export function follow(figure, text, way, ink, { delay, duration }) {
   ended(flyer.animate(steps, { delay, duration, easing: SHORT.easing }), flyer);
 }
 
+/**
+ * Let a frame go from one place in a figure to another, { x, y, width, height }: into what is shown there, or out of it. It
+ * carries a copy of what is seen on `canvas`, if one is given.
+ */
+export function grow(figure, start, end, canvas) {
+  if (isStill() || !start || !end) return;
+  const frame = layOver(figure, "cs-zoom");
+  if (canvas?.width) {
+    const copy = Object.assign(make("canvas", "cs-plane"), { width: canvas.width, height: canvas.height });
+    copy.getContext("2d").drawImage(canvas, 0, 0);
+    frame.append(copy);
+  }
+  frame.style.cssText = `height: ${end.height}px; left: ${end.x - end.width / 2}px; top: ${end.y - end.height / 2}px; width: ${end.width}px`;
+  const scale = [start.width / end.width, start.height / end.height];
+  const begin = { transform: `translate(${start.x - end.x}px, ${start.y - end.y}px) scale(${scale})`, opacity: 1 };
+  ended(frame.animate([begin, { transform: "none", opacity: 1, offset: 0.8 }, { transform: "none", opacity: 0 }], { ...SHORT, duration: 260 }), frame);
+}
+
 /** A cell that is seen, by its grid and place. */
 export const seenCell = (figure, grid, row, column) =>
   [...figure.querySelectorAll(`[data-grid="${grid}"][data-row="${row}"][data-column="${column}"]`)].find((cell) => cell.offsetParent);

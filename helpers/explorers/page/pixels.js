@@ -10,12 +10,12 @@ const UNREAD = 115; // alpha of a pixel that no output reads
 const [PINK, PADDING] = [COLOUR_OF.negative, COLOUR_OF.padding].map(redGreenBlue);
 
 /** A colour's parts, 0 to 255. */
-function redGreenBlue(colour) {
+export function redGreenBlue(colour) {
   return [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
 }
 
 /** A colour as a canvas keeps it in memory: one number, on the little-endian machines that browsers run on. */
-const packed = (red, green, blue, alpha = 255) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+export const packed = (red, green, blue, alpha = 255) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
 const greys = (alpha) => Uint32Array.from(upTo(256), (grey) => packed(grey, grey, grey, alpha));
 const [GREYS, PALE_GREYS] = [greys(255), greys(UNREAD)];

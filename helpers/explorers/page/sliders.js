@@ -27,6 +27,16 @@ export async function findSliders(model) {
     lowest: each((slider) => slider.get("min")),
     highest: each((slider) => slider.get("max")),
     labels,
+    /** Move sliders to these values, { name: value }, as a hand does: Python is told. */
+    move(values) {
+      for (const [name, value] of Object.entries(values)) {
+        const slider = sliders.find(([own]) => own === name)[1];
+        const options = slider.get("_options_labels");
+        if (options) slider.set("index", options.indexOf(String(value)));
+        else slider.set("value", value);
+        slider.save_changes();
+      }
+    },
     /** Mark the sliders that these changes name, as in "padding 1 and kernel 3", and no others: in sight, and for screen readers. */
     mark(changes) {
       if (marked === (marked = changes.join())) return;
@@ -97,8 +107,11 @@ function nameSlider(el, model) {
     const labels = model.get("_options_labels");
     const [least, most, now] = labels ? [0, labels.length - 1, model.get("index")] : ["min", "max", "value"].map((name) => model.get(name));
     const value = { valuemin: least, valuemax: most, valuenow: now, valuetext: labels?.[now] ?? now };
-    for (const [name, each] of Object.entries(value)) handle.setAttribute(`aria-${name}`, each);
+    for (const [name, each] of Object.entries(value))
+      if (handle.getAttribute(`aria-${name}`) !== String(each)) handle.setAttribute(`aria-${name}`, each);
   };
   model.on("change", tell);
+  // Moved by its model, the slider writes its own places into its handle, and last.
+  new MutationObserver(tell).observe(handle, { attributeFilter: ["aria-valuetext"] });
   tell();
 }

@@ -1,0 +1,124 @@
+"""A learner's pictures, in any of the forms they have: as a batch for a model, and as bytes to draw."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from helpers.arguments import channels_first, class_numbers, described, kind_of
+from helpers.explorers.pictures import colour_picture
+
+FIRST = 8  # pictures of a set, where it has more than MOST
+MOST = 64  # pictures side by side
+
+
+@dataclass
+class Batch:
+    """Pictures for a model, and how they look.
+
+    images   a float tensor (N, C, height, width)
+    pixels   uint8 (N, height, width, 3), or 1 where there are no three planes
+    labels   the number of each picture's class, or []; `classes` are their names, or []
+    """
+
+    images: Any
+    pixels: np.ndarray
+    labels: list
+    classes: list
+
+    def names(self, scores) -> list:
+        """A name for each class that gets a score; numbers where there are not as many names."""
+        count = len(scores[0]) if scores else len(self.classes)
+        return self.classes if len(self.classes) == count else [str(number) for number in range(count)]
+
+    def drawn(self) -> dict:
+        """What the page is told of the pictures."""
+        count, height, width, planes = self.pixels.shape
+        size = {"count": count, "height": height, "width": width, "planes": planes}
+        return size | {"pixels": np.ascontiguousarray(self.pixels).tobytes()}
+
+
+def batch(images, labels=None, classes=None) -> Batch:
+    """Pictures from an ImageSet (the first 8 of more than 64), a tensor, an array, a picture file or several of those.
+
+    Raises TypeError, ValueError or FileNotFoundError, in a sentence, for what is no such picture.
+    """
+    own_labels = own_classes = None
+    if hasattr(images, "labels") and hasattr(images, "batches"):
+        shown, own_classes = FIRST if len(images) > MOST else len(images), images.classes
+        tensor, own_labels = images[:shown]
+        pixels = images.images[:shown].permute(0, 2, 3, 1).cpu().numpy()
+    elif isinstance(images, (tuple, list)) and len(images) == 2 and hasattr(images[0], "ndim") and images[0].ndim == 4:
+        tensor, own_labels = _tensor(images[0]), images[1]  # test_set[:8]
+        pixels = _pixels(tensor)
+    else:
+        tensor = _tensor(images)
+        pixels = _pixels(tensor)
+    if len(tensor) > MOST:
+        raise ValueError(f"images wants at most {MOST} pictures, but got {len(tensor):,}. Try images[:{FIRST}].")
+    classes = own_classes if classes is None else _names(classes)
+    labels = own_labels if labels is None else labels
+    labels = [] if labels is None else _labels(labels, len(tensor), classes)
+    return Batch(tensor, pixels, labels, list(classes or []))
+
+
+def _tensor(images):
+    """A float tensor (N, C, height, width) on its own device."""
+    import torch
+
+    if isinstance(images, (str, os.PathLike, Image.Image)):
+        images = [images]
+    if isinstance(images, (tuple, list)) and images and isinstance(images[0], (str, os.PathLike, Image.Image)):
+        pictures = [colour_picture(image) for image in images]
+        images = pictures
+    if isinstance(images, (tuple, list)) and images and all(hasattr(image, "shape") for image in images):
+        if len({tuple(image.shape) for image in images}) > 1:
+            raise ValueError("images wants pictures of one size, but got several. Cut them alike, or give one.")
+        images = torch.stack([_own(image) for image in images])
+    wanted = "images wants pictures (N, C, height, width)"
+    if not hasattr(images, "shape"):
+        raise TypeError(f"{wanted}, but got {kind_of(images)}. An ImageSet, a tensor, an array or a file will do.")
+    tensor = _own(images)
+    tensor = tensor[None] if tensor.dim() == 3 else tensor
+    if tensor.dim() != 4 or tensor.numel() == 0:
+        raise ValueError(f"{wanted}, but got {described(images)}.")
+    if tensor.shape[3] == 3 and tensor.shape[1] not in (1, 3):
+        raise ValueError(f"{wanted}, but got {described(images)}. Try {channels_first('images', len(images.shape))}.")
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{wanted} of whole numbers or floats, but got {described(images)}.")
+    return tensor if tensor.is_floating_point() else tensor.float() / 255
+
+
+def _own(image):
+    import torch
+
+    return image.detach() if isinstance(image, torch.Tensor) else torch.from_numpy(np.array(image))
+
+
+def _pixels(tensor):
+    """How a batch looks: floats from 0 to 1 as they are; of other numbers the lowest black, the highest white."""
+    values = tensor.detach().cpu().double().nan_to_num(0, 0, 0).permute(0, 2, 3, 1).numpy()
+    if values.shape[3] not in (1, 3):
+        values = values.mean(3, keepdims=True)
+    low, high = values.min((0, 1, 2)), values.max((0, 1, 2))
+    if low.min() >= 0 and high.max() <= 1:
+        low, high = 0, 1
+    span = np.where(np.equal(high, low), 1, np.subtract(high, low))
+    return np.rint((values - low) / span * 255).astype(np.uint8)
+
+
+def _labels(labels, count, classes):
+    numbers = class_numbers("labels", labels, classes or range(2**31))
+    if len(numbers) != count:
+        raise ValueError(f"labels wants one class number for each of the {count} pictures, but got {len(numbers)}.")
+    return numbers.tolist()
+
+
+def _names(classes):
+    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
+        raise TypeError(f"classes wants names, such as ('cat', 'dog'), but got {classes!r}.")
+    return tuple(classes)

@@ -1,0 +1,498 @@
+"""ModelExplorer in the page: what is drawn and written is torch's; ways in and out; what a kernel is asked."""
+
+import math
+import os
+import re
+
+import npm
+import pytest
+import torch
+from browser import carried
+from pages import number
+from torch import nn
+
+from helpers.data import load_shapes
+from helpers.explorers import ModelExplorer
+from helpers.model import SimpleCNN
+
+_, TEST_SET = load_shapes(20, 20)
+IMAGES = 4
+
+
+class Block(nn.Module):
+    """Two convolutions with a way past them."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+        self.bn = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        return torch.relu(x + self.bn(self.conv2(torch.relu(self.conv1(x)))))
+
+
+class Branches(nn.Module):
+    """Three ways beside each other, joined again."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.three = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 4, 3, padding=1)
+        self.small, self.wide = nn.Conv2d(3, 2, 1), nn.Conv2d(2, 3, 5, padding=2)
+
+    def forward(self, x):
+        return torch.cat([self.one(x), self.three(x), self.wide(self.small(x))], dim=1)
+
+
+def seeded(make):
+    torch.manual_seed(0)
+    return make().eval()
+
+
+MODELS = {
+    "SimpleCNN": lambda: SimpleCNN(conv_channels=6),
+    "block": Block,
+    "branches": Branches,
+    "autoencoder": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2, padding=1),
+        nn.AvgPool2d(2, stride=2),
+        nn.ConvTranspose2d(4, 3, 3, stride=2, padding=1, output_padding=1),
+        nn.Sigmoid(),
+    ),
+    "dilated": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 5, stride=2, padding=3, dilation=2), nn.MaxPool2d(3, 2), nn.Flatten(), nn.LazyLinear(5)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def explorers():
+    """One ModelExplorer for each of MODELS, of four images with their labels."""
+    images, labels = TEST_SET[:IMAGES]
+    made = {}
+    for name, make in MODELS.items():
+        model = seeded(make)
+        with torch.no_grad():
+            model(images)  # lazy layers find their sizes
+        made[name] = ModelExplorer(model, images, labels, TEST_SET.classes)
+    return made
+
+
+@pytest.fixture
+def show(stand, monkeypatch):
+    """`show(explorer, width)` → a page whose questions the explorer answers; what it moves there is moved in Python."""
+
+    def shown(explorer, width=1100, **settings):
+        for name, value in {"image": 1, "depth": "chain", "step": 1, **settings}.items():
+            setattr(explorer, name, value)
+        page = stand(explorer, {"width": width, "height": 900})
+        monkeypatch.setattr(
+            explorer.view,
+            "send",
+            lambda told, buffers=(): page.evaluate("(all) => view.hear(...all)", carried([told, list(buffers)])),
+        )
+        return page
+
+    return shown
+
+
+def asked(page, explorer):
+    """Let the explorer answer all that the page has asked meanwhile."""
+    while questions := page.evaluate("() => asked.splice(0)"):
+        for question in questions:
+            explorer._asked(explorer.view, question, [])
+
+
+def look_at(page, explorer, **settings):
+    """Move there, in the page and in Python, and let the page ask what it wants."""
+    place = settings.pop("place", None)
+    for name, value in settings.items():
+        setattr(explorer, name, value)
+        page.evaluate("([name, value]) => move(name, value)", [name, value])
+    if place is not None:
+        explorer.place = place
+        page.evaluate("(place) => view.set('place', place)", explorer.place)
+    asked(page, explorer)
+
+
+def texts(page, selector):
+    return page.locator(f"{selector}:visible").all_text_contents()
+
+
+def numbers(text):
+    return [number(found.replace("−", "-")) for found in re.findall(r"[−-]?\d+(?:\.\d+)?(?:e[−-]?\d+)?", text)]
+
+
+def near(shown, wanted):
+    """Is a number as it is shown torch's, to the digits that are shown?"""
+    digits = len(re.sub(r"^.*?(\.|$)", "", shown.split("e")[0])) if "e" not in shown else None
+    if digits is None:
+        return math.isclose(number(shown), wanted, rel_tol=0.06)
+    return abs(number(shown) - wanted) <= 0.5000001 * 10.0**-digits
+
+
+# -- the chain ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_step_is_a_block_with_the_shape_that_torch_gives_it_and_its_ways(show, explorers, name):
+    explorer = explorers[name]
+    page = show(explorer)
+    chain = explorer.view.chain
+    assert texts(page, ".cs-block-shape") == [f"({', '.join(map(str, step['shape']))})" for step in chain]
+    for index in range(1, len(chain)):
+        explorer.step = index
+        assert list(explorer.output().shape[1:]) == chain[index]["shape"]
+    ways = page.locator(".cs-lanes path").evaluate_all(
+        "(all) => all.map((way) => way.getAttribute('d')).filter(Boolean)"
+    )
+    assert len(ways) == sum(len(set(step["inputs"])) for step in chain)
+    boxes = page.locator(".cs-block:visible").evaluate_all(
+        "(all) => all.map((each) => each.getBoundingClientRect().toJSON())"
+    )
+    for place, box in enumerate(boxes):
+        for other in boxes[place + 1 :]:
+            apart = box["right"] <= other["left"] or other["right"] <= box["left"] or box["bottom"] <= other["top"]
+            assert apart or other["bottom"] <= box["top"]
+    for step, box in zip(chain, boxes, strict=True):  # a step stands behind all that it reads, or in a row below
+        for source in step["inputs"]:
+            assert boxes[source]["right"] <= box["left"] + 0.5 or boxes[source]["bottom"] <= box["top"] + 0.5
+    assert page.problems == []
+
+
+def test_a_way_past_other_steps_runs_below_them(show, explorers):
+    page = show(explorers["block"])
+    tops = page.locator(".cs-block:visible").evaluate_all(
+        "(all) => all.map((each) => each.getBoundingClientRect().top)"
+    )
+    bottoms = page.locator(".cs-block:visible").evaluate_all(
+        "(all) => all.map((each) => each.offsetTop + each.offsetHeight)"
+    )
+    assert len(set(tops)) == 1
+    ways = page.locator(".cs-lanes path").evaluate_all("(all) => all.map((way) => way.getAttribute('d'))")
+    heights = [max(float(y) for y in re.findall(r"[\d.]+ ([\d.]+)", way.split("m")[0])) for way in ways]
+    assert sum(height > max(bottoms) for height in heights) == 1  # from the image to the sum
+
+
+def test_branches_stand_below_each_other(show, explorers):
+    page = show(explorers["branches"])
+    tops = page.locator(".cs-block:visible").evaluate_all(
+        "(all) => all.map((each) => each.getBoundingClientRect().top)"
+    )
+    names = texts(page, ".cs-block-name")
+    of = dict(zip(names, tops, strict=True))
+    assert len({of["one"], of["three"], of["small"]}) == 3
+    assert of["small"] == of["wide"]
+    assert of["image"] == of["one"] == of["cat"]
+
+
+@pytest.mark.parametrize("image", range(1, IMAGES + 1))
+def test_the_scores_are_softmax_and_the_label_says_whether_they_are_right(show, explorers, image):
+    explorer = explorers["SimpleCNN"]
+    page = show(explorer, image=image)
+    with torch.no_grad():
+        scores = explorer._model(TEST_SET[:IMAGES][0])[image - 1].softmax(0)
+    shown = texts(page, ".cs-class-number")
+    assert all(near(text.removesuffix(" %"), 100 * score.item()) for text, score in zip(shown, scores, strict=True))
+    best, label = scores.argmax().item(), TEST_SET.labels[image - 1].item()
+    names = [
+        f"{name}{(' ✓' if label == best else ' ✗') * (place == label)}" for place, name in enumerate(TEST_SET.classes)
+    ]
+    assert texts(page, ".cs-class-name") == names
+    assert page.locator(".cs-class-row.cs-best .cs-class-name").text_content() == names[best]
+    widths = page.locator(".cs-class-bar span").evaluate_all("(all) => all.map((bar) => parseFloat(bar.style.width))")
+    assert widths == pytest.approx((100 * scores).tolist(), abs=1e-3)
+
+
+def test_a_chain_that_stops_says_where_why_and_what_to_change(show):
+    images, _ = TEST_SET[:IMAGES]
+    model = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(100, 10)))
+    explorer = ModelExplorer(model, images)
+    page = show(explorer)
+    problem = explorer.view.problem
+    with pytest.raises(RuntimeError) as caught:
+        model(images)
+    assert page.locator(".cs-broken-block:visible").text_content() == "2 ✗∅"
+    assert page.locator(".cs-problem").text_content() == problem["sentence"]
+    assert page.locator(".cs-remedy").text_content().endswith(problem["fix"])
+    assert str(caught.value) in page.locator(".cs-torch").text_content()
+    assert not texts(page, ".cs-class-row")
+    assert page.problems == []
+
+
+# -- a layer -----------------------------------------------------------------------------------------------------
+
+PIXELS = """(selector) => {
+  const canvas = document.querySelector(selector);
+  const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return [width, height, [...data]];
+}"""
+
+
+def painted(page, selector):
+    """What a canvas shows as numbers from −1 to 1: grey from 0 up, pink below. NaN where nothing is painted."""
+    width, height, data = page.evaluate(PIXELS, selector)
+    red, green, _, alpha = torch.tensor(data, dtype=torch.float64).reshape(height, width, 4).unbind(-1)
+    pink = torch.tensor([int("#cc79a7"[place : place + 2], 16) for place in (1, 3, 5)], dtype=torch.float64)
+    values = torch.where(red == green, red / 255, -red / pink[0])
+    assert (green[values < 0] - pink[1] * -values[values < 0]).abs().max() <= 1 if (values < 0).any() else True
+    return values.masked_fill(alpha == 0, math.nan)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("SimpleCNN", 1), ("SimpleCNN", 2), ("SimpleCNN", 5), ("block", 5), ("dilated", 2)]
+)
+def test_all_maps_of_all_images_are_painted_as_torch_has_them(show, explorers, name, step):
+    explorer = explorers[name]
+    page = show(explorer, depth="layer", step=step)
+    asked(page, explorer)
+    wanted = []
+    for image in range(1, IMAGES + 1):
+        explorer.image = image
+        wanted.append(explorer.output()[0].double())
+    wanted = torch.stack(wanted)  # (images, maps, rows, columns)
+    wanted = wanted.reshape(*wanted.shape[:2], *(wanted.shape[2:] or (1, 1)))
+    values = painted(page, ".cs-all-maps canvas")
+    rows, columns = wanted.shape[2:]
+    gap = (values.shape[0] - IMAGES * rows) // (IMAGES - 1)
+    # How bright the block's largest number is; a block that ReLU makes shares the scale of the one before.
+    scale = float(page.locator(".cs-layer-tools .cs-small").text_content().split("white ")[1].split(" ")[0])
+    for image in range(IMAGES):
+        for place in range(wanted.shape[1]):
+            top, left = image * (rows + gap), place * (columns + gap)
+            drawn = values[top : top + rows, left : left + columns]
+            assert (drawn - wanted[image, place] / scale).abs().max() < 0.02
+    names = texts(page, ".cs-map-name")
+    assert [name for name in names if name] == [str(place) for place, name in enumerate(names) if name]
+    assert len(names) == wanted.shape[1]
+    assert page.problems == []
+
+
+def test_dead_maps_are_marked_and_the_strongest_can_stand_first(show):
+    images, labels = TEST_SET[:IMAGES]
+    model = seeded(lambda: SimpleCNN(conv_channels=5))
+    with torch.no_grad():
+        model.conv1.weight[2] = 0
+        model.conv1.bias[2] = -1
+    explorer = ModelExplorer(model, images, labels)
+    page = show(explorer, depth="layer", step=2)
+    assert texts(page, ".cs-map-name") == list("01234")
+    assert texts(page, ".cs-map-name.cs-dead") == ["2"]
+    assert "1 dead map, the same everywhere in all images: 2." in page.locator(".cs-below .cs-note").text_content()
+    page.get_by_role("button", name="strongest first").click()
+    with torch.no_grad():
+        most = torch.relu(model.conv1(images)).amax((0, 2, 3))
+    assert texts(page, ".cs-map-name") == [str(place) for place in most.argsort(descending=True, stable=True).tolist()]
+
+
+@pytest.mark.parametrize("name", ["SimpleCNN", "block", "dilated", "autoencoder"])
+def test_the_field_in_the_image_is_where_a_change_is_felt(show, explorers, name):
+    explorer = explorers[name]
+    page = show(explorer, depth="layer")
+    for step in range(1, len(explorer.view.chain)):
+        look_at(page, explorer, step=step)
+        sizes = [*explorer.view.chain[step]["shape"], 1, 1][:3]
+        for part in (0, 0.4, 1):
+            place = [int(part * (size - 1)) for size in sizes]
+            look_at(page, explorer, place=place)
+            field = explorer.cell()["field"]
+            box = page.locator(".cs-box-field").evaluate(
+                "(box) => ['top', 'left', 'height', 'width'].map((side) => parseFloat(box.style[side]))"
+            )
+            scale = page.locator(".cs-looked-at").evaluate("(plate) => parseFloat(plate.style.width)") / 32
+            clipped = [max(0, field["top"]), max(0, field["left"])]
+            clipped += [
+                min(32, field[side] + field[size]) - start
+                for side, size, start in zip(("top", "left"), ("height", "width"), clipped, strict=True)
+            ]
+            assert [size / scale for size in box] == pytest.approx(clipped, abs=0.1), (step, place)
+    assert page.problems == []
+
+
+# -- a cell ------------------------------------------------------------------------------------------------------
+
+
+def hold_cell(page, explorer):
+    """Each number that the sum shows is torch's, and so is the value."""
+    answer = explorer.cell()
+    torch_value = explorer.output()[0]
+    place = explorer.place if torch_value.dim() == 3 else explorer.place[: torch_value.dim()]
+    assert answer["value"] == torch_value[tuple(place)].item()
+    sums = texts(page, ".cs-cell-sum .cs-sum")
+    assert near(sums[-1].split("= ")[-1], answer["value"]), sums
+    if answer["opens"] == "conv":
+        for channel, told in zip(sorted(answer["channels"], key=lambda each: each["channel"]), sums, strict=False):
+            assert near(told.removeprefix("= "), channel["sum"])
+        cells = page.locator(".cs-window-of-numbers .cs-cell").evaluate_all(
+            "(all) => all.map((each) => [...each.children].map((part) => part.textContent))"
+        )
+        pairs = [
+            (value or 0, weight)
+            for channel in sorted(answer["channels"], key=lambda each: each["channel"])
+            for value, weight in zip(channel["values"], channel["weights"], strict=True)
+        ]
+        assert len(cells) == len(pairs)
+        for shown, (value, weight) in zip(cells, pairs, strict=True):
+            assert not shown or (near(shown[0], value) and near(shown[1].removeprefix("×"), weight)), (
+                shown,
+                value,
+                weight,
+            )
+        addends = [number(part.strip("()")) for part in re.split(r" \+ | = ", sums[-1])[1:-1]]
+        assert sum(addends) == pytest.approx(answer["value"], abs=1e-3)
+    elif answer["opens"] in ("linear", "transposed"):
+        terms = texts(page, ".cs-product b")
+        assert all(near(shown, term["product"]) for shown, term in zip(terms, answer["terms"], strict=True))
+    elif answer["opens"] == "pool":
+        cells = texts(page, ".cs-window-of-numbers .cs-cell")
+        assert all(
+            near(shown, value) for shown, value in zip(cells, answer["values"], strict=True) if value is not None
+        )
+        marked = page.locator(".cs-window-of-numbers .cs-cell.cs-taken")
+        assert marked.count() == (answer["mode"] == "max")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_number_of_a_sum_is_what_torch_computes(show, explorers, name):
+    explorer = explorers[name]
+    page = show(explorer, depth="cell")
+    for step in range(1, len(explorer.view.chain)):
+        sizes = [*explorer.view.chain[step]["shape"], 1, 1][:3]
+        for image, part in ((1, 0), (2, 0.37), (4, 1)):
+            look_at(page, explorer, image=image, step=step, place=[0, 0, 0])
+            look_at(page, explorer, place=[int(part * (size - 1)) for size in sizes])
+            hold_cell(page, explorer)
+    assert page.problems == []
+
+
+def test_what_a_kernel_does_not_answer_is_said_and_an_answer_of_another_version_is_not_used(show, explorers):
+    explorer = explorers["SimpleCNN"]
+    page = show(explorer, depth="cell", step=1)
+    kept = explorer.view.cells
+    place = next([0, row, column] for row in range(32) for column in range(32) if f"1,0,0,{row},{column}" not in kept)
+    page.evaluate("(place) => view.set('place', place)", place)
+    page.get_by_text("This cell’s sum needs a running kernel.").wait_for()
+    *_, question = page.evaluate("() => asked.splice(0)")
+    answer = {**explorer.view.cells[next(iter(kept))], **question, "value": 123.0}
+    page.evaluate("(answer) => view.hear({ ...answer, version: answer.version + 1 }, [])", carried(answer))
+    assert not page.locator(".cs-cell-sum").is_visible()
+    page.evaluate("(answer) => view.hear(answer, [])", carried(answer))
+    assert texts(page, ".cs-cell-sum .cs-sum")[-1].endswith("= 123.0000")
+
+
+def test_a_model_that_has_changed_is_drawn_anew_with_none_of_the_old_numbers(show):
+    images, labels = TEST_SET[:IMAGES]
+    model = seeded(lambda: SimpleCNN(conv_channels=2))
+    explorer = ModelExplorer(model, images, labels)
+    page = show(explorer, depth="cell", step=1)
+    look_at(page, explorer, place=[1, 3, 4])
+    before = texts(page, ".cs-cell-sum .cs-sum")
+    hold_cell(page, explorer)
+    with torch.no_grad():
+        model.conv1.weight.mul_(-0.5)
+    explorer.update()
+    names = ["chain", "maps", "kernels", "dead", "strongest", "scores", "cells", "problem"]
+    state = carried({name: getattr(explorer.view, name) for name in names})
+    page.evaluate("(state) => view.renew(state)", state)
+    asked(page, explorer)
+    assert texts(page, ".cs-cell-sum .cs-sum") != before
+    hold_cell(page, explorer)
+
+
+# -- ways in and out ---------------------------------------------------------------------------------------------
+
+
+def state_of(page):
+    return page.evaluate(
+        "() => [sliders.image.get('value'), sliders.depth.get('_options_labels')[sliders.depth.get('index')],"
+        " sliders.step.get('value'), view.get('place')]"
+    )
+
+
+def test_the_keyboard_goes_in_moves_and_comes_back_and_the_sliders_follow(show, explorers):
+    explorer = explorers["SimpleCNN"]
+    page = show(explorer)
+    page.evaluate("() => view.set('place', [1, 2, 3])")
+    page.locator(".cs-figure-of-model").focus()
+    walk = [
+        ("ArrowRight", [1, "chain", 2, [1, 2, 3]]),
+        ("ArrowLeft", [1, "chain", 1, [1, 2, 3]]),
+        ("ArrowLeft", [1, "chain", 1, [1, 2, 3]]),
+        ("Enter", [1, "layer", 1, [1, 2, 3]]),
+        ("ArrowRight", [1, "layer", 1, [2, 2, 3]]),
+        ("ArrowDown", [2, "layer", 1, [2, 2, 3]]),
+        ("Enter", [2, "cell", 1, [2, 2, 3]]),
+        ("ArrowDown", [2, "cell", 1, [2, 3, 3]]),
+        ("ArrowRight", [2, "cell", 1, [2, 3, 4]]),
+        ("Escape", [2, "layer", 1, [2, 3, 4]]),
+        ("Escape", [2, "chain", 1, [2, 3, 4]]),
+        ("Escape", [2, "chain", 1, [2, 3, 4]]),
+    ]
+    for key, state in walk:
+        page.keyboard.press(key)
+        assert state_of(page) == state, key
+        assert page.locator(".cs-crumb.cs-here").count() == 1
+    assert page.problems == []
+
+
+def test_a_click_goes_into_a_block_a_map_and_a_number_and_the_line_above_leads_back(show, explorers):
+    explorer = explorers["SimpleCNN"]
+    page = show(explorer)
+    page.locator("[data-step='3']").click()
+    assert state_of(page)[1:3] == ["layer", 3]
+    grid = page.locator(".cs-all-maps canvas")
+    box = grid.bounding_box()
+    rows, columns = 16 * IMAGES, 16 * 6
+    at = {"x": box["width"] * (16 * 4 + 5 + 4) / columns * 0.94, "y": box["height"] * 0.6}
+    grid.click(position=at)
+    image, depth, step, place = state_of(page)
+    assert (image, depth, step, place[0]) == (3, "layer", 3, 4)
+    assert rows > place[1] >= 0
+    grid.click(position=at)
+    assert state_of(page) == [3, "cell", 3, place]
+    asked(page, explorer)
+    page.locator(".cs-came-out canvas").click(position={"x": 4, "y": 4})
+    assert state_of(page) == [3, "cell", 3, [4, 0, 0]]
+    page.get_by_role("button", name="network").click()
+    assert state_of(page)[1] == "chain"
+    assert page.problems == []
+
+
+def test_a_zoom_lasts_a_quarter_of_a_second_on_an_element_of_its_own_and_not_where_motion_is_unwanted(show, explorers):
+    page = show(explorers["SimpleCNN"])
+    page.locator(".cs-figure-of-model").focus()
+    page.keyboard.press("Enter")
+    ((duration, name),) = page.evaluate(
+        "() => document.getAnimations().map((each) => [each.effect.getTiming().duration, each.effect.target.className])"
+    )
+    assert (200 <= duration <= 300, name) == (True, "cs-zoom")
+    page.wait_for_function("() => !document.querySelector('.cs-zoom')")
+    page.emulate_media(reduced_motion="reduce")
+    page.keyboard.press("Escape")
+    assert page.evaluate("() => document.getAnimations().length") == 0
+    page.emulate_media(reduced_motion="no-preference")
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The source of axe-core. Skips where it cannot be had, but fails under CI."""
+    try:
+        return (npm.package("axe-core@4.14.1") / "axe.min.js").read_text("utf-8")
+    except npm.NpmError as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_at_any_depth(show, explorers, axe, scheme):
+    explorer = explorers["SimpleCNN"]
+    page = show(explorer)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.add_style_tag(content=":root { background: Canvas; color-scheme: light dark }")
+    page.evaluate(axe)
+    for depth, step in [("chain", 1), ("layer", 1), ("cell", 1), ("cell", 3), ("layer", 5), ("cell", 5)]:
+        look_at(page, explorer, step=step, depth=depth)
+        look_at(page, explorer, place=[0, 0, 0])
+        found = page.evaluate("async () => (await axe.run('.cs-explorer', { resultTypes: ['violations'] })).violations")
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], (depth, step)
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
