@@ -32,12 +32,15 @@ def conv_pool_relu(train_set, chosen, weight, bias, products=torch.float32):
     the set's gives NaN. Raises ValueError for other shapes, or where it cannot run.
     """
     given, K = (train_set.images, chosen, weight, bias), len(weight)
-    fits = len(chosen) and min(given[0].shape[2:]) > 1 and weight.shape == (K, 3, 3, 3) and bias.shape == (K,)
-    if not fits or MAPS.value < K or {each.device.type for each in given} != {"cpu" if INTERPRETED.value else "cuda"}:
+    fits = chosen.ndim == 1 and len(chosen) and min(given[0].shape[2:]) > 1 and MAPS.value >= K
+    fits = fits and (weight.shape, bias.shape) == ((K, 3, 3, 3), (K,)) and len({each.device for each in given}) == 1
+    if not fits or weight.device.type != ("cpu" if INTERPRETED.value else "cuda"):
         got = ", ".join(f"{tuple(tensor.shape)} on {tensor.device}" for tensor in given)
         wanted = "pictures (N, 3, 2 or more, 2 or more), chosen (B,), weight (K, 3, 3, 3), K up to 32, and bias (K,)"
-        raise ValueError(f"The kernel wants {wanted}, on a GPU (the CPU with TRITON_INTERPRET=1), but got {got}.")
-    return _ConvPoolReLU.apply(weight, bias, train_set, chosen, getattr(tl, str(products).removeprefix("torch.")))
+        raise ValueError(f"The kernel wants {wanted}, on one GPU (the CPU with TRITON_INTERPRET=1), but got {got}.")
+    products = getattr(tl, str(products).removeprefix("torch."))
+    with torch.cuda.device_of(weight):  # Triton starts a kernel on the current GPU; on the way back torch sees to it
+        return _ConvPoolReLU.apply(weight, bias, train_set, chosen.contiguous(), products)
 
 
 class _ConvPoolReLU(torch.autograd.Function):

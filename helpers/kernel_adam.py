@@ -49,7 +49,8 @@ class KernelAdam(torch.optim.Adam):
             for parameter in moving:
                 step, mean, square = (self.state[parameter][name] for name in ("step", "exp_avg", "exp_avg_sq"))
                 tensors = parameter, parameter.grad.contiguous(), mean, square, step
-                _adam[(triton.cdiv(parameter.numel(), BLOCK),)](*tensors, *settings, parameter.numel(), BLOCK)
+                with torch.cuda.device_of(parameter):  # Triton starts a kernel on the current GPU
+                    _adam[(triton.cdiv(parameter.numel(), BLOCK),)](*tensors, *settings, parameter.numel(), BLOCK)
         return loss
 
 

@@ -1,5 +1,8 @@
 """The Triton kernel against torch: compiled where there is a GPU, otherwise in Triton's interpreter."""
 
+import contextlib
+import json
+import os
 import subprocess
 import sys
 import types
@@ -22,6 +25,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 with pytest.MonkeyPatch.context() as patch:  # for this import alone: another test may compile
     if DEVICE == "cpu":
         patch.setenv("TRITON_INTERPRET", "1")
+    from helpers import kernel, kernel_adam
     from helpers.kernel import conv_pool_relu
     from helpers.kernel_adam import KernelAdam
     from helpers.kernel_cnn import KernelCNN, Numbers
@@ -31,10 +35,20 @@ BOTH = [torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.skipif(
 ))]  # fmt: skip
 
 
+TIMES = kernel.TIMES
+
+
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
     """On a GPU torch's own convolution may round to tf32."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+@pytest.fixture(autouse=True)
+def few_times(monkeypatch):
+    """The interpreter is slow, also where a backward program has nothing left to add up."""
+    if DEVICE == "cpu":
+        monkeypatch.setattr(kernel, "TIMES", kernel.tl.constexpr(2))
 
 
 def noise(n=6, height=8, width=8, seed=0):
@@ -98,11 +112,42 @@ def test_it_gives_torchs_numbers_and_gradients_for_pictures_of_any_size(pictures
 
 
 @pytest.mark.parametrize("products", BOTH)
-def test_it_gives_them_for_the_courses_own_pictures(products):
+def test_it_gives_them_for_the_courses_own_pictures(products, monkeypatch):
+    monkeypatch.setattr(kernel, "TIMES", TIMES)
     train_set = load_shapes(40, 1)[0].to(DEVICE)
     model = FastCNN().to(DEVICE)
-    # 5 × 256 cells are more than the 8 × 64 of one backward program.
-    hold(train_set, torch.tensor([3, 39, 0, 3, 17], device=DEVICE), model.conv1.weight, model.conv1.bias, products)
+    # 3 × 256 cells are more than the 8 × 64 of one backward program.
+    hold(train_set, torch.tensor([3, 39, 3], device=DEVICE), model.conv1.weight, model.conv1.bias, products)
+
+
+def test_numbers_that_do_not_lie_side_by_side_are_read_one_by_one():
+    chosen = torch.tensor([[3, 0], [1, 5], [4, 2]], device=DEVICE)[:, 0]
+    hold(noise(), chosen, *weights(), torch.float32)
+
+
+def test_the_kernels_start_on_the_gpu_of_their_tensors(monkeypatch):
+    current, started = [], []
+
+    @contextlib.contextmanager
+    def device_of(tensor):
+        current.append(tensor)
+        yield
+        current.pop()
+
+    class Kernel:
+        def __getitem__(self, programs):
+            return lambda *given: started.append(list(current))
+
+    monkeypatch.setattr(torch.cuda, "device_of", device_of)
+    monkeypatch.setattr(kernel, "_forward", Kernel())
+    monkeypatch.setattr(kernel_adam, "_adam", Kernel())
+    weight, bias = weights()
+    conv_pool_relu(noise(), torch.tensor([0], device=DEVICE), weight, bias)
+    bias.grad = torch.ones_like(bias)
+    KernelAdam([bias]).step()
+    (one,), (other,) = started
+    assert one is weight
+    assert other is bias
 
 
 @pytest.mark.parametrize("products", BOTH)
@@ -168,6 +213,7 @@ def test_a_number_that_the_set_does_not_have_reads_nothing_and_gives_nan(number)
     ("images", "chosen", "weight", "bias"),
     [
         ((2, 3, 8, 8), 0, (18, 3, 3, 3), (18,)),
+        ((2, 3, 8, 8), (1, 1), (18, 3, 3, 3), (18,)),
         ((2, 3, 1, 8), 1, (18, 3, 3, 3), (18,)),
         ((2, 3, 8, 8), 1, (33, 3, 3, 3), (33,)),
         ((2, 3, 8, 8), 1, (18, 3, 5, 5), (18,)),
@@ -182,26 +228,20 @@ def test_what_it_is_not_made_for_is_refused_in_a_sentence(images, chosen, weight
     assert str(weight) in str(error.value)
 
 
-WITHOUT = """
-import torch
-from helpers.data import load_shapes
-from helpers.kernel import conv_pool_relu
-conv_pool_relu(load_shapes(2, 1)[0], torch.tensor([0]), torch.zeros(18, 3, 3, 3), torch.zeros(18))
-"""
+def test_weights_on_another_device_than_the_pictures_are_refused():
+    with pytest.raises(ValueError, match=r"on one GPU .*, but got .* on meta, \(18,\) on"):
+        conv_pool_relu(noise(), torch.tensor([0], device=DEVICE), weights()[0].to("meta"), weights()[1])
 
 
-def test_on_a_cpu_without_the_interpreter_it_says_so_in_a_sentence():
-    run = subprocess.run([sys.executable, "-c", WITHOUT], cwd=ROOT, capture_output=True, text=True)
-    assert run.stderr.splitlines()[-1].endswith(
-        "bias (K,), on a GPU (the CPU with TRITON_INTERPRET=1), but got (2, 3, 32, 32) on cpu, (1,) on cpu, "
+def test_on_a_cpu_without_the_interpreter_it_says_so_in_a_sentence(elsewhere):
+    assert elsewhere["not interpreted"].endswith(
+        "bias (K,), on one GPU (the CPU with TRITON_INTERPRET=1), but got (2, 3, 32, 32) on cpu, (1,) on cpu, "
         "(18, 3, 3, 3) on cpu, (18,) on cpu."
     )
 
 
-def test_without_triton_it_says_so_in_a_sentence_and_the_rest_goes_on():
-    code = "import sys; sys.modules['triton'] = None; import helpers.training, helpers.kernel"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert run.stderr.splitlines()[-1] == (
+def test_without_triton_it_says_so_in_a_sentence_and_the_rest_goes_on(elsewhere):
+    assert elsewhere["without Triton"] == (
         "ImportError: helpers.kernel needs Triton, which is not installed: pip has it for Linux alone."
     )
 
@@ -292,13 +332,30 @@ def test_weights_that_it_is_not_made_for_are_refused_in_a_sentence(weight):
         KernelAdam([torch.nn.Parameter(weight)])
 
 
-# -- compiled, without a GPU ---------------------------------------------------------------------------
+# -- in a process that does not interpret: importing torch takes seconds, so it is one ----------------
 
-COMPILED = """
-import triton, triton.language as tl
+ELSEWHERE = """
+import json, sys
+
+sys.modules["triton"] = None
+import helpers.training
+
+try:
+    import helpers.kernel
+except ImportError as error:
+    print(json.dumps({"without Triton": f"ImportError: {error}"}))
+del sys.modules["triton"]
+
+import torch, triton, triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from helpers import kernel, kernel_adam
+from helpers.data import load_shapes
+
+try:
+    kernel.conv_pool_relu(load_shapes(2, 1)[0], torch.tensor([0]), torch.zeros(18, 3, 3, 3), torch.zeros(18))
+except ValueError as error:
+    print(json.dumps({"not interpreted": str(error)}))
 
 read = {"images": "*u8", "chosen": "*i64", "mean": "*fp32", "std": "*fp32"}
 sizes = {"ALL": "i32", "N": "i32"} | dict.fromkeys(("K", "H", "W", "AREA", "PRODUCTS"), "constexpr")
@@ -311,23 +368,30 @@ for capability, products in ((75, tl.float32), (90, tl.bfloat16)):
         constants = {"K": 18, "H": 32, "W": 32, "AREA": 256, "PRODUCTS": products}
         source = ASTSource(fn=function, signature=read | own | sizes, constexprs=constants)
         compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32))
-        print(capability, function.__name__, "mma" in compiled.asm["ptx"], compiled.metadata.shared < 48 * 2**10)
+        told = "mma" in compiled.asm["ptx"], compiled.metadata.shared < 48 * 2**10
+        print(json.dumps({f"{capability} {function.__name__}": told}))
 tensors = dict.fromkeys(("weights", "gradients", "means", "squares", "step"), "*fp32")
 numbers = dict.fromkeys(("lr", "beta1", "new1", "beta2", "new2", "log1", "log2", "eps"), "fp32")
 adam = ASTSource(kernel_adam._adam, tensors | numbers | {"N": "i32", "BLOCK": "constexpr"}, {"BLOCK": 1024})
-print("adam", len(triton.compile(adam, target=GPUTarget("cuda", 90, 32)).asm["cubin"]) > 0)
+print(json.dumps({"adam": len(triton.compile(adam, target=GPUTarget("cuda", 90, 32)).asm["cubin"]) > 0}))
 """
 
 
-def test_triton_compiles_it_for_an_old_gpu_and_with_matrix_units_for_a_new_one(tmp_path, monkeypatch):
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    run = subprocess.run([sys.executable, "-c", COMPILED], cwd=ROOT, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """What that process told, by its names."""
+    environment = os.environ | {"TRITON_CACHE_DIR": str(tmp_path_factory.mktemp("triton")), "TRITON_INTERPRET": "0"}
+    how = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True}
+    run = subprocess.run([sys.executable, "-c", ELSEWHERE], **how)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == [
-        "75 _forward False True",
-        "75 _backward False True",
-        "90 _forward True True",
-        "90 _backward True True",
-        "adam True",
-    ]
+    return {name: told for line in run.stdout.splitlines() for name, told in json.loads(line).items()}
+
+
+def test_triton_compiles_it_for_an_old_gpu_and_with_matrix_units_for_a_new_one(elsewhere):
+    assert {name: told for name, told in elsewhere.items() if name[0].isdigit() or name == "adam"} == {
+        "75 _forward": [False, True],
+        "75 _backward": [False, True],
+        "90 _forward": [True, True],
+        "90 _backward": [True, True],
+        "adam": True,
+    }
