@@ -318,6 +318,18 @@ def test_pictures_come_in_many_forms(sets, eight, tmp_path):
     assert batch(test_set[:8][0]).pixels.max() == 255
 
 
+def test_a_picture_file_is_cut_to_what_the_model_takes(tmp_path):
+    stripes = np.zeros((60, 100, 3), np.uint8)
+    stripes[:, 20:80, 0] = 255  # red in the middle: 60 × 60
+    Image.fromarray(stripes).save(tmp_path / "wide.png")
+    explorer = ModelExplorer(SimpleCNN(image_size=(24, 24)), tmp_path / "wide.png")
+    assert explorer.view.chain[0]["shape"] == [3, 24, 24]
+    red, green, _ = explorer._batch.images[0]
+    assert red[:, 1:-1].min() == 1
+    assert green.max() == 0
+    assert batch(tmp_path / "wide.png").images.shape == (1, 3, 38, 64)
+
+
 def test_labels_and_classes_come_from_the_set_unless_given(sets, eight):
     test_set = sets[1]
     assert batch(eight).labels == test_set.labels[:8].tolist()

@@ -431,6 +431,13 @@ def test_a_number_depends_on_the_first_and_last_pixel_of_its_field():
                 assert look(chain, other).blocks[block].values[0][at] > inside.blocks[block].values[0][at]
 
 
+def test_behind_a_flatten_a_number_sees_what_it_saw_before():
+    inside = look(nn.Sequential(nn.Conv2d(3, 4, 4, stride=2), nn.Flatten(), nn.Tanh()), torch.rand(1, 3, 5, 5))
+    for block in (1, 2, 3):
+        for channel in range(4):
+            assert cell(inside, block, 0, [channel, 0, 0])["field"] == {"top": 0, "left": 0, "height": 4, "width": 4}
+
+
 def test_the_model_stays_exactly_as_it_was():
     model, images = made("ResNet", is_trained=True)
     model = copy.deepcopy(model).train()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from helpers.arguments import channels_first, class_numbers, described, kind_of
 from helpers.explorers.pictures import colour_picture
@@ -42,8 +42,11 @@ class Batch:
         return size | {"pixels": np.ascontiguousarray(self.pixels).tobytes()}
 
 
-def batch(images, labels=None, classes=None) -> Batch:
+def batch(images, labels=None, classes=None, image_shape=None) -> Batch:
     """Pictures from an ImageSet (the first 8 of more than 64), a tensor, an array, a picture file or several of those.
+
+    Of a file the middle is taken, as large as `image_shape`, (C, height, width), says; without it, all of it, with 64
+    pixels a side at most.
 
     Raises TypeError, ValueError or FileNotFoundError, in a sentence, for what is no such picture.
     """
@@ -53,10 +56,10 @@ def batch(images, labels=None, classes=None) -> Batch:
         tensor, own_labels = images[:shown]
         pixels = images.images[:shown].permute(0, 2, 3, 1).cpu().numpy()
     elif isinstance(images, (tuple, list)) and len(images) == 2 and hasattr(images[0], "ndim") and images[0].ndim == 4:
-        tensor, own_labels = _tensor(images[0]), images[1]  # test_set[:8]
+        tensor, own_labels = _tensor(images[0], None), images[1]  # test_set[:8]
         pixels = _pixels(tensor)
     else:
-        tensor = _tensor(images)
+        tensor = _tensor(images, image_shape)
         pixels = _pixels(tensor)
     if len(tensor) > MOST:
         raise ValueError(f"images wants at most {MOST} pictures, but got {len(tensor):,}. Try images[:{FIRST}].")
@@ -66,15 +69,14 @@ def batch(images, labels=None, classes=None) -> Batch:
     return Batch(tensor, pixels, labels, list(classes or []))
 
 
-def _tensor(images):
+def _tensor(images, image_shape):
     """A float tensor (N, C, height, width) on its own device."""
     import torch
 
     if isinstance(images, (str, os.PathLike, Image.Image)):
         images = [images]
     if isinstance(images, (tuple, list)) and images and isinstance(images[0], (str, os.PathLike, Image.Image)):
-        pictures = [colour_picture(image) for image in images]
-        images = pictures
+        images = [_fitted(colour_picture(image), image_shape) for image in images]
     if isinstance(images, (tuple, list)) and images and all(hasattr(image, "shape") for image in images):
         if len({tuple(image.shape) for image in images}) > 1:
             raise ValueError("images wants pictures of one size, but got several. Cut them alike, or give one.")
@@ -91,6 +93,14 @@ def _tensor(images):
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{wanted} of whole numbers or floats, but got {described(images)}.")
     return tensor if tensor.is_floating_point() else tensor.float() / 255
+
+
+def _fitted(picture, image_shape):
+    """The middle of a picture (3, height, width), as large as the model takes it."""
+    if not isinstance(image_shape, tuple) or len(image_shape) != 3:  # it has none, or means something else by it
+        return picture
+    _, height, width = image_shape
+    return np.asarray(ImageOps.fit(Image.fromarray(picture.transpose(1, 2, 0)), (width, height))).transpose(2, 0, 1)
 
 
 def _own(image):

@@ -48,9 +48,10 @@ class Counted(Slider):
 class ModelExplorer(Explorer):
     """See inside a model: its steps as blocks with the maps of a picture in them, a layer, the sum behind a number.
 
-    `model` is any nn.Module that takes a batch of images; it stays as it was. `images` is an ImageSet (of more than 64
-    its first 8 pictures), a tensor or array (N, C, height, width), a picture file, or `(images, labels)`; bytes are
-    divided by 255. `place` is the number looked at: [map, row, column], counted from 0.
+    `model` is any nn.Module that takes a batch of images. It is run once, in eval mode, and stays as it was. `images`
+    is an ImageSet (of more than 64 its first 8 pictures), a tensor or array (N, C, height, width), `(images, labels)`,
+    or a picture file, which is cut to the model's `image_shape` if it has one; bytes are divided by 255. `place` is the
+    number looked at: [map, row, column], counted from 0.
 
     After training `update()` shows the new weights. `train(…, after_epoch=explorer.keep)` keeps each epoch, for a
     slider to go through. Raises TypeError, ValueError or FileNotFoundError for what cannot be shown; a model that
@@ -65,7 +66,7 @@ class ModelExplorer(Explorer):
         from helpers.trace.arguments import checked
 
         self._model = checked(model, "ModelExplorer", "ModelExplorer(model, images) shows the inside of one")
-        self._batch = batch(images, labels, classes)
+        self._batch = batch(images, labels, classes, getattr(model, "image_shape", None))
         self._versions = Versions(self._model, self._batch.images)
         view = ModelView(pictures=self._batch.drawn(), labels=self._batch.labels)
         wanted = self._given(values, named)

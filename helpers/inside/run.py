@@ -143,8 +143,9 @@ class Inside:
         found = []
         for side, size in zip(sides[call], wide, strict=True):
             first, last = 0, size - 1
-            if len(side.dims) == 1 and not isinstance(side.span, int):
-                first, last = side.span.at(index[next(iter(side.dims)) - 1])
+            dim = next(iter(side.dims), 0)
+            if len(side.dims) == 1 and dim > 0 and not isinstance(side.span, int):
+                first, last = side.span.at(index[dim - 1])
             elif side.width < size:
                 return None  # where it lies is not known
             found.append((max(first, 0), min(last, size - 1)))
