@@ -48,7 +48,16 @@ def seeded(make):
     return make().eval()
 
 
+class Sums(nn.Module):
+    """What is multiplied, divided, taken away, and the larger of two."""
+
+    def forward(self, x):
+        other = torch.relu(x)
+        return torch.maximum(x * other - x, (other / 2 + x) ** 2)
+
+
 MODELS = {
+    "sums": Sums,
     "SimpleCNN": lambda: SimpleCNN(conv_channels=6),
     "block": Block,
     "branches": Branches,
@@ -342,6 +351,14 @@ def hold_cell(page, explorer):
     elif answer["opens"] in ("linear", "transposed"):
         terms = texts(page, ".cs-product b")
         assert all(near(shown, term["product"]) for shown, term in zip(terms, answer["terms"], strict=True))
+    elif answer["opens"] == "sum" and answer["operator"] in "+−×÷":
+        by = {"+": "+", "−": "-", "×": "*", "÷": "/"}[answer["operator"]]
+        parts = [part.strip("()") for part in re.split(f" [{re.escape(answer['operator'])}=] ", sums[-1])[1:-1]]
+        assert all(near(shown, part["value"]) for shown, part in zip(parts, answer["parts"], strict=True))
+        together = eval(by.join(f"({part['value']})" for part in answer["parts"]))
+        assert together == pytest.approx(answer["value"], rel=1e-5, abs=1e-6)
+    elif answer["opens"] == "sum":
+        assert answer["operator"] in sums[-1]
     elif answer["opens"] == "pool":
         cells = texts(page, ".cs-window-of-numbers .cs-cell")
         assert all(
@@ -396,6 +413,24 @@ def test_a_model_that_has_changed_is_drawn_anew_with_none_of_the_old_numbers(sho
     asked(page, explorer)
     assert texts(page, ".cs-cell-sum .cs-sum") != before
     hold_cell(page, explorer)
+
+
+def test_the_page_is_told_which_epoch_it_shows_and_choosing_one_there_shows_it():
+    images, labels = TEST_SET[:IMAGES]
+    model = seeded(lambda: SimpleCNN(conv_channels=2))
+    explorer = ModelExplorer(model, images, labels)
+    explorer.keep()
+    kept = explorer.view.scores
+    with torch.no_grad():
+        model.fc2.weight.mul_(-1)
+    explorer.update()
+    labels, slider = explorer.view.epochs, explorer.sliders["epoch"]
+    assert slider.index == labels.index("now") == len(labels) - 1  # the index is what a page has
+    assert explorer.view.scores != kept
+    slider.index -= 1  # by hand
+    assert (explorer.epoch, explorer.view.scores) == (labels[-2], kept)
+    slider.index += 1
+    assert (explorer.epoch, explorer.view.scores == kept) == ("now", False)
 
 
 # -- ways in and out ---------------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ class ModelExplorer(Explorer):
         epoch = Choice("epoch", [NOW], NOW, widget=ipywidgets.SelectionSlider)
         epoch.name = "epoch"  # no control of the class: what there is to choose from changes
         self.sliders["epoch"] = epoch.make(NOW)
+        self.sliders["epoch"].observe(self._chose_epoch, "value")
         view.sliders = dict(self.sliders)
         self.children = [side_by_side(self.sliders.values()), view]
         self.children[0].add_class("cs-stacked").layout.grid_template_columns = "repeat(auto-fit, minmax(92px, 1fr))"
@@ -173,10 +174,13 @@ class ModelExplorer(Explorer):
             self.view.epochs = labels if len(labels) > 1 else []
         self.sliders["step"].max = max(len(self._blocks) - 1, 1)
         epoch = self.sliders["epoch"]
-        epoch.unobserve_all("value")
+        epoch.unobserve(self._chose_epoch, "value")
         epoch.options, epoch.value = labels, version.label
         epoch.layout.display = None if len(labels) > 1 else "none"
-        epoch.observe(lambda change: self._show(self._versions.named(change["new"])), "value")
+        epoch.observe(self._chose_epoch, "value")
+
+    def _chose_epoch(self, change):
+        self._show(self._versions.named(change["new"]))
 
     def _asked(self, view, message, buffers):
         """What the page wants to know; of a state that is gone it is told nothing."""

@@ -51,10 +51,10 @@ function windowOf(values, weights, [, columns], { decimals, cell }, mark = () =>
   return root;
 }
 
-/** `name = a + b + … = value`, each addend with its ink. */
-function equation(head, addends, value) {
+/** `name = a + b + … = value`, or with another sign, each part in its ink. */
+function equation(head, parts, value, sign = "+") {
   const root = make("div", "cs-sum cs-equation", `${head} = `);
-  addends.forEach(([name, number], place) => root.append(make("span", "cs-term", place ? " + " : "", ink(name, place ? addend(number) : told(number)))));
+  parts.forEach(([name, number], place) => root.append(make("span", "cs-term", place ? ` ${sign} ` : "", ink(name, place ? addend(number) : told(number)))));
   root.append(" = ", make("b", "cs-output-ink", told(value)));
   return root;
 }
@@ -90,7 +90,7 @@ function pooling({ mode, values, kernel, winner, value, divisor }, { head }, wid
 }
 
 /** The largest of many products, with a bar for each, and what the others add. */
-function products({ terms, rest, count, bias, value }, { head }, width) {
+function products({ terms, rest, count, bias, source, value }, { head, chain }, width) {
   const most = Math.max(...terms.map(({ product }) => Math.abs(product)).filter(isFinite), 1e-30);
   const lines = terms.map((term) => {
     const bar = make("span");
@@ -102,7 +102,8 @@ function products({ terms, rest, count, bias, value }, { head }, width) {
   const sum = terms.reduce((total, { product }) => total + Number(product), 0); // "NaN" comes as a text
   const others = count - terms.length;
   const addends = [["input", sum], ...(others ? [["input", rest]] : []), ...(bias === null ? [] : [["kernel", bias]])];
-  const parts = [`the ${terms.length} largest of ${count} products`, others && `the ${others} others`, bias !== null && "bias"];
+  const where = typeof source === "number" ? ` (places in ${shortName(chain[source], 30)})` : "";
+  const parts = [`the ${terms.length} largest of ${count} products${where}`, others && `the ${others} others`, bias !== null && "bias"];
   return [make("div", "cs-largest-terms", ...lines), equation(head, addends, value), make("div", "cs-small", parts.filter(Boolean).join(" + "))];
 }
 
@@ -132,6 +133,17 @@ function softmaxed({ scores, value }, { head, at }) {
   ];
 }
 
+/** Two or more numbers that were added, multiplied, compared: `max` and `min` stand before them, other signs between. */
+function combined({ operator, parts, value }, { head }) {
+  const numbers = parts.map(({ value: part }) => told(part)).join(", ");
+  const isFunction = /^m/.test(operator);
+  const names = parts.map(({ name }) => shortName({ name }, 30)).join(isFunction ? ", " : ` ${operator} `);
+  const sum = isFunction
+    ? line(head, value, `${operator}(`, ink("input", numbers), ")")
+    : [equation(head, parts.map(({ value: part }) => ["input", part]), value, operator)];
+  return [...sum, make("div", "cs-small", names)];
+}
+
 const KINDS = {
   conv: convolution,
   transposed: products,
@@ -140,13 +152,11 @@ const KINDS = {
   relu: pointwise,
   norm: normalised,
   softmax: softmaxed,
-  sum: ({ parts, value }, { head }) => [
-    equation(head, parts.map(({ value: part }) => ["input", part]), value),
-    make("div", "cs-small", parts.map(({ name }) => shortName({ name })).join(" + ")),
-  ],
-  moved: ({ from, value }, { head }) => [
-    ...line(head, value, from ? `map ${from[0]}, row ${from[1]}, column ${from[2]} of its input` : "a number of its input, moved"),
-  ],
+  sum: combined,
+  moved: ({ from, source, value }, { head, chain }) =>
+    from && source !== null
+      ? line(head, value, `${shortName(chain[source], 30)}[${from.join(", ")}]`)
+      : KINDS.none({ value }, { head }), // padding, or what is drawn nowhere: the answer's sentence says so
   none: ({ value }, { head }) => [make("div", "cs-sum", `${head} = `, make("b", "cs-output-ink", told(value)))],
 };
 
