@@ -24,7 +24,8 @@ BATCHES = [
     for k in range(1, 61)
 ]
 
-# A cell of a volume or of memory is read as its number; one of a batch as the picture whose colour it has.
+# A cell of a volume or of memory is read as its number, "-" where it is left or waits; one of a batch as the picture
+# whose colour it has.
 SEEN = """(() => {
   const all = (selector) => [...document.querySelectorAll(selector)].filter(visible);
   const cells = (line) => [...line.children].filter((cell) => !cell.hidden);
@@ -34,13 +35,15 @@ SEEN = """(() => {
     return [...grid.children].filter((line) => !line.hidden).map((line) => cells(line).map(read).join(" "));
   };
   const hue = (cell) => cell.className["cs-cell cs-hue-".length];
-  const number = (cell) => `${cell.textContent}/${hue(cell)}`;
+  const number = (cell) => `${cell.matches(".cs-left, .cs-ahead") ? "-" : ""}${cell.textContent}/${hue(cell)}`;
   const formula = all(".cs-formula")[0];
   return {
     titles: all(".cs-title").map((title) => cells(title).map((part) => part.textContent).join() || title.textContent),
     planes: [0, 1, 2].map((channel) => lines(`plane-${channel}`, number)),
     memory: lines("memory", number),
     output: lines("output", number),
+    indices: all(".cs-memory .cs-cell").map((cell) => Number(cell.dataset.note)),
+    flying: all(".cs-flying").filter((flyer) => flyer.checkVisibility()).length,
     pictures: lines("pictures", hue),
     rows: lines("rows", hue),
     mixed: all(".cs-panel-rows .cs-mixed").map((line) => line.dataset.note),
@@ -114,13 +117,28 @@ def hold_volume(seen, explorer, expected):
     volume = x.permute(2, 0, 1) if permuted(explorer) else x
     channels, height, width = volume.shape
     colour = lambda place: place // (height * width)  # noqa: E731
-    drawn = lambda row: " ".join(f"{place}/{colour(place)}" for place in row)  # noqa: E731
-    numbers = volume.int().tolist()
-    assert seen["planes"] == [[drawn(r) for r in plane] for plane in numbers] + [None] * (3 - channels)
-    assert seen["memory"] == [drawn(torch.arange(x.numel()).tolist())]
-    assert [seen["pictures"], seen["rows"]] == [None, None]
-    assert seen["output"] == ([drawn(x.reshape(-1).int().tolist())] if permuted(explorer) else None)
     count = x.numel()
+
+    def full(line, places):  # how many of its cells hold their numbers; the others are empty, and none holds another
+        expected = [f"{place}/{colour(place)}" for place in places]
+        drawn = line.split(" ")
+        empty = [f"-/{colour(place)}" for place in places]
+        assert all(one in pair for one, *pair in zip(drawn, expected, empty, strict=True)), (drawn, expected)
+        return sum(one == whole for one, whole in zip(drawn, expected, strict=True))
+
+    numbers = volume.int().tolist()
+    assert seen["planes"][channels:] == [None] * (3 - channels)
+    planes = list(zip(seen["planes"][:channels], numbers, strict=True))
+    in_planes = sum(full(*pair) for lines, plane in planes for pair in zip(lines, plane, strict=True))
+    in_memory = full(*seen["memory"], range(count))
+    if permuted(explorer):  # a copy takes nothing away
+        assert in_planes == in_memory == count
+        full(*seen["output"], x.reshape(-1).int().tolist())
+    else:
+        assert in_planes + in_memory + seen["flying"] == count
+        assert seen["output"] is None
+    assert seen["indices"] == [*range(count)] * (1 + permuted(explorer))
+    assert [seen["pictures"], seen["rows"]] == [None, None]
     call = "reshape" if expected is None else "view"
     why = "a copy, in reading order" if expected is None else "the row of memory as it is"
     assert seen["titles"] == (
@@ -212,10 +230,14 @@ def judgement(rows, mixed, k, one):
 hold_all = partial(pages.hold_all, SEEN, hold)
 
 
-def test_every_volume_is_drawn_as_torch_lays_it_out(stand):
+def test_every_volume_is_drawn_as_torch_lays_it_out_and_unzipped_its_row_is_full(stand):
     explorer = FlattenExplorer()
     page = stand(explorer)
     hold_all(page, explorer, SINGLE)
+    page.get_by_role("slider", name="unzip").press("End")
+    page.wait_for_function("() => !document.querySelector('.cs-ahead')")
+    hold_all(page, explorer, SINGLE)
+    assert page.locator(".cs-ahead").count() == 0
     assert page.problems == []
 
 
@@ -265,8 +287,8 @@ def test_a_number_of_a_batch_lights_in_both_ways_of_cutting_and_its_row_is_count
 
 
 def place_of(page):
-    """The number of the cell that is lit in memory."""
-    return int(page.locator('[data-grid="memory"].cs-lit').text_content())
+    """The number of the place that is lit in memory."""
+    return int(page.locator('[data-grid="memory"].cs-lit').get_attribute("data-note"))
 
 
 @pytest.mark.parametrize(
@@ -327,12 +349,29 @@ def test_a_cell_that_was_pinned_stays_in_a_volume_that_becomes_smaller(stand):
     hold_all(page, explorer, SINGLE[::-11])
 
 
-def test_a_row_too_long_for_the_page_breaks_after_whole_channels(stand):
-    page = stand(FlattenExplorer(channels=3, height=4, width=5), viewport={"width": 700, "height": 900})
-    tops = page.locator('[data-grid="memory"]').evaluate_all(
-        "(cells) => cells.map((cell) => cell.getBoundingClientRect().top)"
-    )
-    assert [tops.count(top) for top in sorted(set(tops))] == [20, 20, 20]
+LETTERS = "(cells) => cells.map((cell) => parseFloat(getComputedStyle(cell).fontSize))"
+OVER = """(cells) => cells.filter((cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return range.getBoundingClientRect().width > cell.clientWidth;
+}).length"""
+
+
+@pytest.mark.parametrize(
+    ("page_width", "height", "width", "lines"),
+    [(700, 3, 4, [36]), (700, 4, 5, [20] * 3), (390, 3, 4, [12] * 3), (390, 4, 5, [20] * 3), (1116, 4, 5, [60])],
+)
+def test_a_row_stands_on_one_line_where_it_fits_and_else_breaks_after_each_channel(
+    stand, page_width, height, width, lines
+):
+    page = stand(FlattenExplorer(3, height, width), viewport={"width": page_width, "height": 900})
+    page.get_by_role("slider", name="unzip").press("End")
+    page.wait_for_function("() => !document.querySelector('.cs-ahead')")
+    cells = page.locator('[data-grid="memory"]')
+    tops = cells.evaluate_all("(cells) => cells.map((cell) => cell.getBoundingClientRect().top)")
+    assert [tops.count(top) for top in sorted(set(tops))] == lines
+    assert cells.evaluate_all(OVER) == 0
+    assert min(cells.evaluate_all(LETTERS)) >= 12
 
 
 @pytest.mark.parametrize(
@@ -375,10 +414,24 @@ UNZIPPED = """(() => {
     ahead: marked("ahead"),
     told: document.querySelector(".cs-scrub input").getAttribute("aria-valuetext"),
     flying: seen(".cs-flying").map((flyer) => [flyer.textContent, sides(flyer.getBoundingClientRect())]),
-    ways: seen(".cs-ways line").map((line) => ["x1", "x2"].map((end) => Number(line.getAttribute(end)))),
+    ways: seen(".cs-ways polyline").map((line) => line.getAttribute("points").split(/[ ,]/).map(Number)),
   };
 })()"""
-LOOK = """() => [...document.querySelectorAll(".cs-figure .cs-panel")].map((panel) => panel.outerHTML)"""
+# What lies over a number or a title and is another's: [what, over what]. Numbers are read where their digits are.
+CROSSED = """() => {
+  const isSeen = (part) => part.checkVisibility() && part.textContent;
+  const seen = (selector) => [...document.querySelectorAll(selector)].filter(isSeen);
+  const digits = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return range.getBoundingClientRect();
+  };
+  const still = seen(".cs-cell, .cs-title, .cs-plane-name").map((part) => [part, digits(part)]);
+  const flyers = seen(".cs-flying").map((part) => [part, part.getBoundingClientRect()]);
+  const isOver = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return flyers.flatMap(([flyer, box]) =>
+    still.filter(([, text]) => isOver(box, text)).map(([part]) => [flyer.textContent, part.textContent]));
+}"""
 
 
 def unzip(page, value):
@@ -403,7 +456,7 @@ def ways(explorer):
             source = ("memory", 0, place) if permuted(explorer) else (f"plane-{c}", h, w)
             goal = ("output" if permuted(explorer) else "memory", 0, index)
             told += f" → {index}"
-        found.append((source, (f"plane-{c}", h, w) if not n else source, goal, told))
+        found.append((source, goal, told))
     return found
 
 
@@ -417,45 +470,64 @@ UNZIPPING = [
 ]
 
 
+def left(all_ways, explorer, value):
+    """What so many numbers leave empty; where a copy is made of a permuted volume, nothing."""
+    return set() if permuted(explorer) and not explorer.batch else {joined(source) for source, _, _ in all_ways[:value]}
+
+
 @pytest.mark.parametrize("settings", UNZIPPING, ids=str)
 def test_cell_by_cell_the_slider_unzips_what_torch_reads(stand, settings):
+    """From the beginning, where every place waits, empty, to the end, where what was moved has left empty cells."""
     explorer = FlattenExplorer(**settings)
     page = stand(explorer)
     page.emulate_media(reduced_motion="reduce")
     all_ways = ways(explorer)
     count = len(all_ways)
-    for value in range(1, count, 1 if count < 30 else 7):
-        seen = unzip(page, value + 0.6)  # where nothing is to move, cells are in one place or the other
+    ends = page.locator(".cs-scrub span").all_text_contents()
+    for value in [*range(0, count, 1 if count < 30 else 7), count]:
+        seen = unzip(page, min(value + 0.6, count))  # where nothing is to move, cells are in one place or the other
         assert seen["flying"] == seen["ways"] == []
-        assert set(seen["left"]) == {joined(shown) for _, shown, _, _ in all_ways[:value]}
-        assert seen["ahead"] == [joined(goal) for _, _, goal, _ in all_ways[value:]]
-        assert seen["told"] == all_ways[value][3]
+        assert set(seen["left"]) == left(all_ways, explorer, value)
+        assert seen["ahead"] == [joined(goal) for _, goal, _ in all_ways[value:]]
+        whole = f"all {count} cells are in the {ends[1]}"
+        assert seen["told"] == (whole if value == count else all_ways[value][2])
         hold(read(page, [{}], SEEN)[0], explorer)
-        assert lit(page, all_ways[value][2][0]) == {all_ways[value][2][1:]}
-    assert (
-        unzip(page, count)["told"]
-        == f"all {count} cells are in the {page.locator('.cs-scrub span').last.text_content()}"
-    )
+        goal = all_ways[min(value, count - 1)][1]
+        assert lit(page, goal[0]) == {goal[1:]}
     page.emulate_media(reduced_motion="no-preference")
     assert page.problems == []
 
 
-@pytest.mark.parametrize("settings", UNZIPPING, ids=str)
-def test_at_both_ends_of_the_slider_the_picture_is_as_if_there_were_none(stand, settings):
-    explorer = FlattenExplorer(**settings)
+def test_of_a_batch_the_rows_are_full_at_first_and_of_a_volume_the_volume_is(stand):
+    explorer = FlattenExplorer()
     page = stand(explorer)
-    goals = [goal for _, _, goal, _ in ways(explorer)]
-    for value, goal in [(len(goals), goals[-1]), (0, goals[0])]:
-        cell(page, *goal).click()
-        page.mouse.move(2, 2)
-        untouched = page.evaluate(LOOK)
-        unzip(page, len(goals) / 2)
-        seen = unzip(page, value)
-        assert page.evaluate(LOOK) == untouched
-        assert [seen[name] for name in ("left", "ahead", "flying", "ways")] == [[]] * 4
+    at = lambda: page.get_by_role("slider", name="unzip").evaluate("(slider) => slider.value / slider.max")  # noqa: E731
+    said = [at()]
+    for batch in (True, False):
+        page.evaluate("(batch) => window.move('batch', batch)", batch)
+        said.append(at())
+    assert said == [0, 1, 0]
+    page.evaluate("() => window.move('batch', true)")
+    unzip(page, 7)
+    page.evaluate("() => window.move('k', 23)")
+    assert at() == pytest.approx(7 / 96)
+    page.locator(".cs-figure").press("Escape")
+    assert at() == 1
 
 
-def test_cells_are_on_straight_ways_which_cross_only_when_permuted(stand):
+@pytest.mark.parametrize("width", [390, 696, 1116])
+@pytest.mark.parametrize("settings", [*UNZIPPING, {"channels": 3, "height": 4, "width": 5}], ids=str)
+def test_on_its_way_a_number_crosses_no_other_and_no_title(stand, settings, width):
+    explorer = FlattenExplorer(**settings)
+    page = stand(explorer, viewport={"width": width, "height": 900})
+    count = len(ways(explorer))
+    for value in (0.5, 0.31 * count, 0.52 * count, 0.77 * count, count - 0.6):
+        unzip(page, value)
+        crossed = page.evaluate(CROSSED)
+        assert [both for both in crossed if explorer.batch or both[0] != both[1]] == []  # of a copy, over its own
+
+
+def test_paths_cross_only_when_permuted(stand):
     crossings = {}
     for memory in ("contiguous", "permuted"):
         explorer = FlattenExplorer(height=1, width=5, memory=memory)
@@ -465,14 +537,14 @@ def test_cells_are_on_straight_ways_which_cross_only_when_permuted(stand):
         hold(read(page, [{}], SEEN)[0], explorer)
         order = explorer.input().reshape(-1).int().tolist()
         assert [text for text, _ in seen["flying"]] == [str(place) for place in order[5:9]]
-        for index, (_, flyer) in enumerate(seen["flying"], 5):  # each leaves four steps before it lands
-            source, _, goal, _ = all_ways[index]
-            ends = [cell(page, *place).bounding_box() for place in (source, goal)]
-            start, end = ([box[side] for side in ("x", "y", "width", "height")] for box in ends)
-            part = (5.5 - (index - 3)) / 4
-            assert flyer == pytest.approx([a + (b - a) * part for a, b in zip(start, end, strict=True)], abs=0.5)
-        crossings[memory] = sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in itertools.combinations(seen["ways"], 2))
+        for index, points in enumerate(seen["ways"]):
+            ends = [cell(page, *place).bounding_box() for place in all_ways[index][:2]]
+            figure = page.locator(".cs-figure").bounding_box()
+            beside = [ends[0]["x"] + ends[0]["width"] - figure["x"], ends[1]["x"] - figure["x"]]
+            assert [points[0], points[-2]] == pytest.approx(beside, abs=0.2)
         assert len(seen["ways"]) == 9
+        ordered = itertools.combinations([(points[0], points[-2]) for points in seen["ways"]], 2)
+        crossings[memory] = sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in ordered)
     assert crossings["contiguous"] == 0  # seen side by side, the planes are one row
     assert crossings["permuted"] == 10  # of 5 and 4
 
@@ -487,10 +559,11 @@ def test_keys_unzip_one_cell_or_ten_and_a_moved_slider_of_the_volume_moves_nothi
         told.append(int(re.match(r"(?:cell|all) (\d+)", slider.get_attribute("aria-valuetext"))[1]))
     assert told == [1, 2, 12, 11, 24, 23, 0]
     page.wait_for_function("() => !document.querySelector('.cs-left')")
+    assert marked() == [0, 0, 24]
     slider.press("End")
     page.wait_for_function("() => document.querySelector('.cs-left')")
     page.evaluate("() => window.move('width', 5)")
-    assert marked() == [0, 0, 0]
+    assert marked() == [0, 30, 0]
     assert slider.get_attribute("aria-valuetext") == "all 30 cells are in the row"
     slider.press("ArrowLeft")
     page.evaluate("() => window.move('height', 4)")
@@ -523,7 +596,7 @@ def test_playing_unzips_cell_by_cell_and_escape_closes_it(stand):
         page.clock.run_for(300)
     assert waiting == [2, 1, 0, 23, 22]
     page.locator(".cs-figure").press("Escape")
-    assert (page.locator(".cs-left, .cs-ahead").count(), place_of(page)) == (0, 18)
+    assert (page.locator(".cs-left").count(), page.locator(".cs-ahead").count(), place_of(page)) == (0, 24, 18)
 
 
 @pytest.mark.parametrize("memory", ["Permuted", "", 0, None, "channels_last"])

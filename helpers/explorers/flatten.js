@@ -4,7 +4,8 @@ import { keepHeight, make, plural, setClass, setText, show } from "./page/elemen
 import { dimensions, hasStrides, readingOrder, refusedSize, refusedStrides, rowSentence, verdict, wayBack } from "./flatten_order.js";
 import { makeFormulas, makeShapes } from "./flatten_lines.js";
 import { drawBatch, drawVolume, makeFigure, waysOf } from "./flatten_picture.js";
-import { makeFlights, makeScrub } from "./flatten_scrub.js";
+import { makeFlights } from "./flatten_flights.js";
+import { makeScrub } from "./flatten_scrub.js";
 import { ending, makeFrame, makeRemark, watchWidth } from "./page/frame.js";
 import { makePlayer, watchPointing } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
@@ -125,7 +126,7 @@ async function render({ model, el }) {
   function draw() {
     const all = arranged();
     const values = JSON.stringify(sliders.values());
-    if (setting !== values) scrub.fit(all.count);
+    if (setting !== values) scrub.fit(all.count, all.batch);
     setting = values;
     const scene = { ...sceneOf(all, walk.at(), sliders.highest), gone: scrub.gone };
     const { memory, batch, count } = scene;
@@ -135,9 +136,11 @@ async function render({ model, el }) {
     sliders.offer("k", batch);
     formulas.write(mode, scene.filled, scene.divides);
     shapes.write(memory, scene.filled);
-    for (const name of ["volume", "memory"]) show(figure.panels[name], !batch);
-    show(figure.panels.output, !batch && memory === "permuted");
-    for (const name of ["pictures", "rows"]) show(figure.panels[name], batch);
+    const panels = batch ? ["pictures", "rows"] : memory === "permuted" ? ["volume", "memory", "output"] : ["volume", "memory"];
+    for (const [name, panel] of Object.entries(figure.panels)) {
+      show(panel, panels.includes(name));
+      setClass(panel, `cs-panel cs-panel-${name}${name === panels.at(-1) ? " cs-goal" : ""}`);
+    }
     const needed = (batch ? drawBatch : drawVolume)(figure, scene, page - 4);
     keepHeight(figure.root, needed);
     flights.draw(`${page} ${setting}`, count, scrub, () => waysOf(figure, scene));

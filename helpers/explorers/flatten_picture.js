@@ -4,19 +4,22 @@ import { make, plural, setClass, setNote, setStyle, setText, show, upTo, within 
 import { makeGrid } from "./page/grid.js";
 import { dimensions, holdings } from "./flatten_order.js";
 
-const LARGEST_CELL = 34;
-const SMALLEST_CELL = 26; // two digits at 13 px
+const LARGEST_CELL = 45;
+const SMALLEST_CELL = 17; // two digits at 12 px, and no room between cells
+const SPACED = 20; // from here on there is room between them
+const IN_LINES = 30; // where a row is broken into lines, a cell has this size at most
 // Pixels as the style sheet has them: in front of each row of a batch, a panel's title, between panels and planes.
 const LABEL = 26;
 const TITLE = 26;
 const GAP = 18;
+const WAYS = 26; // more, where the numbers go to
+const INDEX = 18; // below each line of a row
 
-/** How many cells stand in a line: all, or whole blocks of the reading order, as many as fit. */
-function perLine(count, [, second, third], fit) {
-  if (count <= fit) return count;
-  const block = [second.size * third.size, third.size].find((size) => size <= fit);
-  return block * Math.floor(fit / block);
-}
+/** How large the digits in a cell are. */
+export const lettersOf = (cell) => within(12, 18, 0.42 * cell);
+
+/** How many cells stand in a line: all, or the largest block of the reading order that fits. */
+const perLine = (count, [, second, third], fit) => [count, second.size * third.size, third.size].find((size) => size <= fit);
 
 /** The panels' elements, empty: planes, memory and the new row for one volume; two ways of cutting for a batch. */
 export function makeFigure(channels) {
@@ -43,9 +46,9 @@ export function makeFigure(channels) {
   return { root, planes, grids, panels, titles };
 }
 
-/** How a cell is marked that has begun its way, and a place that waits for its own. */
+/** How a cell is marked that its number has left, and a place that waits for its own. */
 const leftMark = (part) => (part > 0 ? " cs-left" : "");
-const aheadMark = (part) => (part !== null && part < 1 ? " cs-ahead" : "");
+const aheadMark = (part) => (part < 1 ? " cs-ahead" : "");
 
 /** Planes, memory, and for a permuted volume the new row; returns the height they need. */
 export function drawVolume({ planes, grids, titles }, all, room) {
@@ -55,30 +58,34 @@ export function drawVolume({ planes, grids, titles }, all, room) {
   planes.forEach(({ grid, root }, channel) => {
     show(root, channel < channels);
     if (channel >= channels) return;
+    setStyle(grid.root, "--letters", `${lettersOf(cell)}px`);
     grid.draw(height, width, cell, (element, row, column) => {
       const at = (channel * height + row) * width + column;
-      setText(element, `${at}`);
-      return hueOf(at) + leftMark(gone(positions[at]));
+      const mark = permuted ? "" : leftMark(gone(positions[at])); // a copy leaves what it copies
+      setText(element, mark ? "" : `${at}`);
+      return hueOf(at) + mark;
     });
   });
   const drawRow = (grid, places, blocks, isFilled) => {
     const across = perLine(count, blocks, Math.floor(room / SMALLEST_CELL));
-    const size = within(SMALLEST_CELL, LARGEST_CELL, room / across);
+    const size = within(SMALLEST_CELL, across < count ? IN_LINES : LARGEST_CELL, room / across);
     setStyle(grid.root, "--across", across);
+    setStyle(grid.root, "--between", size < SPACED ? "0px" : "1px");
+    setStyle(grid.root, "--letters", `${lettersOf(size)}px`);
     grid.draw(1, count, size, (element, _, column) => {
-      setText(element, `${places[column]}`);
-      return hueOf(places[column]) + (isFilled ? aheadMark(gone(column)) : "");
+      const mark = isFilled ? aheadMark(gone(column)) : "";
+      setText(element, mark ? "" : `${places[column]}`);
+      setNote(element, `${column}`);
+      return hueOf(places[column]) + mark;
     });
-    return TITLE + Math.ceil(count / across) * (size + 6) - 6;
+    return TITLE + Math.ceil(count / across) * (size + INDEX);
   };
   const memoryHeight = drawRow(grids.memory, upTo(count), dimensions({ channels, height, width }), !permuted);
   const copyHeight = permuted ? drawRow(grids.output, order, dims, true) + GAP : 0;
   setText(titles.memory, permuted ? "memory: nothing has moved" : `x.view(-1) (${count},): the row of memory`);
   const sameRow = `${x}.view(-1) (${count},): the row of memory as it is`;
   setText(titles.output, views ? sameRow : `${x}.reshape(-1) (${count},): a copy, in reading order`);
-  const abreast = Math.max(1, Math.floor((room + GAP) / (width * cell + GAP)));
-  const planesHeight = TITLE + Math.ceil(channels / abreast) * (height * cell + 30) - 10;
-  return planesHeight + GAP + memoryHeight + copyHeight;
+  return TITLE + 20 + height * cell + GAP + WAYS + memoryHeight + copyHeight;
 }
 
 /** The batch as one row for each picture, and as rows of k; returns the height they need. */
@@ -94,8 +101,9 @@ export function drawBatch({ grids, titles }, all, room) {
       const at = row * across + column;
       if (at >= count) return null;
       const picture = Math.floor(at / one);
-      setText(element, cell >= 14 ? `${picture}` : "");
-      return `cs-hue-${picture}${at === position ? " cs-lit" : ""}${mark(gone(at))}`;
+      const own = mark(gone(at));
+      setText(element, cell < 14 || own ? "" : `${picture}`);
+      return `cs-hue-${picture}${at === position ? " cs-lit" : ""}${own}`;
     });
     for (let row = 0; row < rows; row++) {
       const line = grid.root.children[row];
@@ -105,7 +113,7 @@ export function drawBatch({ grids, titles }, all, room) {
     }
     return TITLE + down * 18 - 2;
   };
-  const needed = drawRows(grids.pictures, one, leftMark) + GAP + drawRows(grids.rows, k, aheadMark);
+  const needed = drawRows(grids.pictures, one, leftMark) + GAP + WAYS + drawRows(grids.rows, k, aheadMark);
   setText(titles.pictures, `${x}.flatten(1) (${pictures}, ${one}): one row for each picture, whatever its size`);
   const short = `${x}.view(-1, ${k}): no output, ${plural(Math.floor(count / k), "whole row")} and ${count % k} left over`;
   const viewed = `${x}.view(-1, ${k}) (${count / k}, ${k})`;
@@ -115,17 +123,17 @@ export function drawBatch({ grids, titles }, all, room) {
   return needed;
 }
 
-/** Every number in reading order: how it is drawn, the cell it is read from, and its cell in the row. */
+/** Every number in reading order: how it is drawn, the cell it is read from, its cell in the row, and their grids. */
 export function waysOf({ planes, grids }, { height, width, permuted, batch, k, one, order, count }) {
   const cellIn = (grid, index, across) => grid.root.children[Math.floor(index / across)].children[index % across];
+  const way = (source, goal) => ({ from: cellIn(...source), to: cellIn(...goal), leaving: source[0].root, arriving: goal[0].root });
   return order.map((place, index) => {
     if (batch) {
-      const [from, to] = [cellIn(grids.pictures, index, one), cellIn(grids.rows, index, k)];
-      return { text: from.textContent, hue: Math.floor(index / one), from, to };
+      const picture = Math.floor(index / one);
+      return { text: `${picture}`, hue: picture, ...way([grids.pictures, index, one], [grids.rows, index, k]) };
     }
     const hue = Math.floor(place / (height * width));
-    const inPlane = () => cellIn(planes[hue].grid, place % (height * width), width);
-    const from = permuted ? cellIn(grids.memory, place, count) : inPlane();
-    return { text: `${place}`, hue, from, to: cellIn(permuted ? grids.output : grids.memory, index, count) };
+    const source = permuted ? [grids.memory, place, count] : [planes[hue].grid, place % (height * width), width];
+    return { text: `${place}`, hue, ...way(source, [permuted ? grids.output : grids.memory, index, count]) };
   });
 }

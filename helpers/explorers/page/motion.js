@@ -67,11 +67,15 @@ export function fly(figure, texts, to, ink) {
   }
 }
 
+/** How far along a way of points each of them lies. */
+export const distances = (way) =>
+  way.map((_, place) => way.slice(1, place + 1).reduce((sum, [x, y], before) => sum + Math.hypot(x - way[before][0], y - way[before][1]), 0));
+
 /** Let a text go along a way of points, [x, y] in a figure's pixels: seen from `delay` on, for so many milliseconds. */
 export function follow(figure, text, way, ink, { delay, duration }) {
   if (isStill()) return;
   const flyer = layOver(figure, `cs-flyer ${ink}`, text);
-  const far = way.map((_, place) => way.slice(1, place + 1).reduce((sum, [x, y], before) => sum + Math.hypot(x - way[before][0], y - way[before][1]), 0));
+  const far = distances(way);
   const steps = way.map(([x, y], place) => ({
     transform: `translate(${x}px, ${y}px) translate(-50%, -50%)`,
     offset: far[place] / (far.at(-1) || 1),
