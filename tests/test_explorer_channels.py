@@ -214,7 +214,7 @@ def test_hovering_an_input_lights_its_readers_in_every_output_plane(stand):
             assert lit(page, f"output{filter}") == set(map(tuple, readers[filter].nonzero().tolist()))
         assert lit(page, "input1") == {(row, column)}
         assert lit(page, "input0") == set()
-        assert page.locator(".cs-one-place .cs-note").text_content() == (
+        assert page.locator(".cs-note").text_content() == (
             f"Row {row}, column {column} of padded channel 1 is read by 3 outputs, 1 in each plane."
         )
 
@@ -226,11 +226,32 @@ def test_hovering_a_weight_lights_what_it_multiplies_on_its_own_plane(stand):
     assert lit(page, "input0") == lit(page, "input1") == set()
     assert lit(page, "kernel1-2") == {(1, 0)}
     assert lit(page, "kernel0-2") == set()
-    assert page.locator(".cs-one-place .cs-note").text_content() == (
+    assert page.locator(".cs-note").text_content() == (
         "weight[1, 2, 1, 0] multiplies 4 cells of blue, one for each output."
     )
     cell(page, "bias", 1, 0).hover()
-    assert page.locator(".cs-one-place .cs-note").text_content() == "bias[1] is added to 4 numbers: all of output[1]."
+    assert page.locator(".cs-note").text_content() == "bias[1] is added to 4 numbers: all of output[1]."
+
+
+def test_while_a_cell_is_hovered_the_numbers_and_the_wires_are_still_the_pinned_outputs(stand):
+    explorer = ChannelsExplorer()
+    page = stand(explorer)
+    for place in (("input1", 4, 4), ("kernel0-2", 1, 1), ("bias", 0, 0)):
+        cell(page, *place).hover()
+        page.evaluate("() => new Promise((drawn) => requestAnimationFrame(drawn))")
+        assert page.locator(".cs-note").text_content() != ""
+        hold(read(page, [{}], SEEN)[0], explorer)
+        assert page.locator(".cs-equation").is_visible()
+        assert page.locator(".cs-pair:visible .cs-addend:visible").count() == 6
+        assert page.locator(".cs-window:visible").count() == 3
+        assert len(page.evaluate(CIRCUIT)["wires"]) == 8
+    cell(page, "output1", 1, 2).click()
+    cell(page, "input0", 0, 0).hover()
+    assert page.locator(".cs-equation").text_content().startswith("output[1, 1, 2] = ")
+    cell(page, "kernel0-0", 0, 0).hover()
+    assert page.locator(".cs-equation").text_content().startswith("output[0, 1, 2] = ")
+    total = explorer.output()[0, 1, 2].item()
+    assert number(page.locator(".cs-tail").first.locator(".cs-output-ink").text_content().removeprefix(" = ")) == total
 
 
 each_width = pytest.mark.parametrize("width", [374, 680, 1100])
@@ -241,7 +262,26 @@ CIRCUIT = """() => {
   const points = (path) => (path.getAttribute("d").match(/[\\d.-]+/g) ?? []).map(Number);
   const wires = seen.map(points).filter((way) => way.length);
   const onPage = ([x, y]) => [figure.x + x, figure.y + y];
+  const digits = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return range.getBoundingClientRect();
+  };
+  const texts = [...document.querySelectorAll(".cs-cell, .cs-figure .cs-title, .cs-row-name, .cs-small, .cs-addend")]
+    .filter((element) => element.checkVisibility() && element.textContent)
+    .map((element) => [element, digits(element)]);
+  // Wires go along the page's edges: a stretch of one is a box without a width or without a height.
+  const isOver = ([[a, b], [c, d]], box) =>
+    Math.min(a, c) < box.right - 1 && Math.max(a, c) > box.left + 1 &&
+    Math.min(b, d) < box.bottom - 3 && Math.max(b, d) > box.top + 3;
+  const stretches = (way) => {
+    const ends = way.flatMap((_, place) => (place % 2 ? [] : [onPage(way.slice(place, place + 2))]));
+    return ends.slice(1).map((end, place) => [ends[place], end]);
+  };
+  const isOfBias = (element) => element.closest(".cs-tail"); // where wires end
   return {
+    struck: wires.flatMap(stretches).flatMap((stretch) =>
+      texts.filter(([part, box]) => !isOfBias(part) && isOver(stretch, box)).map(([part]) => part.textContent)),
     wires: wires.map((way) => [onPage(way.slice(0, 2)), onPage(way.slice(-2))]),
     flights: document.getAnimations().filter(({ effect }) => effect.target.matches(".cs-flyer")).map(({ effect }) => {
       const [first, last] = [0, -1].map((place) => effect.getKeyframes().at(place).transform.match(/[\\d.-]+(?=px)/g));
@@ -296,14 +336,16 @@ def test_a_step_lets_each_planes_sum_run_to_sigma_the_bias_join_and_the_whole_la
 @each_width
 def test_wires_lead_from_the_planes_through_the_chosen_filters_kernels_to_sigma_and_to_the_cell(stand, width):
     page = stand(ChannelsExplorer(out_channels=3), viewport={"width": width + 32, "height": 900})
-    for filter, row, column in [(0, 0, 0), (2, 1, 2)]:
+    for filter, row, column in [(0, 0, 0), (1, 2, 2), (2, 1, 2)]:
         cell(page, f"output{filter}", row, column).hover()
         page.evaluate("() => new Promise((drawn) => requestAnimationFrame(drawn))")
-        wires = page.evaluate(CIRCUIT)["wires"]
+        circuit = page.evaluate(CIRCUIT)
+        assert circuit["struck"] == []
+        wires = circuit["wires"]
         chosen = page.locator(".cs-pair:not(.cs-other):visible")
         kernels = [each.bounding_box() for each in chosen.locator(".cs-grid").all()]
         addends = [each.bounding_box() for each in chosen.locator(".cs-addend").all()]
-        planes = [each.bounding_box() for each in page.locator(".cs-plane:visible").all()]
+        planes = [each.bounding_box() for each in page.locator(".cs-plane .cs-grid:visible").all()]
         tail = page.locator(".cs-tail").nth(filter)
         sigma, total = (tail.locator(of).bounding_box() for of in (".cs-sigma", ".cs-output-ink"))
         ends = [*zip(planes, kernels, strict=True), *((addend, sigma) for addend in addends)]
@@ -311,14 +353,13 @@ def test_wires_lead_from_the_planes_through_the_chosen_filters_kernels_to_sigma_
         if width < 1100:  # below: the wire ends above the outputs' names
             top = page.locator(".cs-outputs").bounding_box()["y"]
             goal |= {"y": top - 6, "height": 12}
+        else:  # at the row's end: it strikes out no number before its own
+            goal["x"] = cell(page, f"output{filter}", row, 0).bounding_box()["x"]
         ends += [(tail.bounding_box(), sigma), (total, goal)]
         for (first, last), (source, goal) in zip(wires, ends, strict=True):
             assert within(first, source)
             assert within(last, goal)
         assert all(0 <= x <= width + 32 for ends in wires for x, _ in ends)
-    cell(page, "input1", 0, 0).hover()
-    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(drawn))")
-    assert page.evaluate(CIRCUIT) == {"wires": [], "flights": []}
 
 
 def test_nothing_runs_when_a_slider_moves_or_a_cell_is_hovered_or_the_reader_wants_no_motion(stand):
@@ -400,6 +441,24 @@ def test_on_a_phone_the_filters_name_stands_above_its_first_kernel(stand):
         assert name["x"] == pytest.approx(kernel["x"])
         assert name["y"] + name["height"] <= kernel["y"]
         assert page.locator(".cs-pair:visible").count() == 3
+
+
+SMALL = """(cells) => cells.filter((cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  const { width, height } = cell.getBoundingClientRect();
+  return Math.min(width, height) < 11 || range.getBoundingClientRect().width > cell.clientWidth + 1
+    || parseFloat(getComputedStyle(cell).fontSize) < 12;
+}).length"""
+
+
+@each_width
+def test_at_the_largest_setting_every_digit_of_planes_and_kernels_can_be_read(stand, width):
+    settings = {"size": 6, "in_channels": 4, "out_channels": 4, "kernel_size": 5, "padding": 2}
+    page = stand(ChannelsExplorer(**settings), viewport={"width": width + 16, "height": 900})
+    cells = page.locator(".cs-input .cs-cell:visible, .cs-kernel .cs-cell:visible")
+    assert cells.count() == 4 * 100 + (4 if width < 700 else 16) * 25
+    assert cells.evaluate_all(SMALL) == 0
 
 
 @pytest.mark.parametrize("width", [360, 700, 1100])

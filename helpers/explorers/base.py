@@ -18,9 +18,23 @@ FOLDER = Path(__file__).parent
 
 
 LARGEST_KERNEL = 7  # of all that are drawn as cells
-# Each weight of a kernel has a colour, and `colourWeights` of page/weights.js says which. There is a class for each: no
-# cell has a style of its own.
-WEIGHTS = "".join(f"\n.cs-w-{place} {{ --weight: var(--w{place}); }}" for place in range(LARGEST_KERNEL**2))
+
+
+def _weight_colours(size: int) -> str:
+    """A rule for each weight of a kernel: a hue for each column, a lightness for each row.
+
+    A weight is known again by it where it lies on the input, however small the cells are. No cell has a style of its
+    own, and no property is handed down: as one that all cells inherit, a new kernel size takes three times as long.
+    """
+    places = [(row, column) for row in range(size) for column in range(size)]
+    return "".join(
+        f'\n[data-kernel="{size}"] .cs-w-{row}{column} '
+        f"{{ --weight: hsl({25 + int(320 * column / size + 0.5)} 75% {30 + int(45 * row / size + 0.5)}%) }}"
+        for row, column in places
+    )
+
+
+WEIGHTS = "".join(_weight_colours(size) for size in range(1, LARGEST_KERNEL + 1))
 
 
 def style(*file_names: str) -> str:

@@ -1,11 +1,11 @@
 // ChannelsExplorer: every filter lays one kernel on each input plane, and adds what they give to one output plane.
 
-import { keepHeight, make, plural, setClass, setStyle, setText, show, upTo, written } from "./page/elements.js";
+import { keepHeight, make, plural, setClass, setStyle, show, upTo, written } from "./page/elements.js";
 import { makeCircuit } from "./channels_circuit.js";
 import { layOut, planeName } from "./channels_layout.js";
 import { drawFilters, drawInputs, drawKernels, drawOutputs, makeFigure } from "./channels_picture.js";
 import { makeCount, makeSums } from "./channels_sums.js";
-import { ending, makeFrame, makeRemark, watchWidth } from "./page/frame.js";
+import { ending, makeFrame, makeNote, makeRemark, watchWidth } from "./page/frame.js";
 import { makeSteps } from "./page/motion.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
@@ -28,20 +28,19 @@ async function render({ model, el }) {
   const circuit = makeCircuit(figure, model.get("planes").length);
   const steps = makeSteps();
   const sums = makeSums(model.get("planes").length);
-  const [unread, pointed] = [make("div", "cs-note cs-unread"), make("div", "cs-note")];
-  const told = make("div", "cs-one-place", pointed, sums.root); // never both
+  const note = makeNote();
   const frame = makeFrame(el, {
     sliders,
     formulas: [make("div", "cs-formulas", formula.root, count.root)],
     tools: [player.root, makeRemark().root],
     figure: figure.root,
-    notes: [unread, told],
+    notes: [note.root, sums.root],
   });
   const space = watchWidth(frame.root, draw);
   const pointing = walker.watch(frame.root, figure.root, draw);
 
   function draw() {
-    const scene = { ...sceneOf(model, sliders, pointing), playing: player.playing() };
+    const scene = { ...sceneOf(model, sliders, pointing, walker.home()), playing: player.playing() };
     page = layOut(space.width(), scene.values, scene.shape, scene.longest);
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     setClass(figure.root, `cs-figure cs-channels cs-${page.mode}`);
@@ -57,7 +56,7 @@ async function render({ model, el }) {
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
     count.write(scene.values);
-    writeBelow(frame, { unread, told, pointed }, scene);
+    writeBelow(frame, note, scene);
     sums.write(scene);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
@@ -92,7 +91,7 @@ function inPicture(cell, { in_channels, out_channels, kernel_size }, { padded, o
 }
 
 /** Everything about one setting and what is pointed at, before anything is drawn. */
-function sceneOf(model, sliders, pointing) {
+function sceneOf(model, sliders, pointing, home) {
   const values = { dilation: 1, ...sliders.values() };
   const { size, in_channels, out_channels, kernel_size, padding } = values;
   const biases = model.get("biases");
@@ -116,7 +115,8 @@ function sceneOf(model, sliders, pointing) {
   return {
     ...{ values, shape, out, weights, biases, inside, pixel, planeSum, results, at, here, part },
     window: out > 0 && here.kind === "output",
-    chosen: here.filter ?? belonging(inPicture(pointing.pinned(), values, shape)).filter ?? 0,
+    chosen: here.filter ?? belonging(home).filter,
+    sum: !out ? null : here.kind === "output" ? at : home, // whose sum is written: also while another cell is hovered
     start: starts(values, sliders.highest),
     longest: Math.max(1, ...numbers.map((number) => written(number).length)),
     peak: Math.max(0, ...numbers.map(Math.abs)),
@@ -127,7 +127,7 @@ function sceneOf(model, sliders, pointing) {
 }
 
 /** The code, and below the picture what is never read and what is pointed at, or why there is no output. */
-function writeBelow({ code, refusal }, { unread, told, pointed }, { values, out, lost, role, reasons }) {
+function writeBelow({ code, refusal }, note, { values, out, lost, role, reasons }) {
   const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
   const options = (stride > 1 ? `, stride=${stride}` : "") + (padding ? `, padding=${padding}` : "");
   code.write(
@@ -135,10 +135,8 @@ function writeBelow({ code, refusal }, { unread, told, pointed }, { values, out,
     `  # (${in_channels}, ${size}, ${size}) → ${out ? `(${out_channels}, ${out}, ${out})` : "RuntimeError"}`,
   );
   refusal.write(reasons);
-  setText(unread, lost);
-  show(unread, Boolean(lost));
-  show(told, out > 0);
-  setText(pointed, role);
+  note.write(lost, role);
+  show(note.root, out > 0);
 }
 
 /** What a screen reader is told. */

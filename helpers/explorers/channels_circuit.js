@@ -10,43 +10,57 @@ const ADDENDS = { delay: 0, duration: 280 };
 const BIAS = { delay: 130, duration: 150 };
 const TOTAL = { delay: 280, duration: 270 };
 
-/** The wires of the chosen filter as lists of points, [x, y], from the places of what they join. */
-function circuitWays({ planes, kernels, addends, bias, sigma, total, tail, outputs, cell }, mode) {
-  const last = addends.length - 1;
-  const [top, bottom] = [sigma.y - sigma.height / 2, sigma.y + sigma.height / 2];
-  const rightmost = Math.max(...addends.map(({ x, width }) => x + width / 2));
-  const into = upTo(addends.length).map((channel) => sigma.x + (last / 2 - channel) * LANE * 1.6);
-  const toSum = addends.map(({ x, y, width, height }, channel) => {
-    const lane = (last - channel) * LANE; // the first channel's wire lies outside, so that none crosses another
-    if (mode === "stacked") {
-      const [side, low] = [rightmost + 5 + lane, top - 3 - channel * LANE];
-      return [[x + width / 2 + 3, y], [side, y], [side, low], [into[channel], low], [into[channel], top]];
-    }
-    const low = y + height / 2 + 1 + lane;
-    return [[x, y + height / 2 - 2], [x, low], [into[channel], low], [into[channel], bottom]];
+const left = ({ x, width }) => x - width / 2;
+const right = ({ x, width }) => x + width / 2;
+const top = ({ y, height }) => y - height / 2;
+const bottom = ({ y, height }) => y + height / 2;
+
+/** Where the planes' wires enter Σ. The first channel's lies outside, and so does its lane: none crosses another. */
+const entriesOf = ({ addends, sigma }) => addends.map((_, channel) => sigma.x + ((addends.length - 1) / 2 - channel) * LANE * 1.6);
+const laneOf = ({ addends }, channel) => (addends.length - 1 - channel) * LANE;
+
+/**
+ * The wires of one filter, where the planes stand side by side and its kernels below them: lists of points, [x, y]. Down
+ * to a kernel that is not in the first row, a wire goes beside those above it. Outputs are at the row's end or below.
+ */
+function waysBeside(places, filter, areBelow) {
+  const { planes, kernels, addends, bias, sigma, total, tail, outputs, cell } = places;
+  const entries = entriesOf(places);
+  const toKernel = kernels.map((kernel, channel) => {
+    const start = bottom(planes[channel]);
+    if (!filter) return [[kernel.x, start], [kernel.x, top(kernel)]];
+    const aside = left(kernel) - 6;
+    return [[kernel.x, start], [kernel.x, start + 3], [aside, start + 3], [aside, kernel.y], [left(kernel), kernel.y]];
   });
-  const right = ({ x, width }) => x + width / 2;
-  const isStacked = mode === "stacked";
-  const aside = isStacked ? right(total) + 12 : right(tail) + 4;
-  const above = outputs.y - outputs.height / 2 - 4;
-  const before = outputs.x - outputs.width / 2 - 8;
+  const toSum = addends.map((addend, channel) => {
+    const low = bottom(addend) + 1 + laneOf(places, channel);
+    return [[addend.x, bottom(addend) - 2], [addend.x, low], [entries[channel], low], [entries[channel], bottom(sigma)]];
+  });
+  const before = left(outputs) - 8;
+  const ends = areBelow ? above(right(tail) + 4, places) : [[before, total.y], [before, cell.y], [left(outputs), cell.y]];
+  return { toKernel, toSum, toBias: [[sigma.x, bias.y], [sigma.x, sigma.y]], toOutput: [[right(total) + 3, total.y], ...ends] };
+}
+
+/** The same where the planes stand on top of each other, each beside its kernel, and Σ and the outputs below them. */
+function waysStacked(places) {
+  const { planes, kernels, addends, bias, sigma, total } = places;
+  const [entries, rightmost] = [entriesOf(places), Math.max(...addends.map(right))];
+  const toSum = addends.map((addend, channel) => {
+    const [side, low] = [rightmost + 5 + laneOf(places, channel), top(sigma) - 3 - channel * LANE];
+    return [[right(addend) + 3, addend.y], [side, addend.y], [side, low], [entries[channel], low], [entries[channel], top(sigma)]];
+  });
   return {
-    toKernel: kernels.map((kernel, channel) => {
-      const plane = planes[channel];
-      return isStacked
-        ? [[right(plane) + 4, kernel.y], [kernel.x - kernel.width / 2, kernel.y]]
-        : [[kernel.x, plane.y + plane.height / 2], [kernel.x, kernel.y - kernel.height / 2]];
-    }),
+    toKernel: kernels.map((kernel, channel) => [[right(planes[channel]), kernel.y], [left(kernel), kernel.y]]),
     toSum,
     toBias: [[sigma.x, bias.y], [sigma.x, sigma.y]], // they stand one above the other
-    // Where the outputs stand below, the wire ends above them: it would strike out their names.
-    toOutput: [
-      [right(total) + 3, total.y],
-      ...(mode === "side"
-        ? [[before, total.y], [before, cell.y], [cell.x - cell.width / 2, cell.y]]
-        : [[aside, total.y], [aside, above], [cell.x, above], [cell.x, above + 4]]),
-    ],
+    toOutput: [[right(total) + 3, total.y], ...above(right(total) + 12, places)],
   };
+}
+
+/** To outputs that stand below: the wire ends above them, for it would strike out their names. */
+function above(aside, { total, outputs, cell }) {
+  const high = top(outputs) - 4;
+  return [[aside, total.y], [aside, high], [cell.x, high], [cell.x, high + 4]];
 }
 
 /**
@@ -61,16 +75,15 @@ export function makeCircuit(figure, planes) {
   let next = null;
 
   function lay({ scene, page, before }) {
-    const { values, at, chosen, window } = scene;
+    const { values, chosen, sum } = scene;
     const channels = upTo(values.in_channels);
     const [row, place] = [figure.rows[chosen], placeIn(root)];
     const pairs = figure.pairs.filter(({ filter }) => filter === chosen);
-    const cell = seenCell(root, at.grid, at.row, at.column);
-    setStyle(layer, "display", window && cell ? "block" : "none");
-    if (!window || !cell) return;
+    const cell = sum && seenCell(root, `output${chosen}`, sum.row, sum.column);
+    setStyle(layer, "display", cell ? "block" : "none");
+    if (!cell) return;
     const places = {
-      // In a stack its name stands between a plane and its kernel.
-      planes: figure.inputs.slice(0, channels.length).map(({ title, grid }) => place(page.mode === "stacked" ? title : grid.root)),
+      planes: figure.inputs.slice(0, channels.length).map(({ grid }) => place(grid.root)),
       kernels: channels.map((channel) => place(pairs[channel].grid.root)),
       addends: channels.map((channel) => place(pairs[channel].addend)),
       bias: place(row.bias),
@@ -80,7 +93,7 @@ export function makeCircuit(figure, planes) {
       outputs: place(page.mode === "side" ? row.grid.root : figure.outputs),
       cell: place(cell),
     };
-    const ways = circuitWays(places, page.mode);
+    const ways = page.mode === "stacked" ? waysStacked(places) : waysBeside(places, chosen, page.mode !== "side");
     const drawn = [...ways.toKernel, ...ways.toSum, ways.toBias, ways.toOutput];
     const classes = [...channels, ...channels].map((channel) => colourOf(channel, values)).concat("cs-of-bias", "cs-of-output");
     wires.forEach((wire, index) => {
@@ -92,7 +105,7 @@ export function makeCircuit(figure, planes) {
   }
 
   /** The windows glide, the planes' sums run to Σ, the bias joins, the whole sum lands in its cell. */
-  function run({ values, at, chosen, biases, results, planeSum }, { inputCell }, before, places, ways) {
+  function run({ values, sum: at, chosen, biases, results, planeSum }, { inputCell }, before, places, ways) {
     const { stride } = values;
     const middle = ({ x, y }) => [x, y];
     places.addends.forEach((addend, channel) => {

@@ -8,12 +8,18 @@ const LABEL = 70; // pixels for the filters' names, and for the bias and the tot
 const TAIL = 102;
 const GAP = 12;
 const ADDEND = 20;
-const NAME = 74; // pixels for a plane's name beside it
+const INPUT = 112; // pixels for the input's name and shape above its planes, where they are stacked
+const NAME = 22; // pixels for a plane's name above its kernel there
+const WIRES = 72; // pixels for a sum beside a kernel, and the wires that lead on
 const HIGH = 500; // pixels: so high all of it is, if cells can be legible then
+const WIDE = 900; // pixels of a page on which all is larger
 
 /** What an input plane is called, and the class of its colour. */
 export const planeName = (channel, { in_channels }) => (in_channels === 3 ? COLOURS[channel] : `channel ${channel}`);
 export const colourOf = (channel, { in_channels }) => (in_channels === 3 ? `cs-${COLOURS[channel]}` : "");
+
+/** How large the digits are in a cell of a plane, and in one of a kernel. */
+export const digitsOf = { input: (cell) => within(12, 15, 0.36 * cell), kernel: (cell) => within(12, 15, 0.5 * cell) };
 
 /**
  * How the panels stand in a page of this width, and how large their cells are: outputs at the rows' ends, or below all
@@ -22,32 +28,40 @@ export const colourOf = (channel, { in_channels }) => (in_channels === 3 ? `cs-$
  */
 export function layOut(width, { in_channels, out_channels, kernel_size }, { padded, out }, longest) {
   const most = Math.max(padded, kernel_size); // an impossible kernel is drawn over its plane
+  const isWide = width >= WIDE;
   const room = width - 4 - LABEL - TAIL - GAP * (in_channels + 1);
-  const kernelCell = within(18, 24, Math.min(360 / (out_channels * kernel_size), room / (in_channels * kernel_size)));
-  const line = within(15, 28, 400 / (out_channels * Math.max(out, 1)));
+  const tallest = kernel_size > 3 ? 5 : 3; // cells of two sizes: most steps of the slider then leave them as they are
+  const kernelCell = within(18, isWide ? 30 : 24, Math.min(360 / (out_channels * tallest), room / (in_channels * tallest)));
+  const line = within(15, isWide ? 32 : 28, 400 / (out_channels * Math.max(out, 1)));
   const outputCell = Math.max(line, Math.min(widthOf(longest), 30));
   const outputWidth = Math.max(120, out * outputCell + 76);
   const kernelHeight = kernel_size * kernelCell + ADDEND;
   const withOutput = Math.max(kernelHeight, 2 * ADDEND, out * line);
   const beside = Math.max(1, Math.floor((width + 18) / (out * outputCell + 18)));
   const outputHeight = 40 + Math.ceil(out_channels / beside) * (out ? out * line + 26 : 84);
-  const fitting = (pixels, cells, high) => Math.min(within(18, 36, high), Math.floor(pixels / cells));
+  const fitting = (pixels, cells, high, least = 18) => Math.min(within(least, isWide ? 44 : 36, high), Math.floor(pixels / cells));
   const rowsHigh = (row) => (HIGH - 24 - out_channels * (row + 8)) / most;
   const side = fitting(room - outputWidth - GAP, in_channels * most, rowsHigh(withOutput));
   const below = fitting(room, in_channels * most, rowsHigh(Math.max(kernelHeight, 2 * ADDEND)) - outputHeight / most);
-  const stacked = fitting(width - 4 - 2 * GAP - 60 - NAME - kernel_size * kernelCell, most, (HIGH - 160) / in_channels / most);
+  const stackedKernel = 24;
+  const besidePlanes = GAP + kernel_size * stackedKernel + WIRES;
+  const stacked = fitting(width - 4 - besidePlanes, most, (HIGH - 160) / in_channels / most, 16);
   const columnOf = (cellSize) => Math.max(most * cellSize, kernel_size * kernelCell, 72);
   const fitsBelow = below >= 13 && in_channels * columnOf(below) <= room;
-  const mode = side >= (width >= 900 ? 14 : 24) ? "side" : fitsBelow ? "below-outputs" : "stacked";
+  const mode = side >= (isWide ? 13 : 24) ? "side" : fitsBelow ? "below-outputs" : "stacked";
   const inputCell = { side, "below-outputs": below, stacked }[mode];
   const columns = `${LABEL}px repeat(${in_channels}, ${columnOf(inputCell)}px) ${TAIL}px`;
-  const template = { side: `${columns} ${outputWidth}px`, "below-outputs": columns, stacked: `${most * inputCell + NAME}px 1fr` };
+  const template = { side: `${columns} ${outputWidth}px`, "below-outputs": columns, stacked: `${Math.max(INPUT, most * inputCell)}px 1fr` };
   const rowHeight = mode === "side" ? withOutput : Math.max(kernelHeight, 2 * ADDEND);
   const planeHeight = most * inputCell + 24;
   const height = {
     side: planeHeight + out_channels * (rowHeight + 8),
     "below-outputs": planeHeight + out_channels * (rowHeight + 8) + outputHeight,
-    stacked: in_channels * (Math.max(planeHeight - 24, kernelHeight) + 8) + 60 + outputHeight,
+    stacked: in_channels * (Math.max(planeHeight - 24, kernel_size * stackedKernel + NAME) + 8) + 60 + outputHeight,
   };
-  return { width, mode, inputCell, kernelCell, outputCell, line, template: template[mode], height: height[mode], most };
+  return {
+    ...{ width, mode, inputCell, outputCell, line, most, template: template[mode], height: height[mode] },
+    kernelCell: mode === "stacked" ? stackedKernel : kernelCell,
+    letters: isWide ? 14 : 12,
+  };
 }

@@ -1,7 +1,7 @@
 // ChannelsExplorer: its input planes, kernels, biases and output planes.
 
 import { factor, make, setClass, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
-import { colourOf, planeName } from "./channels_layout.js";
+import { colourOf, digitsOf, planeName } from "./channels_layout.js";
 import { writeResult } from "./page/frame.js";
 import { makeGrid, squeeze } from "./page/grid.js";
 import { drawPlane, makeOutline } from "./page/planes.js";
@@ -51,19 +51,21 @@ const put = (element, row, column) => setStyle(element, "grid-area", `${row} / $
 
 /** The input planes, with the window of the output pointed at on all of them. */
 export function drawInputs(figure, scene, page) {
-  const { values, shape, at, start } = scene;
+  const { values, shape, sum, start } = scene;
   const { size, in_channels } = values;
   const stacked = page.mode === "stacked";
   figure.inputs.forEach(({ channel, title, grid, outline, root }) => {
     show(root, channel < in_channels);
     if (channel >= in_channels) return;
-    put(root, stacked ? channel + 2 : 1, stacked ? 1 : channel + 2);
+    put(root, 1, stacked ? "auto" : channel + 2);
+    for (const element of [title, grid.root]) put(element, stacked ? channel + 2 : "auto", stacked ? 1 + (element === title) : "auto");
+    setStyle(grid.root, "--digits", `${digitsOf.input(page.inputCell)}px`);
     setClass(root, `cs-plane ${colourOf(channel, values)}`);
     setText(title, planeName(channel, values));
     grid.startAt(start.input);
     const isOn = scene.window || scene.here.channel === channel;
     drawPlane(grid, page.inputCell, scene, { pixel: scene.pixel[channel], most: 5, kernel: scene.weights[scene.chosen][channel], isOn });
-    layWindow(outline, page.inputCell, shape, at, values);
+    layWindow(outline, page.inputCell, shape, { grid: "output", ...sum }, values);
     setStyle(grid.root, "margin-bottom", `${(page.most - shape.padded) * page.inputCell}px`);
   });
   put(figure.inputName, 1, 1);
@@ -71,7 +73,7 @@ export function drawInputs(figure, scene, page) {
 }
 
 /** One kernel for each filter and plane, and what it sums to at the window. */
-export function drawKernels({ pairs }, { values, weights, planeSum, at, here, part, window, chosen }, { mode, kernelCell }) {
+export function drawKernels({ pairs }, { values, weights, planeSum, at, here, part, sum, chosen }, { mode, kernelCell }) {
   const { in_channels, out_channels, kernel_size } = values;
   const stacked = mode === "stacked";
   pairs.forEach(({ filter, channel, grid, addend, root }) => {
@@ -81,20 +83,21 @@ export function drawKernels({ pairs }, { values, weights, planeSum, at, here, pa
     put(root, stacked ? channel + 2 : filter + 2, stacked ? 2 : channel + 2);
     setClass(root, filter === chosen ? "cs-pair" : "cs-pair cs-other");
     const kernel = weights[filter][channel];
+    setStyle(grid.root, "--digits", `${digitsOf.kernel(kernelCell)}px`);
     grid.draw(kernel_size, kernel_size, kernelCell, (element, row, column) => {
       setText(element, written(kernel[row][column]));
       const pointedAt = here.kind === "kernel" && at.grid === `kernel${filter}-${channel}` && part.kernel(row, column);
-      return tint(kernel[row][column], 2) + (pointedAt ? " cs-lit" : "") + weightClass(row, column, kernel_size);
+      return tint(kernel[row][column], 2) + (pointedAt ? " cs-lit" : "") + weightClass(row, column);
     });
-    setStyle(addend, "visibility", window ? "visible" : "hidden"); // its place is kept
-    if (!window) return;
-    const sum = planeSum(filter, channel, at);
-    setText(addend, channel ? `+ ${factor(sum)}` : written(sum));
+    setStyle(addend, "visibility", sum ? "visible" : "hidden"); // its place is kept
+    if (!sum) return;
+    const added = planeSum(filter, channel, sum);
+    setText(addend, channel ? `+ ${factor(added)}` : written(added));
   });
 }
 
 /** Each filter's name, bias and total. */
-export function drawFilters({ rows, band }, { values, biases, results, at, here, window, chosen, playing }, { mode }) {
+export function drawFilters({ rows, band }, { values, biases, results, at, here, sum, chosen, playing }, { mode }) {
   const { in_channels, out_channels } = values;
   const stacked = mode === "stacked";
   rows.forEach(({ filter, name, bias, total, tail }) => {
@@ -107,15 +110,15 @@ export function drawFilters({ rows, band }, { values, biases, results, at, here,
     setClass(tail, filter === chosen ? "cs-tail" : "cs-tail cs-other");
     setText(bias, `+ ${factor(biases[filter])}`);
     setClass(bias, here.kind === "bias" && at.row === filter ? "cs-bias cs-lit" : "cs-bias");
-    const isKnown = window && !(playing && filter > chosen); // playing prints one output after the other
-    setText(total, isKnown ? ` = ${written(results[filter][at.row][at.column])}` : "");
+    const isKnown = sum && !(playing && filter > chosen); // playing prints one output after the other
+    setText(total, isKnown ? ` = ${written(results[filter][sum.row][sum.column])}` : "");
   });
   show(band, !stacked);
   setStyle(band, "grid-area", `${chosen + 2} / 1 / ${chosen + 3} / -1`);
 }
 
 /** The output planes: at the ends of the filters' rows, or below them all. */
-export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell, line }) {
+export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell, line, letters }) {
   const { values, out, results, at, here, part, window, chosen, start, longest, peak, playing } = scene;
   const { in_channels, out_channels } = values;
   rows.forEach(({ filter, grid, out: panel }) => {
@@ -124,7 +127,7 @@ export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell,
     if (!visible) return;
     if (mode === "side") put(panel, filter + 2, in_channels + 3);
     setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
-    squeeze(grid, outputCell, longest);
+    squeeze(grid, outputCell, longest, letters);
     setStyle(grid.root, "--line", `${line}px`);
     grid.startAt(start.output);
     grid.draw(out, out, outputCell, (element, row, column) => {

@@ -1,6 +1,6 @@
 // ChannelsExplorer: the parameters that are counted, and the sums that are written out.
 
-import { factor, make, plural, setClass, setStyle, setText, show, upTo, written } from "./page/elements.js";
+import { factor, make, plural, setClass, setText, show, upTo, written } from "./page/elements.js";
 import { colourOf, planeName } from "./channels_layout.js";
 import { makeSum, windowTerms } from "./page/windows.js";
 
@@ -41,12 +41,11 @@ export function makeSums(planes) {
   const root = make("div", "cs-arithmetic", ...lines.map((line) => line.root));
   return {
     root,
-    write({ values, out, weights, biases, pixel, planeSum, results, at, window, chosen }) {
+    write({ values, out, weights, biases, pixel, planeSum, results, sum: at, chosen }) {
       const { in_channels } = values;
-      setStyle(root, "visibility", window ? "visible" : "hidden");
       lines.forEach((line, place) => show(line.root, out > 0 && place <= in_channels));
       longestSums(values, weights).forEach((text, place) => setText(lines[place].longest, text));
-      if (!window) return;
+      if (!at) return;
       const addends = upTo(in_channels).map((channel) => planeSum(chosen, channel, at));
       const added = addends.map((sum, index) => (index ? factor(sum) : written(sum))).join(" + ");
       setText(addition, `output[${chosen}, ${at.row}, ${at.column}] = ${added} + bias ${factor(biases[chosen])} = `);

@@ -126,7 +126,7 @@ function drawKernel({ root, grids, titles }, scene) {
   grids.kernel.draw(kernel_size, kernel_size, WEIGHT, (element, row, column) => {
     writeWeight(element, kernel[row][column]);
     const lit = part.kernel(row, column) ? " cs-lit" : "";
-    return tint(kernel[row][column], largest) + lit + weightClass(row, column, kernel_size);
+    return tint(kernel[row][column], largest) + lit + weightClass(row, column);
   });
   setText(titles.kernel, scene.titles.kernel);
 }
@@ -158,11 +158,11 @@ function metBy({ values, kernel, pixel, at, part }, row, column) {
   const { kernel_size, stride, dilation } = values;
   if (at.grid === "kernel") {
     const value = pixel(row * stride + at.row * dilation, column * stride + at.column * dilation);
-    return { told: written(kernel[at.row][at.column] * value), name: weightClass(at.row, at.column, kernel_size) };
+    return { told: written(kernel[at.row][at.column] * value), name: weightClass(at.row, at.column) };
   }
   if (at.grid !== "input" || !part.output(row, column)) return null;
   const [i, j] = [part.tap(row, at.row), part.tap(column, at.column)];
-  return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j, kernel_size) };
+  return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j) };
 }
 
 /** The window: around what one output reads, or dashed in red where it does not fit; and the room for all of it. */

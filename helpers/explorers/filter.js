@@ -301,7 +301,7 @@ function drawKernel({ root, kernel, patch, window: panel, input }, scene, { cell
   kernel.draw(kernel_size, kernel_size, cell, (element, row, column) => {
     writeWeight(element, weight[row][column]);
     const lit = at.grid === "kernel" && at.row === row && at.column === column;
-    const name = tint(weight[row][column], largest) + weightClass(row, column, kernel_size);
+    const name = tint(weight[row][column], largest) + weightClass(row, column);
     return name + (lit ? " cs-lit" : "") + (longest > 3 ? " cs-full" : "");
   });
   setStyle(panel, "visibility", under ? "visible" : "hidden"); // its place is kept
@@ -310,7 +310,7 @@ function drawKernel({ root, kernel, patch, window: panel, input }, scene, { cell
       const [down, right] = [under.row * values.stride + row, under.column * values.stride + column];
       setText(element, written(pixel(down, right)));
       setNote(element, `×${written(weight[row][column])}`);
-      return `${inside(down, right) ? tint(pixel(down, right), 255) : "cs-pad"} cs-noted${weightClass(row, column, kernel_size)}`;
+      return `${inside(down, right) ? tint(pixel(down, right), 255) : "cs-pad"} cs-noted${weightClass(row, column)}`;
     });
   const overhang = rows ? 0 : Math.max(0, kernel_size - sides[0].padded) * scale;
   setStyle(input.root, "margin-bottom", `${overhang}px`);

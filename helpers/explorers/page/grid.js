@@ -61,9 +61,9 @@ export const ROOMY = 32; // pixels: cells from this size on have room for a seco
 /** The cell that holds this many characters at 12 px. */
 export const widthOf = (characters) => Math.ceil(characters * 7.4) + 5;
 
-/** Make the numbers of a grid fit its cells: smaller letters first, down to 9 px, and then closer ones. */
-export function squeeze(grid, cellSize, characters) {
-  const size = Math.max(9, Math.min(12, Math.floor(((cellSize - 5) / characters / 7.4) * 12)));
+/** Make the numbers of a grid fit its cells: smaller letters than `most` first, down to 9 px, and then closer ones. */
+export function squeeze(grid, cellSize, characters, most = 12) {
+  const size = Math.max(9, Math.min(most, Math.floor(((cellSize - 5) / characters / 7.4) * 12)));
   const over = Math.max(0, ((widthOf(characters) - 5) * size) / 12 - (cellSize - 5));
   setStyle(grid.root, "--letters", `${size}px`);
   setStyle(grid.root, "--spacing", `${(-over / characters).toFixed(2)}px`);

@@ -16,7 +16,7 @@ export function unreadMark({ out, padded, read, dropped }, row, column) {
  */
 export function drawPlane(grid, cell, { values, shape, out, inside, at, part, window }, { pixel, most, kernel, isOn = true }) {
   const { kernel_size, dilation } = values;
-  const chosen = /^kernel/.test(at.grid) ? weightClass(at.row, at.column, kernel_size) : "";
+  const chosen = /^kernel/.test(at.grid) ? weightClass(at.row, at.column) : "";
   grid.draw(shape.padded, shape.padded, cell, (element, row, column) => {
     const value = pixel(row, column);
     const lit = out > 0 && isOn && part.input(row, column);
@@ -27,7 +27,7 @@ export function drawPlane(grid, cell, { values, shape, out, inside, at, part, wi
     let name = (inside(row) && inside(column) ? tint(value, most) : "cs-pad") + unreadMark(shape, row, column);
     // Where the outline lies around what is lit, it says so; cells that are spread have rings of the window's colour.
     if (lit && !(window && dilation === 1)) name += window ? " cs-lit cs-taken" : " cs-lit";
-    if (lit) name += window ? weightClass(i, j, kernel_size) : chosen;
+    if (lit) name += window ? weightClass(i, j) : chosen;
     return laid ? `${name} cs-noted` : name;
   });
 }

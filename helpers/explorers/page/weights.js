@@ -1,19 +1,12 @@
 // A kernel: a colour for each of its weights, fields to type them in, and a list of presets.
 
-import { make, setStyle, setText, upTo, written } from "./elements.js";
+import { make, setAttribute, setText, written } from "./elements.js";
 
-/**
- * Give each weight of a kernel its colour, in `root` and all grids in it: a hue for each column, a lightness for each row,
- * so that a weight is known again where it lies on the input, however small the cells are.
- */
-export function colourWeights(root, size) {
-  for (const row of upTo(size))
-    for (const column of upTo(size))
-      setStyle(root, `--w${row * size + column}`, `hsl(${25 + Math.round((320 * column) / size)} 75% ${30 + Math.round((45 * row) / size)}%)`);
-}
+/** Give each weight of a kernel its colour, in `root` and all grids in it: the style sheet has one for each size. */
+export const colourWeights = (root, size) => setAttribute(root, "data-kernel", size);
 
 /** The class of a cell on which the weight in this row and column of a kernel lies. */
-export const weightClass = (row, column, size) => ` cs-weighted cs-w-${row * size + column}`;
+export const weightClass = (row, column) => ` cs-weighted cs-w-${row}${column}`;
 
 const SCRUB = 12; // pixels that a weight is dragged to become one larger or smaller
 
