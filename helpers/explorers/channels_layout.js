@@ -31,17 +31,19 @@ export function layOut(width, { in_channels, out_channels, kernel_size }, { padd
   const isWide = width >= WIDE;
   const room = width - 4 - LABEL - TAIL - GAP * (in_channels + 1);
   const tallest = kernel_size > 3 ? 5 : 3; // cells of two sizes: most steps of the slider then leave them as they are
-  const kernelCell = within(18, isWide ? 30 : 24, Math.min(360 / (out_channels * tallest), room / (in_channels * tallest)));
   const line = within(15, isWide ? 32 : 28, 400 / (out_channels * Math.max(out, 1)));
   const outputCell = Math.max(line, Math.min(widthOf(longest), 30));
   const outputWidth = Math.max(120, out * outputCell + 76);
+  const besideOutput = room - outputWidth - GAP;
+  const kernelRoom = (isWide ? besideOutput : room) / (in_channels * tallest);
+  const kernelCell = within(18, isWide ? 30 : 24, Math.min(360 / (out_channels * tallest), kernelRoom));
   const kernelHeight = kernel_size * kernelCell + ADDEND;
   const withOutput = Math.max(kernelHeight, 2 * ADDEND, out * line);
   const beside = Math.max(1, Math.floor((width + 18) / (out * outputCell + 18)));
   const outputHeight = 40 + Math.ceil(out_channels / beside) * (out ? out * line + 26 : 84);
   const fitting = (pixels, cells, high, least = 18) => Math.min(within(least, isWide ? 44 : 36, high), Math.floor(pixels / cells));
   const rowsHigh = (row) => (HIGH - 24 - out_channels * (row + 8)) / most;
-  const side = fitting(room - outputWidth - GAP, in_channels * most, rowsHigh(withOutput));
+  const side = fitting(besideOutput, in_channels * most, rowsHigh(withOutput));
   const below = fitting(room, in_channels * most, rowsHigh(Math.max(kernelHeight, 2 * ADDEND)) - outputHeight / most);
   const stackedKernel = 24;
   const besidePlanes = GAP + kernel_size * stackedKernel + WIRES;
