@@ -18,6 +18,7 @@ from torch import nn
 from helpers.colours import COLOURS
 from helpers.data import load_shapes
 from helpers.explorers import FilterExplorer
+from helpers.explorers.filter import PRESETS
 
 FILTER = sliders_of(FilterExplorer)
 SETTINGS = [
@@ -453,6 +454,25 @@ def test_moving_the_window_does_not_move_what_is_below(stand, width):
             page.evaluate(POINT, [picture, [place]])
             assert height() == before
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(
+    ("image", "weight"),
+    [(None, [[1, 0, -1]] * 3), (None, PRESETS["blur"]), (np.full((64, 64), 0.5), np.ones((5, 5)))],
+    ids=["edges", "four decimals", "largest"],
+)
+def test_on_a_phone_input_and_output_stand_side_by_side_below_the_kernel(stand, image, weight):
+    for padding in (0, 3):
+        page = stand(FilterExplorer(image, weight, padding=padding), viewport={"width": 406, "height": 900})
+        shown, made = (page.locator(f".cs-panel-{name} .cs-picture").bounding_box() for name in ("input", "output"))
+        parts = [page.locator(f".cs-{name}").bounding_box() for name in ("kernel", "patch")]
+        assert shown["x"] + shown["width"] < made["x"]
+        assert shown["y"] == made["y"]
+        assert min(shown["width"], made["width"]) >= (130 if padding == 0 else 150)
+        for kernel_or_pixels in parts:
+            assert kernel_or_pixels["y"] + kernel_or_pixels["height"] < shown["y"]
+        assert parts[0]["x"] + parts[0]["width"] <= parts[1]["x"]
+        assert max(box["x"] + box["width"] for box in (made, parts[1])) <= 406
 
 
 def test_a_screen_reader_is_told_the_setting_and_its_result(stand):

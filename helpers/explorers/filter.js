@@ -1,7 +1,7 @@
 // FilterExplorer: a picture and what a kernel makes of it, pixel by pixel on canvas.
 
 import {
-  factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, within, written,
+  factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, written,
 } from "./page/elements.js";
 import { ending, makeFrame, makeNote, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
@@ -17,9 +17,11 @@ import { makeFormula, makeSum, windowTerms } from "./page/windows.js";
 
 const APART = 14; // pixels between panels; the style sheet says the same
 const BETWEEN = APART + 26; // and for the sign there
+const EQUALS = 20; // and for the sign alone, where the page is narrow
 const UNDER = 116; // pixels: so wide is the title `pixels under it`
 const TALLEST = 420; // pixels: so high a picture is drawn at most
 const LOWEST = 250; // the same where the output stands in a row below the input
+const NARROWEST = 150; // pixels: where a picture beside the kernel is narrower, input and output stand below the kernel
 const EASIEST = 3; // pixels a pixel that are enough to have the panels beside each other
 const COARSEST = 24; // pixels a pixel at most
 const SCALE = 124; // pixels: as wide is the scale of colours at least
@@ -148,7 +150,7 @@ async function render({ model, el }) {
   function draw() {
     const scene = sceneOf(model, sliders, present(), pointing, walker.home());
     page = layOut(space.width(), scene, sliders.highest);
-    setClass(frame.root, `cs-explorer cs-filter${page.width >= 680 ? "" : " cs-narrow"}`);
+    setClass(frame.root, `cs-explorer cs-filter${page.width >= 680 ? "" : " cs-narrow"}${page.isAbreast ? " cs-abreast" : ""}`);
     drawPictures(figure, scene, page);
     drawBoxes(figure.boxes, scene, page);
     drawKernel(figure, scene, page);
@@ -243,16 +245,19 @@ function roleOf({ grid, row, column }, readers, pixel, inside, padding, outputs)
 /** Sizes on the page: one scale for both pictures, the same at each padding, so that a smaller output looks smaller. */
 function layOut(page, { weight, kernel_size, sizes }, highest) {
   const longest = Math.max(...weight.flat().map((number) => written(number).length));
-  const cell = Math.max(36, widthOf(longest + 1));
+  const cell = Math.max(34, widthOf(longest + 1));
   const [rows, columns] = sizes.map((size) => size + 2 * highest.padding);
   const room = page - 4 - Math.max(UNDER, cell * kernel_size) - 2 * BETWEEN; // beside the kernel, and what is under it
   const fit = (pixels, count) => Math.floor(pixels / count);
   const inRow = Math.min(fit(room / 2, columns), fit(TALLEST, rows));
   const beside = Math.min(fit(room + APART, columns - kernel_size + 1), fit(page - 4, columns), fit(LOWEST, rows));
   const stacked = Math.min(fit(page - 4, columns), fit(LOWEST, rows));
-  const widest = inRow >= EASIEST ? inRow : beside >= EASIEST ? beside : stacked;
-  const scale = within(1, COARSEST, widest);
-  return { width: page, cell, scale, longest };
+  // On a phone two small pictures side by side, by half pixels of the page: its screen has them.
+  const abreast = Math.min(fit(2 * (page - 4 - EQUALS), 2 * columns - kernel_size + 1) / 2, fit(LOWEST, rows));
+  const isAbreast =
+    inRow * columns < NARROWEST && abreast * columns >= NARROWEST && 2 * cell * kernel_size + EQUALS <= page - 4;
+  const widest = isAbreast ? abreast : inRow >= EASIEST ? inRow : beside >= EASIEST ? beside : stacked;
+  return { width: page, cell, scale: Math.max(1, Math.min(COARSEST, widest)), longest, isAbreast };
 }
 
 /** The two pictures, painted again only where the setting has changed. */
