@@ -370,7 +370,7 @@ def touched(embedded):
 def test_on_a_touch_screen_buttons_are_40_pixels_high_and_a_finger_drags_the_window_by_its_handle(touched):
     for button in touched.locator(".cs-button:visible, .cs-select:visible").all():
         assert button.bounding_box()["height"] > 39.9
-    for place, ends in enumerate(["output[1, 2] = ", "output[16, 31] = "]):
+    for place, ends in enumerate(["output[1, 2] = ", "output[17, 31] = "]):
         handle = touched.locator(".cs-handle").nth(place)
         box = handle.bounding_box()
         assert (box["width"], box["height"]) == pytest.approx((40, 40))

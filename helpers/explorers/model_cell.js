@@ -39,7 +39,7 @@ function windowOf(values, weights, [, columns], { decimals, cell }, mark = () =>
       const place = row * columns + column;
       const [value, weight] = [values[place], weights?.[place]];
       const tinted = value === null ? "cs-pad" : `cs-tint-${Math.round((STRONGEST * Math.abs(value)) / most) || 0}${value < 0 ? " cs-negative" : ""}`;
-      const element = make("div", `cs-cell ${tinted}${weights ? weightClass(row, column, columns) : ""}${mark(place)}`);
+      const element = make("div", `cs-cell ${tinted}${weights ? weightClass(row, column) : ""}${mark(place)}`);
       if (decimals) element.append(make("span", "", value === null ? "0" : told(value, decimals)));
       if (decimals && weights) element.append(make("span", "cs-kernel-ink", `×${told(weight, decimals)}`));
       element.title = weights ? `${told(value ?? 0)} · ${addend(weight)} = ${told((value ?? 0) * weight)}` : told(value ?? 0);
