@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from test_trace_fuzz import drawn, looks
 from test_trace_models import AlexNet, Inception, LeNet, MobileNet, ResNet, UNet, VisionTransformer
 from torch import nn
 
@@ -462,6 +463,35 @@ def state(model):
     }
 
 
+def test_an_answer_runs_no_hook_and_the_run_each_once():
+    model, called = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()), []
+    for layer in model:
+        layer.register_forward_hook(lambda *given: called.append(0))
+    inside = look(model, torch.rand(2, 3, 6, 6))
+    assert len(called) == 2
+    assert {cell(inside, *place)["opens"] for place in places(inside, 8)} == {"conv", "moved"}
+    told(inside, 1)
+    assert len(called) == 2
+
+
+@pytest.mark.filterwarnings("ignore")  # those of torch, about odd shapes
+def test_random_models_are_opened_without_an_error_and_stay_as_they_were():
+    kinds = set()
+    for seed in range(300):
+        found = drawn(seed)
+        if found is None or len(found[1]) != 4:
+            continue
+        model, shape = found
+        torch.manual_seed(seed)
+        images, before = torch.randn(shape), looks(model)
+        inside = look(model, images)
+        assert looks(model) == before, seed
+        told(inside, 1)
+        if any(block.sizes for block in inside.blocks[1:]):
+            kinds |= {hold(inside, *place)["opens"] for place in places(inside, 9)}
+    assert len(kinds) >= 8
+
+
 def test_answers_stay_those_of_their_run_when_the_weights_change():
     model, images = SimpleCNN(), torch.randn(2, 3, 32, 32)
     inside = look(model, images)
@@ -605,6 +635,13 @@ def test_a_layer_without_a_shown_arithmetic_says_so():
     )
     turned = look(Does(lambda x: x.transpose(0, 1)), torch.rand(2, 3, 8, 8)).blocks[1]
     assert turned.note == "transpose returns (3, 2, 8, 8): its first size is not that of the images (2)."
+
+
+def test_a_model_without_numbers_is_refused():
+    with torch.device("meta"):
+        model = SimpleCNN()
+    with pytest.raises(ValueError, match=r"^ModelExplorer wants a model with numbers, but got one on the meta device"):
+        look(model, torch.rand(2, 3, 32, 32))
 
 
 def test_more_numbers_than_are_kept_are_refused(monkeypatch):

@@ -1,6 +1,7 @@
 """Where a number came from that a step only moved: torch itself is asked, with places in the place of numbers."""
 
 import torch
+from torch import nn
 
 from helpers.inside.watching import Slot
 
@@ -15,9 +16,10 @@ def sources(seen, image, indexes):
         numbered = torch.arange(first, first + tensor.numel(), dtype=torch.float64).reshape(tensor.shape)
         places.append(numbered if note.is_data else tensor)
         first += tensor.numel()
+    call = seen.call.forward if isinstance(seen.call, nn.Module) else seen.call  # past the hooks: this is no run
     try:
         with torch.no_grad():
-            moved = seen.call(*_filled(seen.args, places), **_filled(seen.kwargs, places))
+            moved = call(*_filled(seen.args, places), **_filled(seen.kwargs, places))
     except Exception as error:  # whatever else than numbers of an image it wants
         raise ValueError(f"torch cannot move places so ({type(error).__name__})") from None
     moved = moved[0] if isinstance(moved, (tuple, list)) else moved
