@@ -81,7 +81,9 @@ def adam_of(model, kind):
         from helpers.kernel_adam import KernelAdam
 
         return KernelAdam(model.parameters(), lr=1e-3)
-    return torch.optim.Adam(model.parameters(), lr=1e-3, fused=kind == "fused")
+    return torch.optim.Adam(
+        model.parameters(), lr=1e-3, fused=True if kind == "fused" else None
+    )  # None: torch's choice
 
 
 def plain_epoch(model, train_set, batch_size, optimizer):

@@ -115,6 +115,11 @@ def test_the_plain_loop_trains():
     assert benchmark.prepared(plain, benchmark.Plan(pictures=64, batch_size=32))() < 3
 
 
+@pytest.mark.parametrize(("kind", "fused"), [("plain", None), ("fused", True)])
+def test_a_plain_adam_is_that_of_somebody_who_says_nothing(kind, fused):
+    assert gpu.adam_of(FastCNN(), kind).defaults["fused"] is fused
+
+
 LEAST = {"seconds": 0.001, "seconds_to_move": 0.001, "seconds_to_multiply": 0.0, "bandwidth": 1e12, "rate": 1e13}
 
 

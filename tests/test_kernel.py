@@ -229,8 +229,9 @@ def test_what_it_is_not_made_for_is_refused_in_a_sentence(images, chosen, weight
 
 
 def test_weights_on_another_device_than_the_pictures_are_refused():
-    with pytest.raises(ValueError, match=r"on one GPU .*, but got .* on meta, \(18,\) on"):
-        conv_pool_relu(noise(), torch.tensor([0], device=DEVICE), weights()[0].to("meta"), weights()[1])
+    weight, bias = weights()
+    with pytest.raises(ValueError, match=r"on one GPU .*, but got .* \(18,\) on meta\.$"):
+        conv_pool_relu(noise(), torch.tensor([0], device=DEVICE), weight, bias.to("meta"))
 
 
 def test_on_a_cpu_without_the_interpreter_it_says_so_in_a_sentence(elsewhere):

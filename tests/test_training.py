@@ -217,6 +217,15 @@ def test_the_same_seed_gives_the_same_run_dropout_included():
     assert runs[0] != runs[2]
 
 
+def test_the_random_numbers_of_all_gpus_go_on_also_where_another_device_trains(monkeypatch):
+    kept = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.random, "fork_rng", lambda gpus: kept.append(list(gpus)) or contextlib.nullcontext())
+    quietly(Watched(), TinySet(), epochs=1)
+    assert kept == [[0, 1]]
+
+
 def test_torchs_random_numbers_go_on_as_if_nothing_had_been_trained():
     model = Dropping()
     torch.manual_seed(3)

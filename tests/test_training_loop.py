@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from test_training import Dropping, TinySet, Watched, quietly, weights
 
 from helpers.training import History, train_step
+from helpers.training.devices import HELPS
 from helpers.training.loop import Loop, Meter, NotFiniteError
 
 CPU = torch.device("cpu")
@@ -34,6 +35,12 @@ def test_a_step_is_the_five_lines():
     assert loss == F.cross_entropy(logits, y)
     error = (logits.softmax(1) - F.one_hot(y, 3)).mean(0)  # the bias's gradient
     assert torch.allclose(model.layer.bias.detach(), before - 0.1 * error, atol=1e-6)
+
+
+@pytest.mark.parametrize(("switch", "fused"), [(False, None), (True, True)])  # None: torch's choice, on a GPU foreach
+def test_the_optimizer_that_is_made_is_fused_or_as_torch_chooses(monkeypatch, switch, fused):
+    monkeypatch.setitem(HELPS["cpu"], "fused", switch)
+    assert loop_of(Watched()).optimizer.defaults["fused"] is fused
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -129,7 +129,7 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
 
 def _run(loop, history, epochs, seed, shown, after_epoch):
     """All epochs, one after the other; each is in the history when it has ended."""
-    gpus = [loop.device] if loop.device.type == "cuda" else []
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []  # manual_seed seeds all of them
     with (
         _Bar(loop, epochs, shown) as bar,
         memory_kept(loop.device),

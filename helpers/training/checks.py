@@ -132,7 +132,8 @@ def check_classes(logits, largest):
 def check_optimizer(model, optimizer, lr, fused):
     """An optimizer of this model's parameters, whose own tensors are where the model is."""
     if optimizer is None:
-        return torch.optim.Adam(model.parameters(), lr=lr, fused=fused)
+        # With False instead of None a GPU would update one tensor after the other.
+        return torch.optim.Adam(model.parameters(), lr=lr, fused=fused or None)
     such = "torch.optim.Adam(model.parameters(), lr=1e-3)"
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(f"optimizer wants one such as {such}, but got {optimizer!r}.")
