@@ -30,7 +30,7 @@ READ = """(settings) => {
     for (const [name, value] of Object.entries(setting)) window.move(name, value);
     return SEEN;
   });
-  return JSON.stringify(seen); // one string crosses to Python far faster than many lists
+  return JSON.stringify(seen); // one string crosses far faster than many lists, here and there
 }"""
 
 
@@ -51,7 +51,8 @@ def read(page, settings, seen, within="document"):
     `within` is the JavaScript of the element to read, where a page has more than one explorer.
     """
     script = READ.replace("SEEN", seen)
-    return json.loads(page.evaluate(f"(settings) => ((document) => ({script})(settings))({within})", settings))
+    in_page = f"(settings) => ((document) => ({script})(JSON.parse(settings)))({within})"
+    return json.loads(page.evaluate(in_page, json.dumps(settings)))
 
 
 def ends(explorer_class, explorer=None):

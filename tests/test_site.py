@@ -122,6 +122,7 @@ def explorer_of(source):
 def test_a_page_opens_from_the_disk_without_a_network_an_error_or_another_host(page, name):
     assert page.problems == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert page.evaluate("() => requirejs.s.contexts._.config.waitSeconds") == 0, "a slow network is waited for"
     assert page.locator(".cs-explorer").count() == len(shown(name))
     assert page.locator(".widget").count() == page.locator(".widget:has(.jupyter-widgets)").count() >= len(shown(name))
     assert bool(shown(name)) == (name == "index" or "helpers.explorers" in code_of(lesson(name)))
@@ -135,8 +136,9 @@ def is_offered(explorer, control):
 @each_page
 def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_computes(page, name):
     for place, source in enumerate(shown(name)):
-        if "TrainingExplorer" in source:
-            continue  # its curves are Python's; the next test moves its sliders
+        if "TrainingExplorer" in source:  # its curves are Python's
+            hold_that_the_code_follows_the_sliders_which_say_what_they_show(page)
+            continue
         explorer, box = explorer_of(source), page.locator(EXPLORER).nth(place)
         tests = EXPLORERS[type(explorer).__name__]
         within = f"document.querySelectorAll('{EXPLORER}')[{place}]"
@@ -167,8 +169,7 @@ def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_compute
     assert page.problems == []
 
 
-def test_the_training_explorers_code_follows_its_sliders_which_say_what_they_show(visit):
-    page = visit("05_training_on_gpu")
+def hold_that_the_code_follows_the_sliders_which_say_what_they_show(page):
     code = page.locator(".cs-explorer .cs-code code")
     explorer = explorers.TrainingExplorer(*load_shapes(200, 60))
     for name, widget in explorer.sliders.items():
@@ -391,11 +392,6 @@ def test_a_phone_and_paper_begin_with_the_lesson(visit):
     page.emulate_media(media="print")
     assert not page.locator(".contents").is_visible()
     assert not page.locator(".theme").is_visible()
-
-
-def test_a_slow_network_is_waited_for_and_another_host_is_not_asked(visit):
-    page = visit("index")
-    assert page.evaluate("() => requirejs.s.contexts._.config.waitSeconds") == 0
 
 
 @pytest.mark.parametrize("missing", ["anywidget.js", "site.js"])

@@ -32,8 +32,8 @@ def convolution(weight: list, bias: list | None = None, **options):
     weight = torch.tensor(weight)
     out_channels, in_channels, *kernel_size = weight.shape
     options |= {"kernel_size": kernel_size, "bias": bias is not None}
-    layer = torch.nn.utils.skip_init(torch.nn.Conv2d, in_channels, out_channels, **options)
-    with torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad():  # takes no random number of the learner's
+        layer = torch.nn.Conv2d(in_channels, out_channels, **options)
         layer.weight.copy_(weight)
         if bias is not None:
             layer.bias.copy_(torch.tensor(bias))
