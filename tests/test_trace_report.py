@@ -156,9 +156,16 @@ def test_the_row_that_fails_says_so_and_the_totals_count_so_far():
     lines = str(trace(*MODELS["fails"])).splitlines()
     at = next(n for n, line in enumerate(lines) if line.startswith("fc1 "))
     assert "✗ fails here" in lines[at]
+    assert lines[at].endswith("  10368 arrive, 4608 wanted")
     assert re.fullmatch("together, so far +295,480 +4,478,976", lines[at + 1])
     assert "✗" not in str(trace(*MODELS["fits"]))
     assert re.fullmatch("together +296,130 +3,172,864", str(trace(*MODELS["fits"])).splitlines()[-1])
+
+
+def test_one_number_arrives_and_no_widths_are_told_where_something_else_failed():
+    assert trace(nn.Linear(2, 1), (4, 1)).rows[-1].formula == "1 arrives, 2 wanted"
+    assert trace(nn.LSTM(10, 2), (7, 4, 12)).rows[-1].formula == "12 arrive, 10 wanted"
+    assert trace(nn.Conv2d(3, 1, 3), (4, 1, 8, 8)).rows[-1].formula == ""
 
 
 @pytest.mark.parametrize("name", ["silent", "silent in a block"])

@@ -1,5 +1,6 @@
 """`trace`: a table of the steps of a model, and what is wrong with them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -31,7 +32,8 @@ class Row:
     output_shape   what it returns, the first of several tensors; None for the step that failed
     parameters     how many it learns, those that an earlier row has counted left out
     macs           multiply-adds: products that are summed
-    formula        how the output's size follows, with the numbers put in; "" for steps without a formula
+    formula        how the output's size follows, with the numbers put in; of a layer written for another width, what
+                   arrives and what is wanted; "" for steps with neither
     """
 
     name: str
@@ -120,10 +122,10 @@ def traced(model, args, kwargs):
     problem = diagnose(model, args, kwargs, run)
     if run.error is not None and problem is None:
         raise run.error
-    return Trace(_rows(run), problem, _unused(run), run)
+    return Trace(_rows(run, problem), problem, _unused(run), run)
 
 
-def _rows(run):
+def _rows(run, problem):
     learned = _Learned(run.model)
     fields, rows, counted = cache(partial(receptive_fields, run)), [], set()  # followed when somebody looks
     for step in run.all_steps:
@@ -133,10 +135,18 @@ def _rows(run):
         parameters = sum(learned.sizes[name] for name in names - counted)
         counted |= names
         output = step.outputs[0].shape if step.outputs else None
-        computed = (0, "") if step.error is not None else (macs(step), formula(step))
+        computed = (0, _widths(problem)) if step.error is not None else (macs(step), formula(step))
         shapes, seen = (_input_shape(step), output), partial(_seen, fields, step.call)
         rows.append(Row(step.title, step.kind, *shapes, parameters, *computed, seen))
     return rows
+
+
+def _widths(problem):
+    """`4050 arrive, 4608 wanted`, where that is why a step failed."""
+    if problem.kind != "linear-width":
+        return ""
+    arriving, wanted = (re.findall(r"\d+", shape)[-1] for shape in (problem.got, problem.wanted))
+    return f"{arriving} {'arrives' if arriving == '1' else 'arrive'}, {wanted} wanted"
 
 
 def _seen(fields, call):
