@@ -25,21 +25,23 @@ from helpers.files import write_whole
 from helpers.model import SimpleCNN
 
 # Each explorer at its largest setting, and the slider that is moved there and back.
-LARGEST = {
-    "ConvolutionExplorer(size=12, kernel_size=1, padding=3)": "padding",
-    "ConvolutionExplorer(size=12, kernel_size=3, padding=3)": "dilation",
-    "ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=3, padding=2)": "padding",
-    "ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=5, padding=2)": "kernel_size",
-    "FilterExplorer(numpy.arange(64 * 64).reshape(64, 64) % 251 / 251, numpy.ones((5, 5)), padding=3)": "padding",
-    "PoolingExplorer(size=8, kernel_size=4, stride=1, padding=2)": "padding",
-    "PoolingExplorer(size=8, kernel_size=4, stride=1, padding=2, mode='avg')": "padding",
-    "FlattenExplorer(channels=3, height=4, width=5, memory='permuted')": "width",
-    "FlattenExplorer(channels=3, height=4, width=5, batch=True, k=2)": "k",
-    "NetworkExplorer(image_size=64, conv_channels=64, hidden_features=128)": "conv_channels",
-    "ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32))": "image",
-    "ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32), depth='layer')": "step",
-    "ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32), depth='cell')": "image",
-}
+LARGEST = [
+    ("ConvolutionExplorer(size=12, kernel_size=1, padding=3)", "padding"),
+    ("ConvolutionExplorer(size=12, kernel_size=3, padding=3)", "dilation"),
+    ("ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=3, padding=2)", "padding"),
+    ("ChannelsExplorer(size=6, in_channels=4, out_channels=4, kernel_size=5, padding=2)", "kernel_size"),
+    ("FilterExplorer(numpy.arange(64 * 64).reshape(64, 64) % 251 / 251, numpy.ones((5, 5)), padding=3)", "padding"),
+    ("PoolingExplorer(size=8, kernel_size=4, stride=1, padding=2)", "padding"),
+    ("PoolingExplorer(size=8, kernel_size=4, stride=1, padding=2, mode='avg')", "padding"),
+    ("FlattenExplorer(channels=3, height=4, width=5, memory='permuted')", "width"),
+    ("FlattenExplorer(channels=3, height=4, width=5, batch=True, k=2)", "k"),
+    ("NetworkExplorer(image_size=64, conv_channels=64, hidden_features=128)", "conv_channels"),
+    ("NetworkExplorer(image_size=64, in_channels=4, conv_channels=64, kernel_size=7, padding=3)", "image_size"),
+    ("NetworkExplorer(image_size=64, in_channels=4, conv_channels=64, kernel_size=7, padding=3)", "kernel_size"),
+    ("ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32))", "image"),
+    ("ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32), depth='layer')", "step"),
+    ("ModelExplorer(SimpleCNN(), numpy.random.rand(8, 3, 32, 32), depth='cell')", "image"),
+]
 
 # The explorer, and a slider like its own with the picture by matplotlib. Not by pyplot: a cell that ends while another
 # thread draws takes pyplot's figures to its own outputs.
@@ -155,7 +157,7 @@ def summaries(what, times):
 
 def largest_settings(bench):
     rows, empty = [], []
-    for code, control in LARGEST.items():
+    for code, control in LARGEST:
         picture = bench.show(
             f"import numpy\nfrom helpers.model import SimpleCNN\nfrom helpers.explorers import *\n{code}"
         )

@@ -21,10 +21,11 @@ export function convolved(planes, size, { weight, bias, kernel_size, stride = 1,
   weight.forEach((factor, place) => {
     const [i, j] = [Math.floor(place / kernel_size) % kernel_size, place % kernel_size];
     const plane = Math.floor(place / kernel_size ** 2) * size * size;
-    const [first, last, end] = [from(j), to(j), to(i)];
-    for (let row = from(i); row <= end; row++) {
-      const read = plane + (row * stride + i - padding) * size + j - padding;
-      for (let column = first; column <= last; column++) sums[row * out + column] += factor * planes[read + column * stride];
+    const [first, last, lowest] = [from(j), to(j), to(i)];
+    for (let row = from(i); row <= lowest; row++) {
+      const end = row * out + last;
+      let read = plane + (row * stride + i - padding) * size + j - padding + first * stride;
+      for (let sum = row * out + first; sum <= end; sum++, read += stride) sums[sum] += factor * planes[read];
     }
   });
   return { size: out, numbers: Float32Array.from(sums, (sum) => Math.max(0, sum)) };
