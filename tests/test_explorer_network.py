@@ -154,6 +154,8 @@ def hold_setting(seen, values):
     assert ["cs-missing" in state for state in seen["state"]] == missing
     assert seen["drawn"] == ["visible"] * len(shapes) + ["hidden"] * (6 - len(shapes))
     hold_arithmetic(seen["details"], values, shapes, broken)
+    if broken in (1, 4):  # instead of a product
+        assert seen["details"][broken][3] == seen["misfit"].replace("\n", " ") + " ✗"
     if message:
         hold_refusal(seen, values, shapes, message)
     else:
@@ -185,7 +187,7 @@ def hold_arithmetic(details, values, shapes, broken):
             assert size == parameters == macs == ""
         elif index == broken:
             assert size.endswith(" ✗")
-            assert macs == ""
+            assert macs.endswith(" ✗") or broken == 2
     if broken != 1:
         sides = numbers_of(details[1][1])
         assert sides == [shapes[1][2]] * 3
@@ -532,8 +534,6 @@ def hold_maps(planes, explorer):
         drawn = torch.tensor(plane["bytes"][3::4]).view(numbers.shape)
         expected = 255 * numbers / chosen.max() if chosen.max() else numbers
         assert (drawn - expected).abs().max() <= 0.501
-    if not chosen.max():
-        assert not maps[:12, ::4, ::4].any()
     return int(number)
 
 
@@ -545,6 +545,58 @@ def test_the_picture_and_its_maps_are_what_torch_makes_of_them(one_page):
         chosen.add(hold_maps(planes, explorer))
     assert {None, 1, 2, 3} < chosen
     assert page.problems == []
+
+
+def contrasts(maps):
+    """How far each map's numbers lie apart, as a part of the largest; less where few are above a tenth of it."""
+    flat = maps.flatten(-2)
+    most = flat.amax(-1)
+    living = (flat > most[..., None] / 10).float().mean(-1)
+    return flat.std(-1, unbiased=False) / most.clamp(min=1e-9) * (4 * living).clamp(max=1)
+
+
+def clear_map(in_channels, kernel_size, tried=12):
+    """The first map that shows the picture with three of four numbers of channels, or the one that does with most."""
+    biases = []
+    for channels in range(1, SLIDERS["conv_channels"].high + 1):
+        torch.manual_seed(0)
+        conv1 = nn.Conv2d(in_channels, channels, kernel_size)
+        biases.append(torch.cat([conv1.bias, torch.full((tried,), torch.nan)])[:tried])  # too few channels for some
+    picture = NetworkExplorer(in_channels=in_channels).input()[:1]
+    sums = nn.functional.conv2d(picture, conv1.weight[:tried], padding=kernel_size // 2)[0]
+    maps = (sums + torch.stack(biases)[:, :, None, None]).relu()  # (channels, tried, rows, columns)
+    often = [(each[~each.isnan()] >= 0.12).float().mean().item() for each in contrasts(maps).detach().T]
+    return next((n for n, part in enumerate(often) if part >= 0.75), often.index(max(often)))
+
+
+@pytest.mark.parametrize("in_channels", range(1, 5))
+def test_the_map_in_front_is_a_clear_one_and_stays_while_the_kernels_stay(one_page, in_channels):
+    explorer, page = one_page
+    others = ("image_size", "stride", "padding", "pool_kernel_size", "pool_stride", "conv_channels")
+    for kernel_size in range(1, 8):
+        here = explorer.settings | {"in_channels": in_channels, "kernel_size": kernel_size}
+        moves = [{name: n} for name in others for n in (SLIDERS[name].low, SLIDERS[name].default, SLIDERS[name].high)]
+        texts = read(page, [here | move for move in moves if move != {"conv_channels": 1}], "text('.cs-scale')")
+        numbers = {int(number) for text in texts for number in re.findall(r"map (\d+) of", text)}
+        assert numbers == {clear_map(in_channels, kernel_size) + 1}
+
+
+def test_the_picture_says_which_map_is_in_front_and_why(one_page):
+    explorer, page = one_page
+    plain = explorer.settings
+    some = [plain, plain | {"kernel_size": 4}, plain | {"kernel_size": 7}, plain | {"image_size": 2, "kernel_size": 7}]
+    told = read(page, some, "text('.cs-scale').split('. ')[0]")
+    assert told == [
+        "In front: one of 4 pictures, then its map 1 of 18",
+        "In front: one of 4 pictures, then its map 2 of 18 (1 often shows little)",
+        "In front: one of 4 pictures, then its map 3 of 18 (1 and 2 often show little)",
+        "In front: one of 4 pictures",
+    ]
+    lone = [plain | {"in_channels": 1, "kernel_size": 1, "conv_channels": count} for count in range(1, 65)]
+    seen = read(page, lone, f"[text('.cs-scale'), {PAINTED}[1].bytes.filter((_, n) => n % 4 === 3)]")
+    assert {"(all 0 here)" in text for text, _ in seen} == {True, False}
+    for text, shades in seen:
+        assert ("(all 0 here)" in text) == (not any(shades))
 
 
 def test_conv1_of_the_map_is_the_networks_own():
@@ -616,6 +668,22 @@ def test_where_nothing_is_pinned_the_layer_that_breaks_is_shown(stand):
     assert shown(page) == "flatten"
     page.locator(".cs-chain").press("Escape")
     assert shown(page) == "conv1"
+
+
+def test_the_keys_are_told_while_the_picture_has_the_keyboard_and_what_is_in_front_stays(stand):
+    page = stand(NetworkExplorer(), {"width": 900, "height": 800})
+    keys, scale = page.locator(".cs-keys"), page.locator(".cs-scale")
+    assert scale.is_visible()
+    assert not keys.is_visible()
+    page.keyboard.press("Tab")
+    assert keys.is_visible()
+    assert scale.is_visible()
+    boxes = [
+        part.bounding_box()
+        for part in (page.locator(".cs-detail-title:visible").first, keys, page.locator(".cs-player"))
+    ]
+    for left, right in itertools.pairwise(boxes):
+        assert left["y"] < right["y"] + right["height"]
 
 
 def test_playing_goes_through_the_layers(stand):

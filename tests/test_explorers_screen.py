@@ -124,6 +124,30 @@ def test_from_the_first_slider_to_the_last_cell_it_fits_one_screen(embedded, req
     assert page.problems == []
 
 
+NOTEBOOK = 599  # pixels: so much of a notebook JupyterLab shows in a window of 1280 × 720, on a projector
+# Where NetworkExplorer is highest, of some 6000 settings at the ends and between: with and without an output.
+HIGHEST = [
+    {"image_size": 48, "conv_channels": 32, "kernel_size": 2, "hidden_features": 128, "compute_fc1": False},
+    {"image_size": 8, "conv_channels": 64, "kernel_size": 6, "padding": 0, "pool_kernel_size": 4},
+    {"image_size": 1, "conv_channels": 64, "kernel_size": 7, "padding": 0, "compute_fc1": False},
+    {"image_size": 64, "conv_channels": 64, "kernel_size": 1, "padding": 3, "pool_kernel_size": 1, "pool_stride": 1},
+]
+ALL = """() => [...document.querySelectorAll(".one")].map((one) => {
+  const box = (part) => part.getBoundingClientRect();
+  const parts = [...one.querySelectorAll(".cs-below > :not(.cs-class)")].filter((part) => part.checkVisibility());
+  return Math.max(...parts.map((part) => box(part).bottom)) - box(one.querySelector(".cs-layers")).top;
+})"""
+
+
+def test_the_network_and_all_that_is_said_of_it_are_on_one_screen_of_jupyterlab(embedded, request):
+    page = embedded([made("NetworkExplorer", **settings) for settings in HIGHEST], 848)
+    for column in (848, 1112):  # with the files beside it, and without
+        widen(page, column)
+        high = [round(height) for height in page.evaluate(ALL)]
+        request.node.user_properties.append(("measured", f"{column}: {high}"))
+        assert max(high) <= NOTEBOOK
+
+
 @pytest.mark.parametrize("name", ["ConvolutionExplorer", "PoolingExplorer"])
 @pytest.mark.parametrize("is_large", [False, True])
 def test_input_and_output_have_cells_of_one_size_and_the_output_comes_last(embedded, name, is_large):
@@ -181,7 +205,10 @@ def named_in(remedy, labels):
 
 
 def test_the_sliders_that_a_refusal_names_are_marked_with_the_value_and_no_others(embedded):
-    page = embedded([made(name, **settings) for name, settings, _ in IMPOSSIBLE], 680)
+    page = embedded([made(name, **settings) for name, settings, _ in IMPOSSIBLE], 374)
+    for column in (374, 680, 712, 848):
+        widen(page, column)
+        assert page.locator(".widget-readout, .widget-label").evaluate_all(CUT) == []
     for one, (name, settings, keys) in zip(page.locator(".one").all(), IMPOSSIBLE, strict=True):
         explorer = made(name, **settings)
         labels = [slider.description for slider in explorer.sliders.values()]
@@ -194,15 +221,23 @@ def test_the_sliders_that_a_refusal_names_are_marked_with_the_value_and_no_other
         if keys:
             one.locator(".cs-problem").wait_for(state="hidden")
             assert one.evaluate(MARKS) == {}
-    assert page.locator(".widget-readout, .widget-label").evaluate_all(CUT) == []
     assert page.problems == []
 
 
 def test_sliders_stand_under_the_name_of_the_layer_that_they_change_and_over_its_block(embedded):
     page = embedded([made("NetworkExplorer", hidden_features=128)], 374)
-    for column in (374, 680, 712, 952, 1100):  # 712 and 952: of a page 1010 and 1000 pixels wide
+    for column in (374, 680, 712, 848, 952, 1100):  # 712 and 952: of a page 1010 and 1000 pixels wide
         widen(page, column)
         hold_columns(page, column)
+
+
+def test_what_does_not_fit_stands_inside_its_frame(embedded):
+    page = embedded([made("NetworkExplorer", **LARGEST["NetworkExplorer"], compute_fc1=False)], 374)
+    for column in (374, 680, 712, 848, 952, 1100):
+        widen(page, column)
+        stage, misfit = (page.locator(part).bounding_box() for part in (".cs-broken", ".cs-misfit:visible"))
+        assert misfit["x"] >= stage["x"] - 1
+        assert misfit["x"] + misfit["width"] <= stage["x"] + stage["width"] + 1
 
 
 def hold_columns(page, column):
@@ -301,11 +336,12 @@ def test_training_fits_one_screen_with_its_newest_run_and_nothing_moves_when_a_r
     assert page.problems == []
 
 
-def test_no_arrow_lies_in_a_frame_and_no_block_leaves_its_place(embedded):
+def test_no_arrow_lies_in_a_frame_and_no_block_and_no_text_leaves_its_place(embedded):
     page = embedded([made("NetworkExplorer", **LARGEST["NetworkExplorer"])], 374)
-    for column in (374, 680, 1100):
+    for column in (374, 680, 712, 848, 952, 1100):
         widen(page, column)
         hold_frames(page, column)
+        assert page.locator(".cs-stage-title, .cs-stage-shape").evaluate_all(CUT) == []
 
 
 def hold_frames(page, column):

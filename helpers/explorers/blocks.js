@@ -1,12 +1,13 @@
 // SimpleCNN's tensors in a row: blocks with a picture's first map in front, and bars where the numbers lie in a row.
 
-import { CONV1, FC1, LAYERS, POOL, shapeOf } from "./chain.js";
+import { LAYERS, CONV1, POOL, misfitOf, shapeOf } from "./chain.js";
 import { make, plural, setAttribute, setClass, setStyle, setText, show, svg } from "./page/elements.js";
 import { makePlane } from "./page/maps.js";
 
 const FEWEST = 4; // rows: an image of as many or more fills its place
-const DEPTH = { most: 64, width: 0.28, slant: 0.55 }; // of so many channels, as a part of its place's width; upwards, as a part of that
-const HIGHEST = 200; // pixels: a front is as high at most
+// So many channels are as deep as this part of their place's width, and at most so many pixels; upwards, as a part of that.
+const DEPTH = { most: 64, width: 0.28, pixels: 44, slant: 0.55 };
+const HIGHEST = 165; // pixels: a place is as high at most, so that sliders and sums stay on one screen
 const BAR = { foot: 6, width: 16, most: 5.5 }; // of 10 to this power numbers, it is as high as the place
 
 /** A tensor as a block with three faces, or as a bar with notches. */
@@ -72,21 +73,12 @@ export function makeBlocks() {
   return { root, columns };
 }
 
-/** What breaks, in a few words, at each layer where it can. */
-function misfitsOf({ kernel_size, image_size, padding, pool_kernel_size }, { conv, features, wanted }) {
-  const padded = image_size + 2 * padding;
-  return {
-    [CONV1]: `${kernel_size} × ${kernel_size} kernel\non ${padded} × ${padded}`,
-    [POOL]: `${pool_kernel_size} × ${pool_kernel_size} window\non ${conv} × ${conv}`,
-    [FC1]: `${features} arrive${features === 1 ? "s" : ""},\n${wanted} wanted`,
-  };
-}
-
 /** Pixels for a row, a channel and a notch: the largest front fills a place of this width, beside the deepest block. */
 function scaleOf(shapes, width) {
-  const deep = DEPTH.width * width;
-  const front = Math.min(width - deep - 8, HIGHEST);
-  const place = front + DEPTH.slant * deep + 6;
+  const deep = Math.min(DEPTH.width * width, DEPTH.pixels);
+  const above = DEPTH.slant * deep + 6;
+  const front = Math.min(width - deep - 8, HIGHEST - above);
+  const place = front + above;
   const sides = shapes.map(([, , side]) => side ?? 0);
   return { row: front / Math.max(FEWEST, ...sides), channel: deep / DEPTH.most, notch: (place - BAR.foot) / BAR.most, place };
 }
@@ -95,7 +87,6 @@ function scaleOf(shapes, width) {
 export function drawBlocks({ root, columns }, values, chain, maps, at, width) {
   const { shapes, broken } = chain;
   const scale = scaleOf(shapes, width);
-  const misfits = misfitsOf(values, chain);
   columns.forEach(({ root: stage, title, block, misfit, shape }, index) => {
     const [reached, isBroken] = [index < shapes.length, index === broken];
     setClass(stage, `cs-stage${reached ? "" : isBroken ? " cs-broken" : " cs-missing"}${index === at ? " cs-lit" : ""}`);
@@ -104,7 +95,7 @@ export function drawBlocks({ root, columns }, values, chain, maps, at, width) {
     show(block.plane.root, reached && index <= POOL);
     if (reached) drawBlock(block, shapes[index], scale);
     show(misfit, isBroken);
-    if (isBroken) setText(misfit, misfits[index]);
+    if (isBroken) setText(misfit, misfitOf(values, chain).join("\n"));
     setText(shape, reached ? shapeOf(...shapes[index]) : isBroken ? "no output" : "");
   });
   paintMaps(columns, values, maps);

@@ -60,6 +60,14 @@ export function chainOf(values, images, fc1Inputs) {
   };
 }
 
+/** What does not fit where the chain breaks, in a few words, two lines. */
+export function misfitOf({ kernel_size, image_size, padding, pool_kernel_size }, { conv, features, wanted, broken }) {
+  const padded = image_size + 2 * padding;
+  if (broken === FC1) return [`${features} arrive${features === 1 ? "s" : ""},`, `${wanted} wanted`];
+  if (broken === POOL) return [`${pool_kernel_size} × ${pool_kernel_size} window`, `on ${conv} × ${conv}`];
+  return [`${kernel_size} × ${kernel_size} kernel`, `on ${padded} × ${padded}`];
+}
+
 /** Why the chain breaks where it does: what makeRefusal writes. */
 export function reasonsOf(values, chain, chainAt, sliders) {
   const { image_size, kernel_size, padding, conv_channels, pool_kernel_size, hidden_features } = values;

@@ -1,6 +1,6 @@
 // Each layer's arithmetic in words and with this setting's numbers, each number in the colour of what it counts.
 
-import { CONV1, FC2, LAYERS, POOL, grouped, shapeOf } from "./chain.js";
+import { CONV1, FC2, LAYERS, POOL, grouped, misfitOf, shapeOf } from "./chain.js";
 import { make, setClass, setText, written } from "./page/elements.js";
 
 /** Rounded down and what it was: `⌊15.5⌋ + 1 = 16`. */
@@ -15,6 +15,8 @@ const kernel = (text) => `@k${text}@`;
 const border = (text) => `@p${text}@`;
 const output = (text) => `@o${text}@`;
 const INKS = { i: "cs-input-ink", k: "cs-kernel-ink", p: "cs-padding-ink", o: "cs-output-ink" };
+/** In place of a product: what does not fit. */
+const misfit = (values, chain) => `${misfitOf(values, chain).join(" ")} ✗`;
 export const unmarked = (text) => text.replace(/@[ikpo]?/g, "");
 
 /** Write a text with marks, each part in a span of its own that is kept. */
@@ -51,7 +53,8 @@ function inputLines({ image_size, in_channels }, _, images) {
   return [["size", "(images, channels, rows, columns)", shape], ...none("these are the data", "nothing is computed yet")];
 }
 
-function conv1Lines(values, { conv, broken, parameters, macs }) {
+function conv1Lines(values, chain) {
+  const { conv, broken, parameters, macs } = chain;
   const { image_size, in_channels, conv_channels, kernel_size, stride, padding } = values;
   const weights = `${in_channels}·${kernel(kernel_size)}·${kernel(kernel_size)}`;
   const sizes = `⌊(${input(image_size)} + 2·${border(padding)} − ${kernel(kernel_size)}) / ${stride}⌋ + 1`;
@@ -70,7 +73,7 @@ function conv1Lines(values, { conv, broken, parameters, macs }) {
     [
       "multiply-adds",
       `channels·${output("rows")}·${output("columns")}·in channels·${kernel("kernel")}·${kernel("kernel")}`,
-      fits ? `${conv_channels}·${output(conv)}·${output(conv)}·${weights} = ${grouped(macs.conv1)}` : "",
+      fits ? `${conv_channels}·${output(conv)}·${output(conv)}·${weights} = ${grouped(macs.conv1)}` : misfit(values, chain),
     ],
   ];
 }
@@ -94,13 +97,14 @@ function flattenLines({ conv_channels }, { pool, features }) {
   ];
 }
 
-const fc1Lines = ({ hidden_features }, chain, images) =>
-  linearLines("fc1", [chain.features, chain.wanted, hidden_features], chain, images);
-const fc2Lines = ({ hidden_features, classes }, chain, images) =>
-  linearLines("fc2", [hidden_features, hidden_features, classes], chain, images);
+const fc1Lines = (values, chain, images) =>
+  linearLines("fc1", [chain.features, chain.wanted, values.hidden_features], values, chain, images);
+const fc2Lines = (values, chain, images) =>
+  linearLines("fc2", [values.hidden_features, values.hidden_features, values.classes], values, chain, images);
 
 /** A linear layer multiplies two matrices, which torch calls mat1 and mat2. */
-function linearLines(name, [arriving, inputs, out], { parameters, macs }, images) {
+function linearLines(name, [arriving, inputs, out], values, chain, images) {
+  const { parameters, macs } = chain;
   const fits = arriving === inputs;
   const matrices = `(${images} × ${input(arriving)}) · (${kernel(inputs)} × ${kernel(out)})`;
   const weights = `${kernel(out)}·${kernel(inputs)}`;
@@ -111,7 +115,7 @@ function linearLines(name, [arriving, inputs, out], { parameters, macs }, images
       `${matrices} ${fits ? `= (${images} × ${output(out)})` : "✗"}`,
     ],
     ["parameters", "out·in + out", `${weights} + ${kernel(out)} = ${grouped(parameters[name])}`],
-    ["multiply-adds", "out·in", fits ? `${weights} = ${grouped(macs[name])}` : ""],
+    ["multiply-adds", "out·in", fits ? `${weights} = ${grouped(macs[name])}` : misfit(values, chain)],
   ];
 }
 

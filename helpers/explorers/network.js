@@ -16,19 +16,19 @@ function makeShares(name, remark) {
   const strip = make("div", "cs-strip");
   const segments = {};
   for (const layer of ["conv1", "fc1", "fc2"]) {
-    segments[layer] = make("div", `cs-share cs-share-${layer}`);
-    strip.append(segments[layer]);
+    segments[layer] = make("span");
+    strip.append(make("div", `cs-share cs-share-${layer}`, segments[layer]));
   }
   return {
     root: make("div", "cs-shares", sum, strip),
-    write(counts, width) {
+    write(counts) {
       const total = Object.values(counts).reduce((one, other) => one + other);
       const terms = Object.entries(counts).map(([layer, count]) => `${layer} ${grouped(count)}`);
       setText(sum, `${grouped(total)} ${name}${remark} = ${terms.join(" + ")}`);
       for (const [layer, count] of Object.entries(counts)) {
         const share = Math.min((100 * count) / total, 99.9); // never quite all of it
-        setStyle(segments[layer], "flex-grow", String(share));
-        setText(segments[layer], (share / 100) * width > 100 ? `${layer} ${share.toFixed(1)} %` : "");
+        setStyle(segments[layer].parentNode, "flex-grow", String(share));
+        setText(segments[layer], `${layer} ${share.toFixed(1)} %`); // in sight where there is room
       }
     },
   };
@@ -68,15 +68,14 @@ async function render({ model, el }) {
   const chainAt = (values) => chainOf(values, images, model.get("fc1_inputs"));
   const walk = makeWalk(() => chainAt(sliders.values()).broken);
   const { player } = walk;
-  const toolbar = make("div", "cs-toolbar", player.root, makeRemark().root);
   const figure = makeBlocks();
   const mapsAt = makeSeenMaps(model.get("picture"), model.get("side"), sliders.highest);
-  const scale = make("div", "cs-hint cs-scale");
+  const scale = make("div", "cs-scale");
   const [refusal, arithmetic, budget, source, speaker] = [makeRefusal(sliders), makeArithmetic(), makeBudget(), makeSource(), makeSpeaker()];
-  const below = make("div", "cs-below", ...refusal.parts, arithmetic.root, toolbar, budget.root, source.root);
+  arithmetic.root.append(make("div", "cs-toolbar", player.root), makeRemark().root);
+  const below = make("div", "cs-below", ...refusal.parts, arithmetic.root, budget.root, source.root);
   const root = make("div", "cs-explorer cs-network", figure.root, scale, below, speaker.root);
   el.append(root);
-  const space = watchWidth(root, draw);
   const place = watchWidth(figure.columns[CONV1].root, draw);
   walk.watch(root, figure.root, draw);
 
@@ -87,22 +86,30 @@ async function render({ model, el }) {
     const at = walk.at(broken);
     const maps = mapsAt(values, chain.shapes.length);
     drawBlocks(figure, values, chain, maps, at, place.width());
-    const map = maps.conv1 ? `map ${maps.conv1.place + 1} of ${values.conv_channels}` : "a map";
-    setText(scale, `One picture: ${map} in front, rows × columns; the channels behind. Each notch on a bar: ten times as many numbers.`);
+    setText(scale, `In front: one of ${images} pictures${frontOf(maps.conv1, values)}. Behind: all channels. Each notch of a bar: ten times as many.`);
     const lines = arithmeticOf(values, chain, images);
     arithmetic.write(chain, lines, at);
     const reasons = broken === null ? null : reasonsOf(values, chain, chainAt, sliders);
     refusal.write(reasons);
     if (broken !== null && broken !== FC1 && !values.compute_fc1)
       setText(refusal.parts[1], `Smallest change that takes it on to fc1: ${reasons.remedy.join(" · or ")}`);
-    budget.write(chain, space.width());
+    budget.write(chain);
     source.write(classOf(values, chain), "");
     if (!player.playing()) speaker.say(spoken(chain, lines, at, reasons, refusal)); // else sentence would follow sentence
   }
 
   sliders.watch(draw);
   draw();
-  return ending(sliders, space, place, player, speaker);
+  return ending(sliders, place, player, speaker);
+}
+
+/** Which of its maps is drawn, and why that one, or why nothing is seen in it; nothing where there is none. */
+function frontOf(map, { conv_channels }) {
+  if (!map) return "";
+  const { place, most } = map;
+  const before = place === 1 ? "1 often shows" : `1 ${place === 2 ? "and" : "to"} ${place} often show`;
+  const remark = most === 0 ? " (all 0 here)" : place ? ` (${before} little)` : "";
+  return `, then its map ${place + 1} of ${conv_channels}${remark}`;
 }
 
 /** Where the parameters and the multiply-adds are, where nothing breaks. */
@@ -111,9 +118,9 @@ function makeBudget() {
   const root = make("div", "cs-budget", shares.parameters.root, shares.macs.root);
   return {
     root,
-    write(chain, width) {
+    write(chain) {
       show(root, chain.broken === null);
-      if (chain.broken === null) for (const [name, share] of Object.entries(shares)) share.write(chain[name], width);
+      if (chain.broken === null) for (const [name, share] of Object.entries(shares)) share.write(chain[name]);
     },
   };
 }
