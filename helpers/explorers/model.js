@@ -55,6 +55,7 @@ async function render({ model, el }) {
   function go({ place, ...moved }) {
     held = true;
     pointed = null;
+    if ("step" in moved && moved.step !== drawn.step) place ??= network.strongest(moved.step, drawn.image);
     if (place) {
       model.set("place", place);
       model.save_changes();

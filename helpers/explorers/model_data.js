@@ -118,6 +118,11 @@ export function makeNetwork(model, redraw) {
       ask(key, { ask: "cell", block: index, image, map, row, column });
       return missed === key ? { late: true } : { waited: true };
     },
+    /** The place of the number that a block answers most with, as far as its sum was kept: it needs no kernel. */
+    strongest(index, image) {
+      const kept = Object.keys(model.get("cells")).find((key) => key.startsWith(`${index},${image},`));
+      return kept?.split(",").slice(2).map(Number);
+    },
     /** A layer's weights, { shape, weight, bias }, or null where they are too many to be sent. */
     kernel(index) {
       if (!kernels.has(index)) {
