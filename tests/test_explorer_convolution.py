@@ -330,7 +330,8 @@ def test_the_window_can_be_dragged_and_no_text_is_selected(stand):
     start = cell(page, "input", 1, 1).bounding_box()
     page.mouse.move(start["x"] + 10, start["y"] + 10)
     page.mouse.down()
-    page.mouse.move(start["x"] + 10 + 2 * 36 + 5, start["y"] + 10 + 36 + 20, steps=6)
+    side = start["width"] + 2
+    page.mouse.move(start["x"] + 10 + 2 * side + 5, start["y"] + 10 + 1.6 * side, steps=6)
     assert sum_of(page) == "output[1, 1]"  # two cells right, nearly two down: one stride each
     page.mouse.move(start["x"] + 900, start["y"] + 10, steps=3)
     assert sum_of(page) == "output[0, 2]"  # as far as it goes
@@ -342,7 +343,7 @@ def test_the_window_can_be_dragged_and_no_text_is_selected(stand):
     cell(page, "input", 0, 0).click()  # a press that does not move pins the cell, as before
     page.mouse.move(2, 2)
     told = page.locator(".cs-one-place .cs-note").text_content()
-    assert told.startswith("Row 0, column 0 of the input is read by 1 output. The small numbers are the weights")
+    assert told.startswith("Row 0, column 0 of the input is read by 1 output. Small numbers: weights it meets.")
 
 
 def test_what_is_pointed_at_wins_over_play(stand):
@@ -493,16 +494,17 @@ MOVING = "() => document.getAnimations().length"
 def test_a_step_moves_the_window_and_its_products_and_a_slider_or_a_hover_moves_nothing(stand):
     explorer = ConvolutionExplorer()
     page = stand(explorer)
-    page.evaluate("() => window.move('padding', 2)")
+    page.evaluate("() => window.move('padding', 1)")
     assert page.evaluate(MOVING) == 0
     cell(page, "output", 2, 2).hover()
     assert page.evaluate(MOVING) == 0
     page.mouse.move(2, 2)
     page.locator(".cs-figure").press("ArrowRight")
     products = [number(text) for text in page.locator(".cs-flyer").all_text_contents()]
-    assert page.evaluate(MOVING) == 1 + len(products)
-    explorer.padding = 2
-    window = nn.functional.pad(explorer.input(), (2,) * 4)[0, :3, 1:4]
+    assert page.evaluate(MOVING) == 1 + len(products) + 1  # the window, and what covers the sum until they land
+    explorer.padding = 1
+    window = nn.functional.pad(explorer.input(), (1,) * 4)[0, :3, 1:4]
+    assert len(products) == 3
     assert products == [product for product in (window * explorer.layer().weight[0, 0]).flatten().tolist() if product]
     assert torch.equal(drawn(page), explorer.output())
     page.wait_for_function(f"() => !({MOVING})()")

@@ -250,7 +250,7 @@ def told(page, grid, row, column):
     """The note and the reckoning below the picture while a cell is pointed at."""
     cell(page, grid, row, column).dispatch_event("pointerover")
     shown = page.locator(".cs-sum").evaluate("(line) => line.style.visibility !== 'hidden' && line.textContent")
-    return page.locator(".cs-note").text_content(), shown
+    return page.locator(".cs-note > :first-child").text_content(), shown
 
 
 @pytest.mark.parametrize(
@@ -462,14 +462,19 @@ def test_the_text_form_gives_the_shapes():
         assert len(repr(explorer)) <= 110  # ipywidgets cuts there
 
 
-def veiled(page):
-    """The input cells that veils lie on."""
+def veiled(page, grid="input"):
+    """The cells of a grid that veils lie on."""
     boxes = page.evaluate(
         "() => [...document.querySelectorAll('.cs-veil')].map((e) => e.getBoundingClientRect().toJSON())"
     )
-    first = cell(page, "input", 0, 0).bounding_box()
-    step = cell(page, "input", 0, 1).bounding_box()["x"] - first["x"]
-    return {(round((box["y"] - first["y"]) / step), round((box["x"] - first["x"]) / step)) for box in boxes}
+    first, last = (cells(page, grid)[end].bounding_box() for end in (0, -1))
+    step = first["width"] + 2
+    inside = [box for box in boxes if first["x"] - 1 <= box["x"] <= last["x"] + 1]
+    return {(round((box["y"] - first["y"]) / step), round((box["x"] - first["x"]) / step)) for box in inside}
+
+
+def cells(page, grid):
+    return page.locator(f'[data-grid="{grid}"]:visible').all()
 
 
 def test_a_step_carries_the_winner_to_the_output_and_its_gradient_back(stand):
@@ -478,12 +483,14 @@ def test_a_step_carries_the_winner_to_the_output_and_its_gradient_back(stand):
     flyer = page.locator(".cs-flyer")
     assert flyer.text_content() == cell(page, "output", 0, 1).text_content()
     assert veiled(page) == {(0, 3), (1, 2), (1, 3)}  # the winner is at (0, 2)
+    assert veiled(page, "output") == {(0, 1)}  # seen when the winner lands
     page.wait_for_function("() => !document.getAnimations().length")
     assert flyer.count() == len(veiled(page)) == 0
     page.get_by_role("button", name="Backward").click()
     page.locator(".cs-figure").press("ArrowDown")
     assert flyer.text_content() == "1"
-    assert not veiled(page)
+    assert veiled(page) == {(2, 2)}
+    assert not veiled(page, "output")
     to = page.evaluate("() => document.getAnimations().at(-1).effect.getKeyframes().at(-1).transform")
     figure, won = page.locator(".cs-figure").bounding_box(), page.locator(".cs-winner:visible").first.bounding_box()
     x, y = (float(part) for part in re.findall(r"([\d.]+)px", to)[:2])

@@ -365,20 +365,62 @@ def hold_frames(page, column):
             assert arrow[1] <= stage["x"] + 0.1
 
 
-def test_what_is_below_keeps_its_place_while_a_slider_is_held_and_comes_up_when_it_is_let_go(embedded):
+TOPS = "() => ['.cs-below', '.cs-toolbar'].map((part) => document.querySelector(part).getBoundingClientRect().y)"
+MOVED = "(before) => document.querySelector('.cs-toolbar').getBoundingClientRect().y !== before"
+STILL = "() => !document.getAnimations().length"
+
+
+@pytest.mark.parametrize("column", [680, 1100])
+@pytest.mark.parametrize(
+    ("name", "slider"),
+    [
+        ("ConvolutionExplorer", "input size"),
+        ("ConvolutionExplorer", "kernel"),
+        ("ConvolutionExplorer", "dilation"),
+        ("PoolingExplorer", "input size"),
+        ("PoolingExplorer", "padding"),
+    ],
+)
+def test_with_its_first_move_a_slider_makes_room_for_all_that_it_can_show_and_then_nothing_below_moves(
+    embedded, name, slider, column
+):
+    page = embedded([made(name)], column)
+    before = page.evaluate(TOPS)[1]
+    handle = page.get_by_role("slider", name=slider, exact=True)
+    least, most = (int(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max"))
+    handle.press("Home")
+    handle.press("ArrowRight")
+    tops = {tuple(page.evaluate(TOPS))}
+    for _ in range(most - least - 1):
+        handle.press("ArrowRight")
+        tops.add(tuple(page.evaluate(TOPS)))
+    assert len(tops) == 1
+    (at_most,) = tops
+    assert at_most[1] - before < 240
+    handle.press("Home")
+    assert page.evaluate(TOPS) == list(at_most)
+    page.wait_for_function(MOVED, arg=at_most[1])  # a second later
+    assert page.evaluate("() => document.getAnimations().length") > 0, "softly"
+    page.wait_for_function(STILL)
+    fresh = embedded([made(name, **{NAMES[slider]: least})], column)
+    assert page.evaluate(TOPS) == fresh.evaluate(TOPS)
+
+
+NAMES = {"input size": "size", "kernel": "kernel_size", "dilation": "dilation", "padding": "padding"}
+
+
+def test_while_a_handle_is_held_nothing_comes_up_and_code_that_moves_a_slider_keeps_nothing_high(embedded):
     page = embedded([made("ConvolutionExplorer", size=12)], 680)
-    top = lambda: page.locator(".cs-toolbar").bounding_box()["y"]  # noqa: E731
-    high = top()
     handle = page.get_by_role("slider", name="input size").bounding_box()
     page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
     page.mouse.down()
     page.mouse.move(handle["x"] - 300, handle["y"] + 8, steps=5)
     page.get_by_text("input 3 × 3", exact=True).wait_for()
-    assert top() == high
+    held = page.evaluate(TOPS)
+    page.wait_for_timeout(1300)
+    assert page.evaluate(TOPS) == held
     page.mouse.up()
-    page.wait_for_function(
-        "(high) => document.querySelector('.cs-toolbar').getBoundingClientRect().y < high - 100", arg=high
-    )
+    page.wait_for_function(MOVED, arg=held[1])
 
 
 def drag_by_finger(page, field, right, down):

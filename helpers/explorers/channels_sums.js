@@ -53,7 +53,7 @@ export function makeSums(planes) {
       sums.slice(0, in_channels).forEach((sum, channel) => {
         setClass(sum.root, `cs-sum ${colourOf(channel, values)}`);
         const factors = windowTerms(pixel[channel], weights[chosen][channel], at, values);
-        sum.write(planeName(channel, values), factors, addends[channel], Infinity);
+        sum.write(planeName(channel, values), factors, addends[channel]);
       });
     },
   };

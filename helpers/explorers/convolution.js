@@ -1,18 +1,21 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
-import { keepHeight, make, setClass, setNote, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
+import {
+  keepHeight, lineCount, make, setClass, setNote, setStyle, setText, show, tint, upTo, written,
+} from "./page/elements.js";
 import { ending, makeFrame, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
-import { fly, glide, makeSteps, seenCell } from "./page/motion.js";
-import { drawPlane, fitCell, makePanels, NOTHING } from "./page/planes.js";
+import { fly, makeGlider, makeSteps, seenCell } from "./page/motion.js";
+import { ahead, BOLD, drawPlane, fitCell, makePanels } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
+import { refusalHeight } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
 import { colourWeights, makePresetList, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import {
-  explain, geometry, layWindow, makeFormula, makeSum, neverRead, role, starts, takingPart, windowSum, windowTerms,
+  explain, geometry, layWindow, makeFormula, makeSum, neverRead, role, starts, sumHeight, takingPart, windowSum, windowTerms,
 } from "./page/windows.js";
 
-const WEIGHT = 28; // pixels a cell of the kernel
+const WEIGHT = 28; // pixels a cell of the kernel at least: one types there
 
 async function render({ model, el }) {
   const sliders = await findSliders(model);
@@ -43,38 +46,54 @@ async function render({ model, el }) {
     formulas: [formula.root],
     tools: [player.root, presets.root, makeRemark().root],
     figure: figure.root,
-    notes: [unread, told],
+    notes: [told, unread],
   });
   const space = watchWidth(frame.root, draw);
-  const pointing = walker.watch(frame.root, figure.root, draw);
+  const glider = makeGlider(figure.outline);
+  const pointing = walker.watch(frame.root, figure.root, draw, glider.leave);
   const steps = makeSteps();
 
+  const settingFor = (values) => settingOf(model, sliders, values, space.width());
+
   function draw() {
-    const scene = { ...sceneOf(model, sliders, walker), playing: player.playing() };
-    page = layOut(space.width(), scene);
+    const setting = settingFor(sliders.values());
+    const scene = { ...setting, ...pointedAt(setting, walker), playing: player.playing() };
+    page = scene.page;
     for (const grid of Object.values(figure.grids)) grid.pin(walker.pinned());
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
     drawInput(figure, scene, page);
-    drawKernel(figure, scene);
+    drawKernel(figure, scene, page);
     drawOutput(figure, scene, page);
     drawWindow(figure, scene, page);
-    moveWindow(figure, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
+    moveWindow(figure, glider, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
     presets.show();
     writeBelow(frame, { unread, told, pointed, sum }, scene, page);
+    keepHeight(figure.root, 0); // its own, unless a slider is on its way
+    keepNotes([setting]);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
-  sliders.watch(draw);
+  /** As high as the highest of these settings needs, whatever is pointed at. */
+  function keepNotes(settings) {
+    const high = heightsOf(settings);
+    keepHeight(told, high.told);
+    keepHeight(frame.below, Math.max(high.told + high.lost, high.refusal));
+  }
+
+  sliders.watch(draw, (all) => {
+    const settings = all.map(settingFor).filter((other) => other.page.rows <= page.rows); // more rows are another picture
+    keepHeight(figure.root, Math.max(...settings.map(({ page: { height }, out }) => height + (out ? 0 : NAME))));
+    keepNotes(settings);
+  });
   const traits = watchTraits(model, ["weights"], draw);
   draw();
   return ending(sliders, traits, space, player, frame.speaker);
 }
 
-/** Everything about one setting and what is pointed at, before anything is drawn. */
-function sceneOf(model, sliders, walker) {
-  const values = sliders.values();
+/** Everything about one setting, before anything is drawn. */
+function settingOf(model, sliders, values, width) {
   const { size, kernel_size, padding } = values;
   const picture = model.get("picture");
   const shape = geometry(values);
@@ -83,30 +102,57 @@ function sceneOf(model, sliders, walker) {
   const inside = (index) => index >= padding && index < padding + size;
   const pixel = (row, column) => (inside(row) && inside(column) ? picture[row - padding][column - padding] : 0);
   const sums = upTo(out).map((row) => upTo(out).map((column) => windowSum(pixel, kernel, { row, column }, values)));
-  const at = walker.at({ input: padded, kernel: kernel_size, output: out });
-  const part = takingPart(at, values, out);
-  const lost = out ? neverRead(values, shape) : "";
+  const titles = {
+    input: `input ${size} × ${size}${padding ? `, padded ${padded} × ${padded}` : ""}`,
+    kernel: `kernel ${kernel_size} × ${kernel_size}${spreadOf(shape, values)}`,
+    output: out ? `output ${out} × ${out}` : "no output",
+  };
   return {
-    ...{ values, shape, out, kernel, inside, pixel, sums, at, part, lost },
-    titles: {
-      input: `input ${size} × ${size}${padding ? `, padded ${padded} × ${padded}` : ""}`,
-      kernel: `kernel ${kernel_size} × ${kernel_size}${spreadOf(shape, values)}`,
-      output: out ? `output ${out} × ${out}` : "no output",
-    },
-    window: out > 0 && at.grid === "output",
+    ...{ values, shape, out, kernel, inside, pixel, sums, titles },
+    page: layOut(width, { values, shape, out, sums, titles }),
+    lost: out ? neverRead(values, shape) : "",
     start: starts(values, sliders.highest),
-    role: out ? role(at, values, part, out) : "",
     reasons: out ? null : explain(values, shape, sliders),
   };
 }
 
-/** Sizes on the page: one cell size for input and output, so that a smaller output looks smaller. */
+/** What is pointed at in this setting, and what has to do with it. */
+function pointedAt({ values, shape, out }, walker) {
+  const at = walker.at({ input: shape.padded, kernel: values.kernel_size, output: out });
+  const part = takingPart(at, values, out);
+  return { at, part, window: out > 0 && at.grid === "output", role: out ? role(at, values, part, out) : "" };
+}
+
+const NAME = 28; // pixels below the input for the name of a window that does not fit
+/** How high each note below the picture, and a refusal, is in the highest of these settings. */
+function heightsOf(settings) {
+  const most = (high) => Math.max(0, ...settings.map(high));
+  return {
+    told: most((setting) => (setting.out ? toldHeight(setting) : 0)),
+    lost: most(({ page, lost }) => (lost ? 21 * lineCount(lost, page.width, BOLD) : 0)),
+    refusal: most(({ page, reasons }) => (reasons ? refusalHeight(reasons, page.width) : 0)),
+  };
+}
+
+/** How high the longest is that is told of a setting: a sum, or the role of an input or of a weight. */
+function toldHeight({ values, shape, out, kernel, page: { width, cell, longest } }) {
+  const last = { row: out - 1, column: out - 1 };
+  const factors = windowTerms(() => 0, kernel, last, values); // all pixels are as long
+  const sum = sumHeight(`output[${last.row}, ${last.column}]`, factors, "0".repeat(longest), width);
+  const roles = [["input", shape.padded], ["kernel", values.kernel_size]].map(([grid, side]) => {
+    const at = { grid, row: side - 1, column: side - 1 };
+    return 21 * lineCount(explained(role(at, values, { output: () => true }, out), grid, cell), width, BOLD);
+  });
+  return Math.max(sum, ...roles);
+}
+
+/** Sizes on the page: one cell size for all three, so that a smaller output looks smaller. */
 function layOut(width, { values: { kernel_size }, shape: { padded, span }, out, sums, titles }) {
   const longest = Math.max(1, ...sums.flat().map((total) => written(total).length));
   const panels = [
     { cells: out ? padded : span, title: titles.input },
-    { cells: kernel_size, fixed: WEIGHT, title: titles.kernel, sign: true },
-    { cells: out || NOTHING, title: titles.output, sign: true },
+    { cells: kernel_size, least: WEIGHT, title: titles.kernel, sign: true },
+    { cells: out, title: titles.output, sign: true },
   ];
   return { width, longest, ...fitCell(width - 4, panels, widthOf(longest)) };
 }
@@ -118,12 +164,12 @@ function drawInput({ grids, titles }, scene, { cell }) {
   setText(titles.input, scene.titles.input);
 }
 
-function drawKernel({ root, grids, titles }, scene) {
+function drawKernel({ root, grids, titles }, scene, { cell }) {
   const { values, kernel, part } = scene;
   const { kernel_size } = values;
   const largest = Math.max(1, ...kernel.flat().map(Math.abs));
   colourWeights(root, kernel_size);
-  grids.kernel.draw(kernel_size, kernel_size, WEIGHT, (element, row, column) => {
+  grids.kernel.draw(kernel_size, kernel_size, Math.max(cell, WEIGHT), (element, row, column) => {
     writeWeight(element, kernel[row][column]);
     const lit = part.kernel(row, column) ? " cs-lit" : "";
     return tint(kernel[row][column], largest) + lit + weightClass(row, column);
@@ -132,7 +178,7 @@ function drawKernel({ root, grids, titles }, scene) {
 }
 
 function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
-  const { out, sums, part, start, at } = scene;
+  const { out, sums, part, start } = scene;
   const peak = Math.max(0, ...sums.flat().map(Math.abs));
   squeeze(grids.output, cell, longest);
   grids.output.startAt(start.output);
@@ -142,8 +188,7 @@ function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
     setText(element, written(sums[row][column]));
     setNote(element, noted ? meeting.told : "");
     const name = tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
-    const isAhead = scene.playing && row * out + column > at.row * out + at.column; // playing prints the output
-    return name + (meeting ? meeting.name : "") + (noted ? " cs-noted" : "") + (isAhead ? " cs-ahead" : "");
+    return name + (meeting ? meeting.name : "") + (noted ? " cs-noted" : "") + ahead(scene, row, column);
   });
   show(grids.output.root, out > 0);
   show(nothing, !out);
@@ -165,42 +210,45 @@ function metBy({ values, kernel, pixel, at, part }, row, column) {
   return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j) };
 }
 
-/** The window: around what one output reads, or dashed in red where it does not fit; and the room for all of it. */
+/** The window: around what one output reads, or dashed in red where it does not fit. */
 function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
   const { kernel_size } = values;
   const { padded, span } = shape;
-  const { cell, height, sign } = page;
+  const { cell, sign } = page;
   layWindow(outline, cell, shape, at, values);
   show(outlineName, !out);
   setText(outlineName, `${kernel_size} × ${kernel_size} kernel${spreadOf(shape, values)}`);
   setStyle(outlineName, "top", `${span * cell + 4}px`);
   const beyond = out ? 0 : Math.max(0, span - padded) * cell;
-  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : 28)}px 0`);
-  keepHeight(root, height + (out ? 0 : 28));
+  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : NAME)}px 0`);
   setStyle(root, "--sign", `${sign}px`);
 }
 
 /** After a step the window comes from where it was, and its products meet in the cell of their sum. */
-function moveWindow({ root, outline }, { values, kernel, pixel, at }, { cell }, before) {
-  if (!before) return;
+function moveWindow({ root }, glider, { values, kernel, pixel, at }, { cell }, before) {
   const { stride, dilation } = values;
-  glide(outline, (before.row - at.row) * stride * cell, (before.column - at.column) * stride * cell);
+  glider.laid(before && [(at.row - before.row) * stride * cell, (at.column - before.column) * stride * cell]);
+  if (!before) return;
+  const to = seenCell(root, "output", at.row, at.column);
   const products = kernel.flatMap((line, i) =>
     line.map((weight, j) => {
       const [row, column] = [at.row * stride + i * dilation, at.column * stride + j * dilation];
-      return { text: written(weight * pixel(row, column)), from: seenCell(root, "input", row, column) };
+      return { text: written(weight * pixel(row, column)), from: seenCell(root, "input", row, column), to };
     }),
   );
-  fly(root, products.filter(({ text }) => text !== "0"), seenCell(root, "output", at.row, at.column), "cs-output-ink");
+  fly(root, products.filter(({ text }) => text !== "0"));
 }
 
 const SMALL_NUMBERS = {
-  kernel: "The small numbers are what it adds to each.",
-  input: "The small numbers are the weights it meets there.",
+  kernel: "Small numbers: what it adds.",
+  input: "Small numbers: weights it meets.",
 };
 
+/** A role, and what the small numbers are where there is room for them. */
+const explained = (told, grid, cell) => (cell >= ROOMY && SMALL_NUMBERS[grid] ? `${told} ${SMALL_NUMBERS[grid]}` : told);
+
 /** The code, and below the picture the sum, or why there is none. */
-function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { width, cell }) {
+function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { cell }) {
   const { values, out, kernel, pixel, sums, at, window, lost, role, reasons } = scene;
   const { size, kernel_size, stride, padding, dilation } = values;
   code.write(
@@ -212,12 +260,10 @@ function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { 
   setText(unread, lost);
   show(unread, Boolean(lost));
   show(told, out > 0);
-  const explained = cell >= ROOMY && SMALL_NUMBERS[at.grid];
-  setText(pointed, explained ? `${role} ${explained}` : role);
-  keepHeight(told, Math.ceil((96 * 7.7) / width) * 21); // the longest role's lines
+  setText(pointed, explained(role, at.grid, cell));
   setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
   if (!window) return;
-  sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column], width);
+  sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column]);
 }
 
 /** What a screen reader is told. */

@@ -345,7 +345,7 @@ function writeBelow({ code, refusal }, note, sum, scene, page) {
   const term = 7 + Math.max(...weight.flat().map((number) => factor(number).length)); // `255·(−1) + `
   const lines = Math.ceil((factors.length + 3) / Math.max(1, Math.floor(page / (8.5 * term))));
   keepHeight(sum.root, 23 * lines); // room for pixels of three digits, wherever the window goes
-  sum.write(`output[${at.row}, ${at.column}]`, factors, now.value(at.row, at.column), page);
+  sum.write(`output[${at.row}, ${at.column}]`, factors, now.value(at.row, at.column));
 }
 
 /** What a screen reader is told. */

@@ -1,17 +1,17 @@
 // PoolingExplorer: windows over one plane, the largest or the mean of each, and where the gradient goes on its way back.
 
 import {
-  factor, keepHeight, make, plural, setClass, setStyle, setText, show, tint, upTo, written,
+  factor, keepHeight, lineCount, make, plural, setClass, setNote, setStyle, setText, show, tint, upTo, written,
 } from "./page/elements.js";
 import { ending, makeFrame, makeRemark, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
-import { makeGrid, squeeze, widthOf } from "./page/grid.js";
-import { fly, glide, makeSteps, pale, seenCell } from "./page/motion.js";
-import { fitCell, makePanels, NOTHING, unreadMark } from "./page/planes.js";
+import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
+import { fly, makeGlider, makeSteps, pale, seenCell } from "./page/motion.js";
+import { ahead, BOLD, fitCell, makePanels, unreadMark } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
-import { fill, kernelTooBig, nearestChanges } from "./page/refusals.js";
+import { fill, kernelTooBig, nearestChanges, refusalHeight } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
-import { layWindow, makeFormula, neverRead, reading, starts, takingPart } from "./page/windows.js";
+import { layWindow, makeFormula, MONOSPACED, neverRead, reading, starts, takingPart } from "./page/windows.js";
 
 /** How many windows there are along one side, were nothing else in the way; `skipped` ones would start too late. */
 function countWindows({ size, kernel_size, stride, padding, dilation, ceil_mode }) {
@@ -151,12 +151,14 @@ function forwardParts({ row, column }, { cells, winner, divisor, number }, insid
   ];
 }
 
+/** What an average sends back to each of its cells. */
+const share = (divisor) => (divisor === 1 ? "1" : `1/${divisor}`);
+
 /** `gradient[1, 2] = 1/4 + 1/4 = 0.5`: what comes back to one input cell, from each window that sends it some. */
 function backwardParts(row, column, divisors) {
   const total = divisors.reduce((sum, divisor) => sum + 1 / divisor, 0);
   const name = `gradient[${row}, ${column}]`;
-  const share = (divisor) => [divisor === 1 ? "1" : `1/${divisor}`, "cs-term cs-output-ink"];
-  const terms = divisors.flatMap((divisor, index) => [[index ? " + " : " = "], share(divisor)]);
+  const terms = divisors.flatMap((divisor, index) => [[index ? " + " : " = "], [share(divisor), "cs-term cs-output-ink"]]);
   const told = divisors.length > 1 || divisors[0] > 1 ? terms : [];
   return [[name], ...told, [told.length ? equals(total) : " = "], [decimal(total), "cs-input-ink cs-chosen"]];
 }
@@ -237,76 +239,131 @@ async function render({ model, el }) {
   const legend = makeRemark();
   const figure = makePanels("The pooling.", { input: makeGrid("input"), output: makeGrid("output") }, { output: "→" });
   const parts = { unread: make("div", "cs-unread"), pointed: make("div"), line: makeReckoning(), remark, legend };
-  parts.note = make("div", "cs-note", parts.unread, parts.pointed);
+  parts.note = make("div", "cs-note", parts.pointed, parts.unread);
   const frame = makeFrame(el, {
     sliders,
     formulas: [formula.root],
     tools: [player.root, direction.root, legend.root],
     figure: figure.root,
-    notes: [parts.note, parts.line.root],
+    notes: [parts.line.root, parts.note],
   });
   const space = watchWidth(frame.root, draw);
-  const pointing = walker.watch(frame.root, figure.root, draw);
+  const glider = makeGlider(figure.outline);
+  const pointing = walker.watch(frame.root, figure.root, draw, glider.leave);
   const steps = makeSteps();
 
+  const settingFor = (values) => settingOf(model, sliders, values, direction.backward(), space.width());
+
   function draw() {
-    const scene = sceneOf(model, sliders, walker, direction);
+    const setting = settingFor(sliders.values());
+    const scene = { ...setting, ...pointedAt(setting, walker), playing: player.playing() };
     for (const grid of Object.values(figure.grids)) grid.pin(walker.pinned());
-    page = layOut(space.width(), scene);
+    page = scene.page;
     setClass(frame.root, `cs-explorer cs-pooling${page.width >= 900 ? "" : " cs-narrow"}`);
     drawInput(figure, scene, page);
     drawOutput(figure, scene, page);
     drawWindow(figure, scene, page);
-    moveWindow(figure, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
+    moveWindow(figure, glider, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, { room: scene.shape.room, out: Math.max(0, scene.shape.counted) });
     writeCode(frame.code, parts, scene);
-    writeBelow(frame.refusal, parts, scene, page.width);
+    writeBelow(frame.refusal, parts, scene);
+    keepHeight(figure.root, 0); // its own, unless a slider is on its way
+    keepNotes([setting]);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
-  sliders.watch(draw);
+  /** As high as the highest of these settings needs, whatever is pointed at. */
+  function keepNotes(settings) {
+    const high = heightsOf(settings);
+    keepHeight(parts.line.root, high.line);
+    keepHeight(parts.pointed, high.told);
+    keepHeight(frame.below, Math.max(high.line + high.told + high.lost, high.refusal));
+  }
+
+  sliders.watch(draw, (all) => {
+    const settings = all.map(settingFor).filter((other) => other.page.rows <= page.rows); // more rows are another picture
+    keepHeight(figure.root, Math.max(...settings.map(({ page: { height }, out }) => height + (out ? 0 : NAME))));
+    keepNotes(settings);
+  });
   draw();
   return ending(sliders, space, player, frame.speaker);
 }
 
-/** Everything about one setting and what is pointed at, before anything is drawn. */
-function sceneOf(model, sliders, walker, direction) {
-  const values = sliders.values();
+/** Everything about one setting, before anything is drawn; `isBackward` is the view that is chosen. */
+function settingOf(model, sliders, values, isBackward, width) {
   const { size, stride, padding, mode, ceil_mode } = values;
   const picture = model.get("picture");
   const max = mode === "max";
   const shape = poolGeometry(values);
   const { padded, out } = shape;
-  const backward = out > 0 && direction.backward();
+  const backward = out > 0 && isBackward;
   const inside = (row, column) => Math.min(row, column) >= padding && Math.max(row, column) < padding + size;
   const pixel = (row, column) => (inside(row, column) ? picture[row - padding][column - padding] : max ? -Infinity : 0);
   const windows = upTo(out).map((row) => upTo(out).map((column) => readWindow(pixel, { row, column }, values, padded)));
-  const at = walker.at({ input: padded, output: out });
   const around = padding ? `, padded with ${max ? "−∞" : "0"} to ${padded} × ${padded}` : "";
   const where = out * stride < padded ? "in the right padding" : padding ? "past the padding" : "past the input";
+  const numbers = windows.map((line) => line.map(({ number }) => (backward ? "1" : decimal(number))));
+  const titles = {
+    input: backward ? `gradient of the input ${size} × ${size}` : `input ${size} × ${size}${around}`,
+    output: out ? `${backward ? "gradient of the output" : "output"} ${out} × ${out}` : "no output",
+  };
   return {
-    ...{ values, max, shape, out, backward, inside, pixel, windows, at, where, ...gradients(windows, padded) },
-    part: takingPart(at, values, out),
-    titles: {
-      input: backward ? `gradient of the input ${size} × ${size}` : `input ${size} × ${size}${around}`,
-      output: out ? `${backward ? "gradient of the output" : "output"} ${out} × ${out}` : "no output",
-    },
-    onOutput: out > 0 && at.grid === "output",
+    ...{ values, max, shape, out, backward, inside, pixel, windows, where, numbers, titles, ...gradients(windows, padded) },
+    page: layOut(width, { shape, out, numbers, titles }),
     start: starts(values, sliders.highest),
-    numbers: windows.map((line) => line.map(({ number }) => (backward ? "1" : decimal(number)))),
     lost: out ? neverRead(values, shape, ceil_mode ? `the next window would start ${where}` : undefined) : "",
-    told: out ? poolRole(at, values, shape, windows, backward) : "",
     reasons: out ? null : explainPooling(values, shape, sliders),
   };
 }
 
-/** Which windows send a gradient to each cell, as their divisors (a winner's is 1), and what they add up to. */
+/** What is pointed at in this setting, and what has to do with it. */
+function pointedAt({ values, shape, out, windows, backward }, walker) {
+  const at = walker.at({ input: shape.padded, output: out });
+  return {
+    at,
+    part: takingPart(at, values, out),
+    onOutput: out > 0 && at.grid === "output",
+    told: out ? poolRole(at, values, shape, windows, backward) : "",
+  };
+}
+
+/**
+ * Which windows send a gradient to each cell, as their divisors (a winner's is 1), `senders` being their places in reading
+ * order; the place of the last that reads it; and what has arrived when a window, `now`, has sent its own.
+ */
 function gradients(windows, padded) {
-  const arriving = upTo(padded).map(() => upTo(padded).map(() => []));
-  for (const { cells, winner, divisor } of windows.flat())
-    for (const { row, column } of winner ? [winner] : cells) arriving[row][column].push(divisor ?? 1);
-  return { arriving, gradient: (row, column) => arriving[row][column].reduce((sum, divisor) => sum + 1 / divisor, 0) };
+  const each = (make) => upTo(padded).map(() => upTo(padded).map(make));
+  const [arriving, senders, last] = [each(() => []), each(() => []), each(() => -1)];
+  windows.flat().forEach(({ cells, winner, divisor }, place) => {
+    for (const { row, column } of cells) last[row][column] = place;
+    for (const { row, column } of winner ? [winner] : cells) {
+      arriving[row][column].push(divisor ?? 1);
+      senders[row][column].push(place);
+    }
+  });
+  const gradient = (row, column, now = Infinity) =>
+    arriving[row][column].reduce((sum, divisor, index) => sum + (senders[row][column][index] <= now ? 1 / divisor : 0), 0);
+  return { arriving, senders, last, gradient };
+}
+
+const NAME = 28; // pixels below the input for the name of a window that does not fit
+const LONGEST_TOLD = 82; // characters
+
+/** How high each note below the picture, and a refusal, is in the highest of these settings. */
+function heightsOf(settings) {
+  const most = (high) => Math.max(0, ...settings.map(high));
+  const lineHeight = ({ values: { kernel_size }, max, page: { width } }) => {
+    const terms = upTo(kernel_size ** 2).map(() => (max ? "−9" : "(−9)"));
+    const reckoned = max ? `max(${terms.join(", ")}) = −9` : `(${terms.join(" + ")}) / 00 = −0.00`;
+    return 23 * lineCount(`output[0, 0] = ${reckoned}`, width, MONOSPACED);
+  };
+  return {
+    line: most((setting) => (setting.out ? lineHeight(setting) : 0)),
+    told: most(({ page, out }) => (out ? 21 * Math.ceil((LONGEST_TOLD * BOLD) / page.width) : 0)),
+    lost: most(({ page, lost }) => (lost ? 21 * lineCount(lost, page.width, BOLD) : 0)),
+    refusal: most(({ page, reasons }) => (reasons ? refusalHeight(reasons, page.width) : 0)),
+  };
 }
 
 /** Sizes on the page: one cell size for both planes, so that a smaller output looks smaller. */
@@ -315,7 +372,7 @@ function layOut(width, { shape: { padded, span, overhang }, out, numbers, titles
   const longest = Math.max(1, ...numbers.flat().map((told) => told.length));
   const panels = [
     { cells: side, title: titles.input },
-    { cells: out || NOTHING, title: titles.output, sign: true },
+    { cells: out, title: titles.output, sign: true },
   ];
   return { width, side, longest, ...fitCell(width - 4, panels, widthOf(longest)) };
 }
@@ -323,15 +380,18 @@ function layOut(width, { shape: { padded, span, overhang }, out, numbers, titles
 const isWinner = (winner, row, column) => winner?.row === row && winner.column === column;
 
 function drawInput({ grids, titles }, scene, { cell }) {
-  const { values, max, shape, out, backward, inside, pixel, windows, arriving, gradient, at, part, onOutput, start } = scene;
+  const { values, max, shape, out, backward, inside, pixel, windows, arriving, senders, last, gradient, at, part, onOutput, start } = scene;
   const { padding, dilation } = values;
   const { padded } = shape;
   const chosen = onOutput ? windows[at.row][at.column].winner : null;
   const peak = Math.max(1, ...arriving.flatMap((line, row) => line.map((_, column) => gradient(row, column))));
+  const short = (number) => decimal(number).replace("0.", "."); // no room for the zero
   const text = (row, column) => {
     if (!backward) return decimal(pixel(row, column));
-    return inside(row, column) ? decimal(gradient(row, column)).replace("0.", ".") : ""; // no room for the zero
+    return inside(row, column) ? short(gradient(row, column)) : "";
   };
+  // Playing prints here, too: who has won so far, and each gradient when nothing more is added to it; small, what it is so far.
+  const now = scene.playing ? at.row * out + at.column : Infinity;
   let longest = 1;
   grids.input.startAt(start.input);
   grids.input.draw(padded, padded, cell, (element, row, column) => {
@@ -342,7 +402,11 @@ function drawInput({ grids, titles }, scene, { cell }) {
     if (inside(row, column)) name = backward ? tint(gradient(row, column), peak) : tint(pixel(row, column), 9);
     name += unreadMark(shape, row, column);
     if (out && part.input(row, column) && !(onOutput && dilation === 1)) name += " cs-lit"; // there the outline says it
-    if (max && arriving[row][column].length) name += " cs-won";
+    if (max && senders[row][column][0] <= now) name += " cs-won";
+    const isAhead = backward && inside(row, column) && last[row][column] > now;
+    const soFar = isAhead && cell >= ROOMY ? gradient(row, column, now) : 0;
+    setNote(element, soFar ? short(soFar) : "");
+    if (isAhead) name += soFar ? " cs-ahead cs-noted" : " cs-ahead";
     return isWinner(chosen, row, column) ? `${name} cs-winner` : name;
   });
   squeeze(grids.input, cell, longest);
@@ -359,6 +423,7 @@ function drawOutput({ grids, titles, signs, nothing }, scene, { cell, longest })
     const { winner, number } = windows[row][column];
     let name = backward ? "cs-tint-3" : tint(number, largest);
     if (part.output(row, column)) name += " cs-lit";
+    if (!backward) name += ahead(scene, row, column);
     return at.grid === "input" && isWinner(winner, at.row, at.column) ? `${name} cs-winner` : name;
   });
   setText(signs.output, backward ? "←" : "→");
@@ -367,31 +432,36 @@ function drawOutput({ grids, titles, signs, nothing }, scene, { cell, longest })
   writeResult(titles.output, out && scene.titles.output);
 }
 
-/** The window: around what one output reads, even over the border, or in red where it is refused; and its room. */
+/** The window: around what one output reads, even over the border, or in red where it is refused. */
 function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
   const { kernel_size, dilation } = values;
-  const { side, cell, height, sign } = page;
+  const { side, cell, sign } = page;
   layWindow(outline, cell, shape, at, values);
   show(outlineName, !out);
   setText(outlineName, `${kernel_size} × ${kernel_size} window${dilation > 1 ? `, spans ${shape.span}` : ""}`);
   setStyle(outlineName, "top", `${side * cell + 4}px`);
   const beyond = (side - shape.padded) * cell;
-  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : 28)}px 0`);
-  keepHeight(root, height + (out ? 0 : 28));
+  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : NAME)}px 0`);
   setStyle(root, "--sign", `${sign}px`);
 }
 
-/** After a step the window comes from where it was; the winner goes to the output and the losers pale, or its gradient comes back. */
-function moveWindow({ root, outline }, { values: { stride }, backward, windows, numbers, at }, { cell }, before) {
+/**
+ * After a step the window comes from where it was. The winner goes to the output and the losers pale, or all that are
+ * averaged go there; backward the gradient goes to the winner, or a share of it to each.
+ */
+function moveWindow({ root }, glider, { values: { stride }, backward, inside, windows, numbers, at }, { cell }, before) {
+  glider.laid(before && [(at.row - before.row) * stride * cell, (at.column - before.column) * stride * cell]);
   if (!before) return;
-  glide(outline, (before.row - at.row) * stride * cell, (before.column - at.column) * stride * cell);
-  const { winner, cells } = windows[at.row][at.column];
-  if (!winner) return;
-  const losers = cells.filter((cell) => cell !== winner);
-  if (!backward) pale(root, losers.map(({ row, column }) => seenCell(root, "input", row, column)));
-  const way = [seenCell(root, "input", winner.row, winner.column), seenCell(root, "output", at.row, at.column)];
-  const [from, to] = backward ? way.reverse() : way;
-  fly(root, [{ text: numbers[at.row][at.column], from }], to, "cs-output-ink");
+  const { winner, cells, divisor } = windows[at.row][at.column];
+  const seen = ({ row, column }) => seenCell(root, "input", row, column);
+  if (winner && !backward) pale(root, cells.filter((cell) => cell !== winner).map(seen));
+  const output = seenCell(root, "output", at.row, at.column);
+  const text = ({ value }) => (winner ? numbers[at.row][at.column] : backward ? share(divisor) : decimal(value));
+  const ways = (winner ? [winner] : cells.filter(({ row, column }) => inside(row, column))).map((cell) => {
+    const [from, to] = backward ? [output, seen(cell)] : [seen(cell), output];
+    return { text: text(cell), from, to };
+  });
+  fly(root, ways);
 }
 
 function writeCode(code, { remark, legend }, { values, max, shape, out, backward, where, reasons }) {
@@ -407,17 +477,14 @@ function writeCode(code, { remark, legend }, { values, max, shape, out, backward
 }
 
 /** Below the picture: what the pointed-at cell does, or why there is no output. The places are kept. */
-function writeBelow(refusal, { note, unread, pointed, line }, scene, width) {
-  const { values, max, out, backward, inside, windows, arriving, at, onOutput, lost, told, reasons } = scene;
-  const { kernel_size, padding } = values;
+function writeBelow(refusal, { note, unread, pointed, line }, scene) {
+  const { values, out, backward, inside, windows, arriving, at, onOutput, lost, told, reasons } = scene;
+  const { padding } = values;
   refusal.write(reasons);
   setText(unread, lost);
   setText(pointed, told);
   show(note, out > 0);
   show(line.root, out > 0);
-  const lines = (characters) => Math.ceil((characters * 7.7) / (width - 30)); // a line ends where a word does
-  keepHeight(note, 21 * (lines(lost.length) + lines(82)));
-  keepHeight(line.root, 23 * lines(28 + kernel_size ** 2 * (max ? 4.5 : 7.7)));
   const reckoned = onOutput !== backward && (onOutput || (backward && inside(at.row, at.column)));
   setStyle(line.root, "visibility", reckoned ? "visible" : "hidden");
   if (!reckoned) return;

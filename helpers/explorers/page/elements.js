@@ -47,9 +47,13 @@ export function show(element, visible) {
 }
 
 let setting = 0; // counts what was shown before
+let ease = null; // how what was kept high becomes lower
 
-/** From now on another setting is shown, for which no element is kept high. */
-export const letGo = () => setting++;
+/** From now on another setting is shown, for which no element is kept high; `motion` is an animation's timing, if any. */
+export function letGo(motion = null) {
+  setting++;
+  ease = motion;
+}
 
 /** The largest number that this owner has needed while one setting is shown, whatever is pointed at. */
 function keepMost(owner, needed) {
@@ -59,7 +63,23 @@ function keepMost(owner, needed) {
 }
 
 /** Let an element grow but not shrink while one setting is shown: what is below does not jump. */
-export const keepHeight = (element, needed) => setStyle(element, "min-height", `${keepMost(element, needed)}px`);
+export function keepHeight(element, needed) {
+  const before = element.most;
+  const most = keepMost(element, needed);
+  setStyle(element, "min-height", `${most}px`);
+  if (ease && before > most) element.animate({ minHeight: [`${before}px`, `${most}px`] }, ease);
+}
+
+/** How many lines a text takes on a page of this width, in letters of so many pixels: a line ends at a space. */
+export function lineCount(text, width, letter) {
+  const most = Math.floor(width / letter);
+  let [lines, taken] = [1, 0];
+  for (const { length } of text.split(" ")) {
+    if (taken && taken + 1 + length > most) [lines, taken] = [lines + 1, 0];
+    taken += length + (taken ? 1 : 0);
+  }
+  return lines;
+}
 
 export const upTo = (count) => Array.from({ length: count }, (_, index) => index);
 /** The whole number nearest to a value that is not above it, from `low` to `high`. */

@@ -14,7 +14,7 @@ export function makeFrame(el, { sliders, formulas, tools, figure, beneath = [], 
   const below = make("div", "cs-below", ...notes, ...refusal.parts);
   const root = make("div", "cs-explorer", figure, ...beneath, below, toolbar, ...formulas, code.root, speaker.root);
   el.append(root);
-  return { root, code, refusal, speaker };
+  return { root, below, code, refusal, speaker };
 }
 
 /** A line below the picture: what is never read, and what the pointed-at cell does. */

@@ -1,6 +1,6 @@
 // Grids of cells that are drawn in place.
 
-import { make, setClass, setStyle, show } from "./elements.js";
+import { make, setClass, setStyle, show, within } from "./elements.js";
 
 /**
  * A grid of cells that is drawn in place. `root` is its element; rows and cells are made when first shown by
@@ -32,6 +32,7 @@ export function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {
     /** `write(element, row, column)` fills a cell and returns its classes, or null to leave the place empty. */
     draw(rows, columns, cellSize, write) {
       setStyle(root, "--cell", `${cellSize}px`);
+      setStyle(root, "--digits", `${digits(cellSize)}px`);
       setClass(root, `cs-grid cs-${kind}${cellSize < ROOMY ? " cs-dense" : ""}`);
       while (lines.length < start + rows) {
         lines.push({ root: make("div", "cs-row"), cells: [] });
@@ -58,12 +59,15 @@ export function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {
 
 export const ROOMY = 32; // pixels: cells from this size on have room for a second number, and for round corners
 
+/** How large, in pixels, the numbers are in cells of this size. */
+export const digits = (cellSize) => within(12, 20, cellSize * 0.4);
+
 /** The cell that holds this many characters at 12 px. */
 export const widthOf = (characters) => Math.ceil(characters * 7.4) + 5;
 
 /** Make the numbers of a grid fit its cells: smaller letters than `most` first, down to 9 px, and then closer ones. */
-export function squeeze(grid, cellSize, characters, most = 12) {
-  const size = Math.max(9, Math.min(most, Math.floor(((cellSize - 5) / characters / 7.4) * 12)));
+export function squeeze(grid, cellSize, characters, most = digits(cellSize)) {
+  const size = within(9, most, ((cellSize - 5) / characters / 7.4) * 12);
   const over = Math.max(0, ((widthOf(characters) - 5) * size) / 12 - (cellSize - 5));
   setStyle(grid.root, "--letters", `${size}px`);
   setStyle(grid.root, "--spacing", `${(-over / characters).toFixed(2)}px`);

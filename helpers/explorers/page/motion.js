@@ -1,8 +1,11 @@
 // Motion that carries an idea: on elements that lie over the cells, never on cells, and not where the reader wants none.
 
 import { make } from "./elements.js";
+import { digits } from "./grid.js";
 
-const SHORT = { duration: 220, easing: "ease-in-out" };
+export const SHORT = { duration: 220, easing: "ease-in-out" };
+const FLIGHT = 300; // milliseconds from cell to cell
+
 /** Whether the reader wants nothing to move. */
 export const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -25,6 +28,24 @@ export function glide(box, down, right) {
   if (!isStill()) box.animate([{ transform: `translate(${right}px, ${down}px)` }, { transform: "none" }], SHORT);
 }
 
+/** A box that goes on before what is drawn: it leaves while all else is as it was, and is laid anew when it is there. */
+export function makeGlider(box) {
+  let way = null;
+  return {
+    /** Go so many pixels down and right. */
+    leave(down, right) {
+      if (!isStill()) way = box.animate([{ transform: "none" }, { transform: `translate(${right}px, ${down}px)` }], { ...SHORT, fill: "forwards" });
+    },
+    /** The box has been laid somewhere else: `step` is how far [down, right], where it was a step that it should be seen to make. */
+    laid(step) {
+      const isThere = Boolean(way);
+      way?.cancel();
+      way = null;
+      if (step && !isThere) glide(box, -step[0], -step[1]);
+    },
+  };
+}
+
 /** A place in a figure's own pixels: the middle of an element, and its sides. */
 export function placeIn(figure) {
   const here = figure.getBoundingClientRect();
@@ -43,27 +64,35 @@ function layOver(figure, className, text = "") {
 
 const ended = (animation, element) => (animation.onfinish = animation.oncancel = () => element.remove());
 
-/** Let cells of a figure pale for a moment: those that lose. */
-export function pale(figure, cells) {
-  if (isStill()) return;
-  const places = cells.filter(Boolean).map(placeIn(figure)); // all is read before anything is written
+/** Veil places of a figure, as placeIn gives them, in these steps of opacity. */
+function veil(figure, places, opacity, duration) {
   for (const { x, y, width, height } of places) {
-    const veil = layOver(figure, "cs-veil");
-    veil.style.cssText = `height: ${height}px; left: ${x - width / 2}px; top: ${y - height / 2}px; width: ${width}px`;
-    ended(veil.animate([{ opacity: 0 }, { opacity: 0.85, offset: 0.4 }, { opacity: 0 }], { ...SHORT, duration: 600 }), veil);
+    const cover = layOver(figure, "cs-veil");
+    cover.style.cssText = `height: ${height}px; left: ${x - width / 2}px; top: ${y - height / 2}px; width: ${width}px`;
+    ended(cover.animate({ opacity }, { ...SHORT, duration }), cover);
   }
 }
 
-/** Let texts go to one cell of a figure, each from a cell of its own: `texts` are [{ text, from }]. */
-export function fly(figure, texts, to, ink) {
-  if (isStill() || !to) return;
+/** Let cells of a figure pale while others fly: those that lose. */
+export function pale(figure, cells) {
+  if (!isStill()) veil(figure, cells.filter(Boolean).map(placeIn(figure)), [0, 0.85, 0.85, 0], FLIGHT);
+}
+
+/**
+ * Let numbers go from cell to cell of a figure, on tiles: `ways` are [{ text, from, to }]. The cells they go to are blank
+ * until they land.
+ */
+export function fly(figure, ways) {
+  if (isStill()) return;
   const place = placeIn(figure);
-  const at = (element) => (({ x, y }) => `translate(${x}px, ${y}px) translate(-50%, -50%)`)(place(element));
-  const end = at(to);
-  const ways = texts.filter(({ from }) => from).map(({ text, from }) => ({ text, start: at(from) }));
-  for (const { text, start } of ways) {
-    const flyer = layOver(figure, `cs-flyer ${ink}`, text);
-    ended(flyer.animate([{ transform: start }, { transform: end }], { ...SHORT, duration: 300 }), flyer);
+  const at = ({ x, y }) => `translate(${x}px, ${y}px) translate(-50%, -50%)`;
+  const seen = ways.filter(({ from, to }) => from && to);
+  const flights = seen.map(({ text, from, to }) => ({ text, from: place(from), to: place(to) })); // all is read before anything is written
+  veil(figure, [...new Set(seen.map(({ to }) => to))].map(place), [1, 1], FLIGHT);
+  for (const { text, from, to } of flights) {
+    const tile = layOver(figure, "cs-flyer cs-tile", text);
+    tile.style.fontSize = `${digits(to.height)}px`;
+    ended(tile.animate([{ transform: at(from) }, { transform: at(to) }], { ...SHORT, duration: FLIGHT }), tile);
   }
 }
 

@@ -1,6 +1,6 @@
 // Planes of numbers: the panels they stand in, and the cells of a padded input.
 
-import { make, setNote, setText, tint, written } from "./elements.js";
+import { make, setNote, setText, tint, upTo, written } from "./elements.js";
 import { ROOMY } from "./grid.js";
 import { weightClass } from "./weights.js";
 
@@ -9,6 +9,9 @@ export function unreadMark({ out, padded, read, dropped }, row, column) {
   if (out && Math.max(row, column) >= padded - dropped) return " cs-dropped";
   return out && !(read.has(row) && read.has(column)) ? " cs-skipped" : "";
 }
+
+/** What marks an output that playing, which prints one after another, has not come to. */
+export const ahead = ({ playing, out, at }, row, column) => (playing && row * out + column > at.row * out + at.column ? " cs-ahead" : "");
 
 /**
  * Draw a padded input plane with the weights that lie on it at the window. `pixel(row, column)` is its number, `most`
@@ -51,26 +54,28 @@ export function makePanels(label, grids, between) {
   return { root, grids, titles, signs, outline, outlineName, nothing };
 }
 
-export const NOTHING = 3; // cells: as large is the sign that there is no output
+const NOTHING = 86; // pixels: as large is the sign that there is no output
 const [APART, SIGN, TITLE] = [14, 26, 26]; // pixels: between panels, for a sign, for a title; the style sheet says the same
-const LETTER = 7.7; // pixels of a title's letter
-const [LARGEST, LEAST] = [36, 14]; // pixels a cell
+export const BOLD = 8.3; // pixels of a letter of 14 px, where letters are wide
+const [LARGEST, LEAST] = [48, 14]; // pixels a cell
 const [EASY, LEGIBLE] = [22, 24]; // pixels a cell that is large enough for all panels in one row; and anyhow
 const TALL = 520; // pixels: rows of panels are as high at most, if they can
+const LOW = 420; // pixels: one row of panels with cells that are larger than ROOMY; sum and Play then stand on the same screen
 
 /**
  * The one cell size of all panels on a page of this width, how high they are then, and how far below their titles the
  * signs between them stand: at the middle of the lowest. The panels flow as text does:
- * `panels` are [{ cells, across, fixed, title, sign }], with `fixed` pixels a cell where the size is not theirs to have,
- * `across` more than `cells` high where something lies beside. Numbers of `longest` pixels make larger cells.
+ * `panels` are [{ cells, least, title, sign }], with `least` pixels a cell where smaller ones are no use; no cells are a
+ * sign that there is no output. Numbers of `longest` pixels make larger cells.
  */
 export function fitCell(width, panels, longest = 0) {
   const arranged = (cell) => {
     const [widths, heights] = [[], []];
-    for (const { cells, across = cells, fixed = cell, title, sign } of panels) {
-      widths.push(Math.max(across * fixed, title.length * LETTER) + (sign ? SIGN : 0));
-      heights.push(TITLE + cells * fixed);
-    }
+    const sides = panels.map(({ cells, least = 0 }) => (cells ? cells * Math.max(cell, least) : NOTHING));
+    panels.forEach(({ title, sign }, index) => {
+      widths.push(Math.max(sides[index], title.length * BOLD) + (sign ? SIGN : 0));
+      heights.push(TITLE + sides[index]);
+    });
     const rows = [];
     let room = 0;
     widths.forEach((wide, index) => {
@@ -81,14 +86,13 @@ export function fitCell(width, panels, longest = 0) {
       rows.push(Math.max(rows.pop(), heights[index]));
       room -= wide + APART;
     });
-    const lowest = Math.min(...panels.map(({ cells, fixed = cell }) => cells * fixed));
     const height = rows.reduce((sum, high) => sum + high + 10, -10);
-    return { cell, rows: rows.length, sign: Math.max(0, lowest / 2 - 11), fits: Math.max(...widths) <= width, height };
+    const sign = Math.max(0, Math.min(...sides) / 2 - 11);
+    return { cell, rows: rows.length, sign, fits: Math.max(...widths) <= width, height };
   };
-  const most = Math.min(Math.max(LARGEST, longest), LARGEST + 8);
-  const all = Array.from({ length: most - LEAST + 1 }, (_, less) => arranged(most - less)).filter(({ fits }) => fits);
+  const all = upTo(LARGEST - LEAST + 1).map((less) => arranged(LARGEST - less)).filter(({ fits }) => fits);
   return (
-    all.find(({ rows, cell }) => rows === 1 && cell >= EASY) ??
+    all.find(({ rows, cell, height }) => rows === 1 && cell >= EASY && height <= (cell > ROOMY ? LOW : TALL)) ??
     all.find(({ height, cell }) => height <= TALL && cell >= LEGIBLE) ??
     all.find(({ cell }) => cell <= Math.max(LEGIBLE, Math.min(longest, ROOMY - 1))) ??
     arranged(LEAST)

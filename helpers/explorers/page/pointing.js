@@ -2,6 +2,7 @@
 
 import { make } from "./elements.js";
 import { cellOf } from "./grid.js";
+import { SHORT } from "./motion.js";
 
 /**
  * What the learner points at in a figure of grids: hovering shows a cell, a click or a key pins one, leaving goes back
@@ -43,17 +44,29 @@ export function watchPointing(root, figure, first, keys, redraw) {
   return { at: () => hovered ?? pinned, pinned: () => pinned, isHovered: () => Boolean(hovered), pin, hover, drop: () => (isDropped = true) };
 }
 
+const BEAT = 600; // milliseconds from step to step while it plays
+
 /**
  * Buttons to step and play; `step(+1 or -1)` moves the picture. `toggle()` is also the Space key's. While `isHovered()`
- * it waits: what the learner points at wins. `changed()` is called when playing begins and ends.
+ * it waits: what the learner points at wins. `changed()` is called when playing begins and ends; `leave()` a moment
+ * before it plays a step, for what is under way until then.
  */
-export function makePlayer(step, isHovered, changed = () => {}) {
+export function makePlayer(step, isHovered, { changed = () => {}, leave = () => {} } = {}) {
   const play = make("button", "cs-button cs-play");
   let timer = null;
+  const wait = (milliseconds, next, act) => {
+    timer = setTimeout(() => {
+      next();
+      if (!isHovered()) act(); // it may stop the playing
+    }, milliseconds);
+  };
+  const depart = () => wait(BEAT - SHORT.duration, arrive, leave);
+  const arrive = () => wait(SHORT.duration, depart, () => step(1));
   const set = (playing) => {
     const before = Boolean(timer);
-    clearInterval(timer);
-    timer = playing ? setInterval(() => isHovered() || step(1), 600) : null;
+    clearTimeout(timer);
+    timer = null;
+    if (playing) depart();
     play.textContent = playing ? "❚❚ Pause" : "▶ Play";
     if (before !== playing) changed();
   };
@@ -87,8 +100,8 @@ export function makePlayer(step, isHovered, changed = () => {}) {
  * all cells of one grid and on to the next. The window can be dragged over the input.
  */
 export function makeWalker(outputs) {
-  let renew = () => {};
-  const player = makePlayer(step, () => pointing.isHovered(), () => renew());
+  let [renew, glideOn] = [() => {}, () => {}];
+  const player = makePlayer(step, () => pointing.isHovered(), { changed: () => renew(), leave });
   const first = { grid: outputs().grids?.[0] ?? "output", row: 0, column: 0 };
   let pointing = null;
 
@@ -99,20 +112,31 @@ export function makeWalker(outputs) {
     return { grid, row: Math.min(row, rows - 1), column: Math.min(column, columns - 1) };
   }
 
-  /** To the next output or the one before, on through all rows. */
-  function step(delta) {
+  /** The next output or the one before, on through all rows; null where there is none. */
+  function next(delta) {
     const all = outputs();
     const { rows, columns, grids = ["output"] } = all;
-    if (!rows) return;
+    if (!rows) return null;
     const { grid, row, column } = pinnedOutput(all);
     const count = grids.length * rows * columns;
     const index = ((grids.indexOf(grid) * rows + row) * columns + column + delta + count) % count;
     const cell = index % (rows * columns);
-    pointing.pin({
+    return {
       grid: grids[Math.floor(index / (rows * columns))],
       row: Math.floor(cell / columns),
       column: cell % columns,
-    });
+    };
+  }
+
+  function step(delta) {
+    const cell = next(delta);
+    if (cell) pointing.pin(cell);
+  }
+
+  /** While it plays, the window goes on before, and what is drawn follows when it is there. */
+  function leave() {
+    const [from, to, { apart }] = [pinnedOutput(outputs()), next(1), outputs()];
+    if (to?.grid === from.grid) glideOn((to.row - from.row) * apart, (to.column - from.column) * apart);
   }
 
   /** One output along a row or a column, up to the border. */
@@ -135,8 +159,11 @@ export function makeWalker(outputs) {
       const at = pointing.at();
       return Math.max(at.row, at.column) < most[at.grid] ? at : pulledBack(at, outputs());
     },
-    /** From now on `redraw` is called when something else is pointed at; returns what watchPointing does. */
-    watch(root, figure, redraw) {
+    /**
+     * From now on `redraw` is called when something else is pointed at, and `glide(down, right)`, in pixels, when playing
+     * is about to move the window so far; returns what watchPointing does.
+     */
+    watch(root, figure, redraw, glide = () => {}) {
       const keys = {
         ArrowRight: () => walk("column", 1),
         ArrowLeft: () => walk("column", -1),
@@ -145,7 +172,7 @@ export function makeWalker(outputs) {
         " ": player.toggle,
         Escape: () => (player.stop(), pointing.pin(first)),
       };
-      renew = redraw;
+      [renew, glideOn] = [redraw, glide];
       pointing = watchPointing(root, figure, first, keys, redraw);
       watchDrag(figure, { begin: () => player.stop(), from: () => pinnedOutput(outputs()), to: dragged, end: pointing.drop });
       return pointing;

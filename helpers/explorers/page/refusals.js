@@ -1,6 +1,6 @@
 // Why settings are impossible, in the words of helpers/sentences.py and of torch.
 
-import { make, setText, show } from "./elements.js";
+import { lineCount, make, setText, show } from "./elements.js";
 import { SENTENCES } from "./from_python.js";
 
 /** A sentence with its values put in. One that is missing is a mistake here, which must not reach the page as a gap. */
@@ -44,6 +44,13 @@ export function nearestChanges(values, { lowest, highest, labels }, names, works
   return found.filter(([, value]) => value !== null).map((change) => change.join(" "));
 }
 
+const remedyOf = ({ remedy }) => `Smallest change that works: ${remedy.join(" · or ")}`;
+const messageOf = ({ torch }) => `PyTorch says: ${torch}`;
+
+/** How high a refusal is on a page of this width, about. */
+export const refusalHeight = (reasons, width) =>
+  21 * (lineCount(reasons.problem, width, 8) + lineCount(remedyOf(reasons), width, 7.4)) + 6 + 18 * lineCount(messageOf(reasons), width, 7.3);
+
 /**
  * Why a setting is impossible, below the picture: `write({ problem, remedy, torch })`, or `write(null)` where it is not.
  * `remedy` is the list of smallest changes that work, `torch` the error as Python would print its last line. The sliders
@@ -61,8 +68,8 @@ export function makeRefusal(sliders) {
       sliders.mark(reasons?.remedy ?? []);
       if (!reasons) return;
       setText(problem, reasons.problem);
-      setText(remedy, `Smallest change that works: ${reasons.remedy.join(" · or ")}`);
-      setText(torch, `PyTorch says: ${reasons.torch}`);
+      setText(remedy, remedyOf(reasons));
+      setText(torch, messageOf(reasons));
     },
     /** The same for a screen reader. */
     spoken: () => `${problem.textContent} ${remedy.textContent}.`,

@@ -1,12 +1,17 @@
 // Watching the sliders' models, and saying what they are.
 
-import { letGo } from "./elements.js";
+import { letGo, upTo } from "./elements.js";
+import { isStill, SHORT } from "./motion.js";
 
 const ENDS = ["pointerup", "pointercancel"];
+const PATIENCE = 1000; // milliseconds from the last move of a hand until what was kept high comes down
 
 /**
- * The sliders' models: `values()` reads them all, `watch(redraw)` calls it when one moves, until `stop()`. While a handle
- * is held, what is drawn keeps its height, so that nothing below jumps; let go of, it is as high as it needs.
+ * The sliders' models: `values()` reads them all, `watch(redraw, makeRoom)` calls `redraw` when one moves, until
+ * `stop()`. While a slider is moved by hand, with the pointer or by keys, what is drawn keeps its height, so that nothing
+ * below jumps; soon after, it becomes as high as it needs. With the first move of a slider, `makeRoom(settings)` is called
+ * with every setting that this slider can make, so that what is below need not move again. Code moves sliders, too: then
+ * all is at once as high as it needs.
  */
 export async function findSliders(model) {
   const find = async ([name, reference]) => [
@@ -51,23 +56,50 @@ export async function findSliders(model) {
     /** A slider that changes nothing here is away; its place is kept. */
     offer: (name, isOffered) =>
       sliders.find(([own]) => own === name)[1].get("layout")?.set("visibility", isOffered ? "visible" : "hidden"),
-    watch(redraw) {
+    watch(redraw, makeRoom = () => {}) {
       const events = ["change:value", "change:index"];
-      let held = false;
-      const moved = () => (held || letGo(), redraw());
-      const grasp = ({ target }) => (held = Boolean(target.closest?.(".cs-slider")));
-      const release = () => held && ((held = false), letGo(), redraw());
-      for (const [, slider] of sliders) for (const event of events) slider.on(event, moved);
+      let held = false; // by a pointer
+      let roomFor = null; // the slider last moved by hand, until all has come to rest
+      let resting = null;
+      const rest = () => {
+        roomFor = null;
+        letGo(isStill() ? null : SHORT);
+        redraw();
+      };
+      const wait = () => {
+        clearTimeout(resting);
+        if (roomFor && !held) resting = setTimeout(rest, PATIENCE);
+      };
+      const movers = sliders.map(([name, slider]) => () => {
+        const isByHand = held || Boolean(document.activeElement?.closest(".cs-slider"));
+        if (!isByHand && !roomFor) letGo();
+        redraw();
+        if (isByHand && roomFor !== name) makeRoom(reachOf(slider).map((value) => ({ ...each(valueOf), [name]: value })));
+        if (isByHand) roomFor = name;
+        wait();
+      });
+      const listen = (method) => sliders.forEach(([, slider], place) => events.forEach((event) => slider[method](event, movers[place])));
+      const grasp = ({ target }) => ((held = Boolean(target.closest?.(".cs-slider"))), wait());
+      const release = () => held && ((held = false), wait());
+      listen("on");
       document.addEventListener("pointerdown", grasp, true);
       for (const name of ENDS) document.addEventListener(name, release, true);
       stop = () => {
-        sliders.forEach(([, slider]) => events.forEach((event) => slider.off(event, moved)));
+        clearTimeout(resting);
+        listen("off");
         document.removeEventListener("pointerdown", grasp, true);
         for (const name of ENDS) document.removeEventListener(name, release, true);
       };
     },
     stop: () => stop(),
   };
+}
+
+/** All values that a slider, a choice or a switch can have. */
+function reachOf(slider) {
+  const [labels, least] = [slider.get("_options_labels"), slider.get("min")];
+  if (labels) return [...labels];
+  return least === undefined ? [false, true] : upTo(slider.get("max") - least + 1).map((more) => least + more);
 }
 
 const viewsOf = (slider) => Object.values(slider.views ?? {});

@@ -1,6 +1,6 @@
 // Windows that slide over a plane: where they lie, what they read, and the formula for how many there are.
 
-import { factor, keepHeight, make, plural, setClass, setText, upTo, written } from "./elements.js";
+import { factor, lineCount, make, plural, setClass, setText, upTo, written } from "./elements.js";
 import { lay } from "./grid.js";
 import { kernelError, kernelTooBig, nearestChanges } from "./refusals.js";
 
@@ -165,11 +165,27 @@ function rowSums(factors) {
   return upTo(size).map((row) => factors.slice(row * size, (row + 1) * size).reduce((sum, pair) => sum + product(pair), 0));
 }
 
+const WRITTEN_OUT = 25; // products at most
+export const MONOSPACED = 8.45; // pixels of a letter of 14 px
+
+/** The terms of a sum, [pixel, weight] as texts, or of more products than are readable [what a row of the kernel adds]. */
+const termsOf = (factors, readable) =>
+  factors.length > readable
+    ? rowSums(factors).map((part) => [factor(part)])
+    : factors.map(([value, weight]) => [written(value), factor(weight)]);
+
+/** How high a sum is on a page of this width. Of more products than are readable, each row may add a long number. */
+export function sumHeight(name, factors, sum, width) {
+  const byRows = factors.length > WRITTEN_OUT;
+  const terms = termsOf(factors, WRITTEN_OUT).map((term) => (byRows ? "(−00)" : term.join("·")));
+  return 22.4 * lineCount(`${name}${byRows ? ", row by row" : ""} = ${terms.join(" + ")} = ${sum}`, width, MONOSPACED);
+}
+
 /**
  * `output[0, 0] = 1·1 + …`, or `output[0, 0], row by row = 12 + …`: its terms are kept and filled in place.
  * Of more products than are `readable`, it says what each row of the kernel adds.
  */
-export function makeSum(readable = 25) {
+export function makeSum(readable = WRITTEN_OUT) {
   const head = make("span");
   const total = make("b", "cs-output-ink");
   const root = make("div", "cs-sum");
@@ -182,12 +198,10 @@ export function makeSum(readable = 25) {
   let shown = "";
   return {
     root,
-    /** `name` is the output's, `factors` its [pixel, weight] pairs; `width` is the page's, in pixels. */
-    write(name, factors, sum, width) {
+    /** `name` is the output's, `factors` its [pixel, weight] pairs. */
+    write(name, factors, sum) {
       const byRows = factors.length > readable;
-      const texts = byRows
-        ? rowSums(factors).map((part) => [factor(part)])
-        : factors.map(([value, weight]) => [written(value), factor(weight)]);
+      const texts = termsOf(factors, readable);
       while (terms.length < texts.length) addTerm();
       if (shown !== `${byRows} ${texts.length}`) {
         shown = `${byRows} ${texts.length}`;
@@ -201,8 +215,6 @@ export function makeSum(readable = 25) {
         if (!byRows) setText(terms[index].weight, weight);
       });
       setText(total, written(sum));
-      const characters = texts.reduce((sum, term) => sum + 3 + term.join("·").length, byRows ? 36 : 24);
-      keepHeight(root, Math.ceil((characters * 8.5) / (width - 40)) * 22.4); // a line ends where a term does
     },
   };
 }
