@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 import torch
-from pages import cell, hold_all, lit, read, sliders_of
+from pages import cell, hold_all, lit, read, sliders_of, with_own_clock
 from torch import nn
 
 from helpers.arithmetic import ShapeError, pool_output_size
@@ -497,3 +497,62 @@ def test_a_step_carries_the_winner_to_the_output_and_its_gradient_back(stand):
     assert (x, y) == pytest.approx(
         (won["x"] + won["width"] / 2 - figure["x"], won["y"] + won["height"] / 2 - figure["y"])
     )
+
+
+AHEAD = """(grid) => [...document.querySelectorAll(`[data-grid="${grid}"].cs-ahead`)]
+  .filter((cell) => cell.checkVisibility()).map((cell) => [Number(cell.dataset.row), Number(cell.dataset.column)])"""
+
+
+def test_playing_moves_the_window_first_and_what_it_reads_is_said_when_it_is_there(stand):
+    page = with_own_clock(stand(PoolingExplorer()))
+    page.clock.pause_at(page.evaluate("() => Date.now() + 1000"))
+    page.get_by_role("button", name="Play").click()
+    page.clock.run_for(500)
+    assert page.evaluate("() => document.getAnimations().length") == 1, "the window is on its way"
+    assert page.locator(".cs-sum").text_content().startswith("output[0, 0] = ")
+    assert lit(page, "output") == {(0, 0)}
+    assert page.locator(".cs-flyer").count() == 0
+    page.clock.run_for(100)
+    assert page.locator(".cs-sum").text_content().startswith("output[0, 1] = ")
+    assert lit(page, "output") == {(0, 1)}
+    assert page.locator(".cs-flyer").count() == 1
+    page.clock.run_for(400)  # again on its way, and then pointed away from
+    cell(page, "output", 2, 2).hover()
+    assert lit(page, "output") == {(2, 2)}
+    window, read_there = page.locator(".cs-window").bounding_box(), cell(page, "input", 4, 4).bounding_box()
+    assert window["x"] == pytest.approx(read_there["x"], abs=5)
+    assert window["y"] == pytest.approx(read_there["y"], abs=5)
+
+
+@pytest.mark.parametrize("setting", [{}, {"size": 5, "stride": 1}, {"size": 5, "stride": 1, "mode": "avg"}])
+def test_playing_prints_the_output_and_backward_the_gradient_as_far_as_it_has_arrived(stand, setting):
+    explorer = PoolingExplorer(**setting)
+    page = with_own_clock(stand(explorer))
+    pixels = explorer.input().requires_grad_()
+    outputs = explorer.layer()(pixels)[0]
+    side = outputs.shape[-1]
+    places = list(itertools.product(range(side), repeat=2))
+    page.get_by_role("button", name="Play").click()
+    assert len(page.evaluate(AHEAD, "output")) == side**2 - 1
+    page.clock.run_for(1200)
+    assert [tuple(place) for place in page.evaluate(AHEAD, "output")] == places[3:]
+    won = {tuple(g.nonzero()[0].tolist()) for g in (gradient_of(outputs[place], pixels) for place in places[:3])}
+    drawn = read(page, [{}], 'places(".cs-input .cs-won")')[0]
+    assert {tuple(place) for place in drawn} == (won if explorer.mode == "max" else set())
+    page.get_by_role("button", name="Backward").click()
+    page.clock.run_for(1200)
+    arrived = sum(gradient_of(outputs[place], pixels) for place in places[:5])
+    whole, ahead = explorer.gradient()[0], {tuple(place) for place in page.evaluate(AHEAD, "input")}
+    notes = page.locator('[data-grid="input"]:visible').evaluate_all(
+        "(cells) => cells.map((cell) => cell.dataset.note)"
+    )
+    for place, note in zip(itertools.product(range(explorer.size), repeat=2), notes, strict=True):
+        if place in ahead:
+            assert float(note or 0) == arrived[place], place
+        else:
+            assert note == ""
+            assert arrived[place] == whole[place], place
+    shown = read(page, [{}], 'rows("input")')[0]
+    assert torch.equal(torch.tensor([[float(text) for text in row] for row in shown]), whole)
+    page.get_by_role("button", name="Pause").click()
+    assert page.evaluate(AHEAD, "input") == page.evaluate(AHEAD, "output") == []

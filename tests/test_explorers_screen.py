@@ -262,6 +262,9 @@ def hold_columns(page, column):
 COLOUR = "(handle) => getComputedStyle(handle).backgroundColor"
 
 
+RING = "(handle) => getComputedStyle(handle).boxShadow"
+
+
 def test_a_handle_has_the_colour_of_what_it_changes_also_while_it_is_moved(embedded):
     page = embedded([made("TrainingExplorer")], 680)
     grey, green, orange = "rgb(128, 128, 128)", *map(in_rgb, (COLOURS["output"], COLOURS["kernel"]))
@@ -270,12 +273,14 @@ def test_a_handle_has_the_colour_of_what_it_changes_also_while_it_is_moved(embed
         handle = page.get_by_role("slider", name=name, exact=True)
         assert handle.evaluate(COLOUR) == colour
         handle.hover()
+        assert handle.evaluate(RING) == "none"
         page.mouse.down()
         assert handle.evaluate(COLOUR) == colour
+        assert handle.evaluate(RING) != "none"
         page.mouse.up()
         handle.press("ArrowRight")
         assert handle.evaluate(COLOUR) == colour
-        assert handle.evaluate("(handle) => getComputedStyle(handle).outlineStyle") == "solid"
+        assert handle.evaluate(RING) != "none"
 
 
 def in_rgb(colour):
@@ -421,6 +426,39 @@ def test_while_a_handle_is_held_nothing_comes_up_and_code_that_moves_a_slider_ke
     assert page.evaluate(TOPS) == held
     page.mouse.up()
     page.wait_for_function(MOVED, arg=held[1])
+
+
+def test_the_outline_of_a_picture_with_the_keyboard_lies_inside_the_page_on_all_four_sides(embedded):
+    page = embedded([made(name) for name in RESULTS], 680)
+    for figure in page.locator("[role=application]").all():
+        figure.press("ArrowRight")
+        beyond = figure.evaluate(
+            """(figure) => {
+              const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(figure);
+              return outlineStyle === "none" ? null : parseFloat(outlineWidth) + parseFloat(outlineOffset);
+            }"""
+        )
+        inner, outer = (
+            figure.bounding_box(),
+            figure.locator("xpath=ancestor::*[contains(@class, 'cs-explorer')]").bounding_box(),
+        )
+        assert inner["x"] - outer["x"] >= beyond
+        assert outer["x"] + outer["width"] - inner["x"] - inner["width"] >= beyond
+        assert inner["y"] - outer["y"] >= beyond
+
+
+def test_a_weight_has_arrows_only_while_it_is_pointed_at_or_typed_in(embedded):
+    page = embedded([made("ConvolutionExplorer", kernel_size=5)], 680)
+    weights = page.locator("input.cs-cell")
+    arrows = lambda: weights.evaluate_all(  # noqa: E731
+        "(fields) => fields.flatMap((field, n) => (getComputedStyle(field).backgroundImage === 'none' ? [] : [n]))"
+    )
+    assert arrows() == []
+    weights.nth(7).hover()
+    assert arrows() == [7]
+    page.mouse.move(2, 2)
+    weights.nth(9).focus()
+    assert arrows() == [9]
 
 
 def drag_by_finger(page, field, right, down):
