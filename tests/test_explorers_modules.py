@@ -147,6 +147,13 @@ def test_what_is_imported_is_exported_there(path):
         assert name in exports(module), f"{name} from {module.name}"
 
 
+@pytest.mark.parametrize("name", [path.name for path in FILES if "export default" in path.read_text("utf-8")])
+def test_what_is_joined_declares_each_name_once(name):
+    statements = parsed(modules.browser_code(name)).named_children
+    names = [name for statement in statements for name in declared(parsed(text_of(statement)))]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_everything_that_is_exported_is_imported_somewhere():
     used = {(name, module) for path in FILES for name, module in imports(path).items()}
     assert [name for path in FILES for name in exports(path) if (name, path) not in used] == []

@@ -57,10 +57,13 @@ export function makePanels(label, grids, between) {
 const NOTHING = 86; // pixels: as large is the sign that there is no output
 const [APART, SIGN, TITLE] = [14, 26, 26]; // pixels: between panels, for a sign, for a title; the style sheet says the same
 export const BOLD = 8.3; // pixels of a letter of 14 px, where letters are wide
-const [LARGEST, LEAST] = [48, 14]; // pixels a cell
+// Pixels a cell. Of the large sizes there are few: a picture that a slider changes then keeps its size more often.
+const USUAL = 36;
+const SIZES = [48, 42, ...upTo(23).map((less) => USUAL - less)];
+const LEAST = SIZES.at(-1);
 const [EASY, LEGIBLE] = [22, 24]; // pixels a cell that is large enough for all panels in one row; and anyhow
 const TALL = 520; // pixels: rows of panels are as high at most, if they can
-const LOW = 420; // pixels: one row of panels with cells that are larger than ROOMY; sum and Play then stand on the same screen
+const LOW = 420; // pixels: one row of panels whose cells are larger than usual; sum and Play then stand on the same screen
 
 /**
  * The one cell size of all panels on a page of this width, how high they are then, and how far below their titles the
@@ -90,9 +93,9 @@ export function fitCell(width, panels, longest = 0) {
     const sign = Math.max(0, Math.min(...sides) / 2 - 11);
     return { cell, rows: rows.length, sign, fits: Math.max(...widths) <= width, height };
   };
-  const all = upTo(LARGEST - LEAST + 1).map((less) => arranged(LARGEST - less)).filter(({ fits }) => fits);
+  const all = SIZES.map(arranged).filter(({ fits }) => fits);
   return (
-    all.find(({ rows, cell, height }) => rows === 1 && cell >= EASY && height <= (cell > ROOMY ? LOW : TALL)) ??
+    all.find(({ rows, cell, height }) => rows === 1 && cell >= EASY && height <= (cell > USUAL ? LOW : TALL)) ??
     all.find(({ height, cell }) => height <= TALL && cell >= LEGIBLE) ??
     all.find(({ cell }) => cell <= Math.max(LEGIBLE, Math.min(longest, ROOMY - 1))) ??
     arranged(LEAST)

@@ -4,7 +4,7 @@ import { letGo, upTo } from "./elements.js";
 import { isStill, SHORT } from "./motion.js";
 
 const ENDS = ["pointerup", "pointercancel"];
-const PATIENCE = 1000; // milliseconds from the last move of a hand until what was kept high comes down
+const UNTIL_REST = 1000; // milliseconds from the last move of a hand until what was kept high comes down
 
 /**
  * The sliders' models: `values()` reads them all, `watch(redraw, makeRoom)` calls `redraw` when one moves, until
@@ -68,7 +68,7 @@ export async function findSliders(model) {
       };
       const wait = () => {
         clearTimeout(resting);
-        if (roomFor && !held) resting = setTimeout(rest, PATIENCE);
+        if (roomFor && !held) resting = setTimeout(rest, UNTIL_REST);
       };
       const movers = sliders.map(([name, slider]) => () => {
         const isByHand = held || Boolean(document.activeElement?.closest(".cs-slider"));
