@@ -32,7 +32,7 @@ export function makeGrid(kind, { name = kind, makeCell = () => make("div") } = {
     /** `write(element, row, column)` fills a cell and returns its classes, or null to leave the place empty. */
     draw(rows, columns, cellSize, write) {
       setStyle(root, "--cell", `${cellSize}px`);
-      setStyle(root, "--digits", `${digits(cellSize)}px`);
+      setStyle(root, "--numbers", `${digits(cellSize)}px`);
       setClass(root, `cs-grid cs-${kind}${cellSize < ROOMY ? " cs-dense" : ""}`);
       while (lines.length < start + rows) {
         lines.push({ root: make("div", "cs-row"), cells: [] });
