@@ -348,7 +348,7 @@ function gradients(windows, padded) {
 }
 
 const NAME = 28; // pixels below the input for the name of a window that does not fit
-const LONGEST_TOLD = 82; // characters
+const LONGEST_TOLD = 81; // characters, about
 
 /** How high each note below the picture, and a refusal, is in the highest of these settings. */
 function heightsOf(settings) {
