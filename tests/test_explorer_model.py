@@ -182,6 +182,21 @@ def test_a_way_past_other_steps_runs_below_them(show, explorers):
     assert sum(height > max(bottoms) for height in heights) == 1  # from the image to the sum
 
 
+class Nested(nn.Module):
+    """A way past a way past a step."""
+
+    def forward(self, x):
+        inner = torch.relu(x)
+        return x + torch.relu(torch.sigmoid(inner) + inner)
+
+
+def test_ways_past_the_same_step_run_in_lanes_of_their_own(show):
+    page = show(ModelExplorer(Nested(), TEST_SET[:IMAGES][0]))
+    ways = page.locator(".cs-lanes path").evaluate_all("(all) => all.map((way) => way.getAttribute('d'))")
+    heights = [max(float(y) for y in re.findall(r"[\d.]+ ([\d.]+)", way.split("m")[0])) for way in ways]
+    assert len({height for height in heights if height > min(heights)}) == 2
+
+
 def test_branches_stand_below_each_other(show, explorers):
     page = show(explorers["branches"])
     tops = page.locator(".cs-block:visible").evaluate_all(
