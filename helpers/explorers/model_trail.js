@@ -145,7 +145,8 @@ export function makeTrail() {
       show(out.root, Boolean(isThere));
       if (isThere) sized(out, side, `${shortName(chain[index], 40)}, ${isRow(maps) ? "all numbers" : `map ${at.map}`}`);
       if (maps) out.lay("cell", isRow(maps) ? placeInRow(at.map, maps.count) : { top: at.row, left: at.column, height: 1, width: 1 });
-      setText(titles[2], `${shortName(chain[index], width < NARROW ? 7 : 16)}${maps && !isRow(maps) ? `, map ${at.map}` : maps ? `[${at.map}]` : ""}`);
+      const own = !maps ? "" : isRow(maps) ? `number ${at.map}` : `map ${at.map}`;
+      setText(titles[2], width < NARROW ? own : [shortName(chain[index], 16), own].filter(Boolean).join(", ")); // the line above has its name
       setText(remark, dead.includes(at.map) ? "dead: the same everywhere" : "");
       setStyle(root, "--side", `${side}px`);
     },
