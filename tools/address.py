@@ -18,7 +18,7 @@ else:
 ROOT = Path(__file__).parent.parent
 PYPROJECT = ROOT / "pyproject.toml"  # where the course's address stands
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-CODE = (".py", ".js", ".css", ".json")  # what helpers/ is made of, and nothing else that may lie there
+TEXT, BINARY = (".py", ".js", ".css", ".json"), (".pt",)  # what helpers/ is made of: nothing else that may lie there
 BRANCH = "main"
 NOT_SET = "the address of this copy is not set yet (`make publish REPO=owner/name`)"
 ANY_HUB = "https://HUB"  # in the links for a hub, until one is named
@@ -69,9 +69,11 @@ def helpers_tree() -> str:
         for path in folder.iterdir():
             if path.is_dir() and (tree := of_folder(path)):
                 entries.append((f"{path.name}/", b"40000", tree))  # sorted as if its name ended in a slash
-            elif path.suffix in CODE:
-                text = path.read_bytes().replace(b"\r\n", b"\n")  # as git keeps it, also on Windows
-                entries.append((path.name, b"100644", hashed(b"blob", text)))
+            elif path.suffix in TEXT + BINARY:
+                content = path.read_bytes()
+                if path.suffix in TEXT:
+                    content = content.replace(b"\r\n", b"\n")  # as git keeps it, also on Windows
+                entries.append((path.name, b"100644", hashed(b"blob", content)))
         lines = [mode + b" " + name.rstrip("/").encode() + b"\0" + ident for name, mode, ident in sorted(entries)]
         return hashed(b"tree", b"".join(lines)) if lines else None  # git keeps no empty folder
 

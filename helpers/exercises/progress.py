@@ -56,7 +56,12 @@ class Progress:
         at_first = f", {results.count(AT_FIRST)} of them at first and without a hint" if right else ""
         headline = f"{right} of {len(results)} right{at_first}."
         rows = [HEADS] + [
-            (self._label(question), question.title, result + _practice(events), _times(mistakes_in(events)))
+            (
+                self._label(question),
+                question.title,
+                result + _practice(events) + question.beside(events),
+                _times(mistakes_in(events)),
+            )
             for (question, events), result in zip(self._events.items(), results, strict=True)
         ]
         paragraphs = []

@@ -58,6 +58,10 @@ class Question:
         """As it is called in the lesson: q5."""
         return self.name.split(".")[1]
 
+    def beside(self, events):
+        """What `progress()` adds to the result of these events, from "; " on."""
+        return ""
+
     def hint(self):
         """The next hint. The last one is nearly the answer."""
         if _is_off("hints"):
