@@ -22,8 +22,10 @@ LESSONS = {
     "04": "all of it, forward",
     "05": "all of it, backward",
     "06": "all of it, in less time",
+    "07": "all of it, looked into",
 }
-WAYS = {"04": ["forward"], "05": ["forward", "backward"], "06": ["forward", "backward"], "00": ["forward", "backward"]}
+BOTH = ["forward", "backward"]
+WAYS = {"04": ["forward"], "05": BOTH, "06": BOTH, "07": ["forward"], "00": BOTH}
 WIDTH, MIDDLE = 374, 72  # a phone's column, where a letter is 12 pixels high; on a larger page all of it is larger
 # Each tensor's block: its left, its width (channels), height (rows) and depth (columns), not to scale after flattening.
 BLOCKS = ((8, 4, 46, 15), (87, 15, 46, 15), (165, 15, 24, 8), (253, 6, 84, 0), (301, 6, 36, 0), (349, 6, 18, 0))
