@@ -2,7 +2,7 @@
 
 import { make, plural, setAttribute, setClass, setStyle, setText, show, upTo, within } from "./page/elements.js";
 import { mapsOf } from "./model_data.js";
-import { makePlate, paintMany, paintPicture, told } from "./model_paint.js";
+import { WHITE, makePlate, paintMany, paintPicture, told } from "./model_paint.js";
 
 const LABEL = 38; // pixels: an image before its row
 const HEAD = 20; // the maps' numbers above
@@ -133,7 +133,8 @@ export function makeLayer() {
       setAttribute(order, "aria-pressed", String(isOrdered));
       show(order, shape.count > 1);
       show(pages, maps.length < shape.count);
-      setText(scale, `black 0 · white ${told(known.scale, 2)} · pink −${told(known.scale, 2)}`);
+      const most = told(known.scale * WHITE, 2);
+      setText(scale, `black 0 · white from ${most} on · pink down to −${most}`);
     },
     /** The image, map and pixel under the pointer, or null between them. */
     at(event) {

@@ -6,15 +6,20 @@ import { packed, redGreenBlue } from "./page/pixels.js";
 import { NOT_A_NUMBER, folded } from "./model_data.js";
 
 const FULL = 127; // a byte's, which stands for the block's scale
+/** The part of the scale from which on all is white: one strong number would leave all others in the dark. */
+export const WHITE = 0.5;
 const [BELOW, BROKEN] = [COLOUR_OF.negative, COLOUR_OF.wrong].map(redGreenBlue);
 
-/** Each byte's colour, from −128 on. */
-const SHADES = Uint32Array.from(upTo(256), (place) => {
-  const byte = place - 128;
-  if (byte === NOT_A_NUMBER) return packed(...BROKEN);
-  const grey = Math.round((255 * Math.abs(byte)) / FULL);
-  return byte < 0 ? packed(...BELOW.map((part) => Math.round((part * -byte) / FULL))) : packed(grey, grey, grey);
-});
+/** Each byte's colour, from −128 on, and white from this part of the scale on. */
+const shadesUpTo = (white) =>
+  Uint32Array.from(upTo(256), (place) => {
+    const byte = place - 128;
+    if (byte === NOT_A_NUMBER) return packed(...BROKEN);
+    const part = Math.min(1, Math.abs(byte) / (FULL * white));
+    const grey = Math.round(255 * part);
+    return byte < 0 ? packed(...BELOW.map((full) => Math.round(full * part))) : packed(grey, grey, grey);
+  });
+const [SHADES, WEIGHT_SHADES] = [WHITE, 1].map(shadesUpTo);
 
 /** A canvas's image of so many rows and columns, to be written and put: `put()`. */
 function imageOf(canvas, rows, columns) {
@@ -77,7 +82,7 @@ export function paintKernel(canvas, weight, start, [rows, columns], most) {
   const { pixels, put } = imageOf(canvas, rows, columns);
   for (let place = 0; place < rows * columns; place++) {
     const part = most ? weight[start + place] / most : 0;
-    pixels[place] = SHADES[Math.round(FULL * part) + 128];
+    pixels[place] = WEIGHT_SHADES[Math.round(FULL * part) + 128];
   }
   put();
 }
