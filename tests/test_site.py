@@ -139,6 +139,9 @@ def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_compute
         if "TrainingExplorer" in source:  # its curves are Python's
             hold_that_the_code_follows_the_sliders_which_say_what_they_show(page)
             continue
+        if "ModelExplorer" in source:  # its model is the lesson's
+            hold_that_the_sliders_lead_through_the_model(page.locator(EXPLORER).nth(place))
+            continue
         explorer, box = explorer_of(source), page.locator(EXPLORER).nth(place)
         tests = EXPLORERS[type(explorer).__name__]
         within = f"document.querySelectorAll('{EXPLORER}')[{place}]"
@@ -186,16 +189,27 @@ def hold_that_the_code_follows_the_sliders_which_say_what_they_show(page):
     assert page.get_by_text(re.compile("^To train, ")).count() == 1
 
 
+def hold_that_the_sliders_lead_through_the_model(box):
+    def drawn(slider, key):
+        box.get_by_role("slider", name=slider, exact=True).press(key)
+        return box.locator("canvas").evaluate_all("(all) => all.map((canvas) => canvas.toDataURL())"), box.inner_text()
+
+    for slider in ("image", "step", "depth"):
+        assert drawn(slider, "Home") != drawn(slider, "End")
+
+
+def labels_of(source):
+    """What the sliders of a cell's explorer are called."""
+    if "ModelExplorer" in source:
+        return ["image", "depth", "step", *(["epoch"] if ".keep" in source else [])]
+    controls = explorer_of(source).sliders.items()
+    is_slider = {name: not isinstance(widget, (Checkbox, Dropdown)) for name, widget in controls}
+    return [widget.description for name, widget in controls if is_slider[name] and name != "k"]  # which comes and goes
+
+
 @each_page
 def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_wider_than_its_window(page, name):
-    wanted = [
-        widget.description
-        for source in shown(name)
-        if "TrainingExplorer" not in source
-        for explorer in [explorer_of(source)]
-        for control, widget in explorer.sliders.items()
-        if not isinstance(widget, (Checkbox, Dropdown)) and control != "k"  # which comes and goes
-    ]
+    wanted = [label for source in shown(name) if "TrainingExplorer" not in source for label in labels_of(source)]
     page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
     named = page.get_by_role("slider").evaluate_all("(handles) => handles.map((handle) => handle.ariaLabel)")
     of_pictures = {"k (batch)", "unzip"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from address import LESSONS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -153,7 +154,7 @@ def test_what_contributing_names_is_there():
     assert {"test", "notebooks", "format", "lint"} <= set(targets)
     assert [target for target in targets if not re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)] == []
     files = set(re.findall(r"(?:notebooks|helpers|tests)/[\w/]+\.\w+", text))
-    there = {name for name in files if "name" not in name and "_07" not in name}
+    there = {name for name in files if "name" not in name and f"_{len(LESSONS):02}" not in name}
     assert {"notebooks/02_max_pooling.ipynb", "helpers/exercises/lesson_01.py"} <= there
     assert [name for name in there if not (ROOT / name).exists()] == []
     assert len(text.splitlines()) < 120  # two screens
@@ -162,7 +163,7 @@ def test_what_contributing_names_is_there():
 def map_of_the_house():
     """Every file and every folder that CONTRIBUTING's map names, in its order."""
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    return re.findall(r"\w+\.(?:py|txt|yml)|\w+/", re.search(r"^```\n(notebooks/.*?)```", text, re.M | re.S)[1])
+    return re.findall(r"\w+\.(?:py|pt|txt|yml)|\w+/", re.search(r"^```\n(notebooks/.*?)```", text, re.M | re.S)[1])
 
 
 def test_the_map_in_contributing_names_every_module_and_nothing_that_is_not_there():

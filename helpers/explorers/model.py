@@ -73,9 +73,9 @@ class ModelExplorer(Explorer):
         super().__init__(view)
         epoch = Choice("epoch", [NOW], NOW, widget=ipywidgets.SelectionSlider)
         epoch.name = "epoch"  # no control of the class: what there is to choose from changes
-        self.sliders["epoch"] = epoch.make(NOW)
+        # Another dict, and not one more entry in the one that the view has: of that it would not be told.
+        self.sliders = view.sliders = {**self.sliders, "epoch": epoch.make(NOW)}
         self.sliders["epoch"].observe(self._chose_epoch, "value")
-        view.sliders = dict(self.sliders)
         self.children = [side_by_side(self.sliders.values()), view]
         self.children[0].add_class("cs-stacked").layout.grid_template_columns = "repeat(auto-fit, minmax(92px, 1fr))"
         self.sliders["image"].max = len(self._batch.images)
