@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy
 from browser import chromium_browser
-from ipywidgets import IntSlider
+from ipywidgets import IntSlider, SelectionSlider
 from lab import jupyterlab, jupyterlab_page, open_notebook, run_cell
 
 from helpers import explorers
@@ -162,7 +162,7 @@ def largest_settings(bench):
             f"import numpy\nfrom helpers.model import SimpleCNN\nfrom helpers.explorers import *\n{code}"
         )
         explorer = eval(code, vars(explorers) | {"numpy": numpy, "SimpleCNN": SimpleCNN})
-        names = [name for name, widget in explorer.sliders.items() if isinstance(widget, IntSlider)]
+        names = [name for name, widget in explorer.sliders.items() if isinstance(widget, (IntSlider, SelectionSlider))]
         keys = ["ArrowRight", "ArrowLeft"]
         if getattr(explorer, control) == explorer.sliders[control].max:
             keys.reverse()
