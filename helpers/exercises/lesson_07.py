@@ -27,10 +27,8 @@ def q1(sums, colour, bias):
     )
     return Asked(
         f"The nine weights of a filter's kernel for red add up to {sums[0]}, those for green to {sums[1]}, those for "
-        "blue "
-        f"to {sums[2]}; its bias is {bias}. All nine pixels under it have the same colour, {colour}. What is its "
-        "answer, "
-        "before the ReLU?",
+        f"blue to {sums[2]}; its bias is {bias}. All nine pixels under it have the same colour, {colour}. What is "
+        "its answer, before the ReLU?",
         answer=sum(products) + bias,
         working=f"{written} + {bias}".replace("+ -", "− "),
         hints=(
@@ -101,8 +99,7 @@ def q2():
     """
     hints = (
         "`F.pad(image, (1, 1, 1, 1))` puts a frame of zeros around every channel. In which row of the padded image "
-        "does "
-        "the window of row 0 begin?",
+        "does the window of row 0 begin?",
         "The patch has the filter's shape, (C, 3, 3): multiply the two, add up all of it, and add the bias.",
         "`padded[:, row : row + 3, column : column + 3]` is the patch.",
     )
@@ -133,8 +130,7 @@ def q2():
         "the padding forgotten": (
             without_padding,
             "the window of row 0 begins one row above the image, in the padding. Without it the window lies one row "
-            "and "
-            "one column too far on.",
+            "and one column too far on.",
         ),
         "averaged": (
             lambda image, weight, bias, row, column: (
@@ -162,11 +158,9 @@ def q2():
 )
 def q3(four):
     largest = max(four)
-    absolute = max(four, key=abs)
     return Asked(
-        f"`conv1` has computed {four[0]:g}, {four[1]:g}, {four[2]:g} and {four[3]:g} for the four cells of one window "
-        "of "
-        "the pool. Which number comes out of ReLU and pool?",
+        f"`conv1` has computed {four[0]:g}, {four[1]:g}, {four[2]:g} and {four[3]:g} for the four cells of one "
+        "window of the pool. Which number comes out of ReLU and pool?",
         answer=max(largest, 0.0),
         working=f"the largest of ({', '.join(f'{max(number, 0.0):g}' for number in four)})",
         hints=(
@@ -179,24 +173,7 @@ def q3(four):
                 "ReLU stands between the convolution and the pool: what is below 0 becomes 0.",
             ),
             "the largest without its sign": (
-                abs(absolute),
-                "the pool compares numbers and not their sizes; and ReLU has made 0 of each negative one.",
-            ),
-            "the mean": (
-                sum(max(number, 0.0) for number in four) / 4,
-                "the pool adds nothing up: it keeps the largest.",
-            ),
-            "added up": (sum(four), "that is what a convolution does. The pool keeps the largest of the four."),
-            "the smallest": (min(four), "max pooling keeps the largest."),
-        }
-        if max(four) > 0
-        else {
-            "the ReLU forgotten": (
-                largest,
-                "ReLU stands between the convolution and the pool: what is below 0 becomes 0.",
-            ),
-            "the largest without its sign": (
-                abs(absolute),
+                abs(max(four, key=abs)),
                 "the pool compares numbers and not their sizes; and ReLU has made 0 of each negative one.",
             ),
             "the mean": (sum(four) / 4, "the pool adds nothing up: it keeps the largest; and ReLU comes before it."),
@@ -247,8 +224,7 @@ def q4():
         "nearly dark": (
             lambda maps: maps.mean(dim=(0, 2, 3)) < 0.01,
             "a map that answers once, and hardly, is alive: it has a gradient, and can learn. Compare the largest "
-            "number "
-            "with 0, and not the mean with a small one.",
+            "number with 0, and not the mean with a small one.",
         ),
         "0 somewhere": (
             lambda maps: maps.amin(dim=(0, 2, 3)) <= 0,
@@ -275,8 +251,7 @@ def q5(inputs, features, dead, classes):
         return None
     return Asked(
         f"`fc1` makes {features} features of {inputs:,} inputs, `fc2` makes {classes} scores of these. {dead} of the "
-        "features "
-        "are dead. How many parameters can go without changing a single score?",
+        "features are dead. How many parameters can go without changing a single score?",
         answer=dead * (inputs + 1 + classes),
         working=f"{dead}·({inputs} + 1 + {classes})",
         hints=(
@@ -359,8 +334,8 @@ def q7(first, second, kernel_size):
     area = kernel_size**2
     return Asked(
         f"The first convolution makes {first} maps of a colour picture, a pool halves them, and the second "
-        "convolution makes "
-        f"{second} maps of these, with a kernel of {kernel_size}. How many parameters has the second?",
+        f"convolution makes {second} maps of these, with a kernel of {kernel_size}. How many parameters has the "
+        "second?",
         answer=second * (first * area + 1),
         working=f"{second}·({first}·{kernel_size}·{kernel_size} + 1)",
         hints=(
@@ -405,9 +380,8 @@ def q8(image_size, second, padding):
     once, unpooled = sizes[1], conv_output_size(sizes[1], 3, padding=padding)
     return Asked(
         f"Pictures of {image_size} × {image_size}, two convolutions with kernel 3 and padding {padding}, each with a "
-        "pool of 2 "
-        f"behind it. The second convolution makes {second} maps. How many numbers does the linear layer behind it "
-        "read?",
+        f"pool of 2 behind it. The second convolution makes {second} maps. How many numbers does the linear layer "
+        "behind it read?",
         answer=second * side**2,
         working=f"{second}·{side}·{side}",
         hints=(
@@ -437,15 +411,13 @@ def q9(kernels):
     steps = [receptive_field(layers[:n]) for n in range(1, 5)]
     return Asked(
         f"Convolution with kernel {first}, pool of 2, convolution with kernel {second}, pool of 2. How many pixels "
-        "wide is the "
-        "part of the picture that one number behind the second pool sees?",
+        "wide is the part of the picture that one number behind the second pool sees?",
         answer=steps[-1],
         working=f"{first}, then + 1, then + 2·{second - 1}, then + 2",
         hints=(
             "Begin in front. After the first pool two neighbours lie two pixels apart.",
             f"One number behind the first pool sees {steps[1]}. Each of the {second - 1} further cells of the second "
-            "kernel adds "
-            "two pixels.",
+            "kernel adds two pixels.",
         ),
         mistakes={
             "steps of one pixel": (
@@ -530,8 +502,7 @@ def q10():
     """
     hints = (
         "`nn.Sequential` takes the layers in their order. Write the shape behind each line: only the last two need "
-        "more than "
-        "the text says.",
+        "more than the text says.",
         "The second convolution reads the maps of the first: `nn.Conv2d(first, second, 3, padding=1)`.",
         "32 is halved twice, so the linear layer reads `second * 8 * 8` numbers.",
     )
@@ -590,8 +561,7 @@ def course_network():
         "Where are the parameters? `trace(model, (1, 3, 32, 32))` has a column for them. What makes that layer "
         "smaller?",
         "A further pool divides the inputs of the linear layer by four. A further convolution in front of it is "
-        "cheap: with "
-        "few maps on both sides it has hardly any weights.",
+        "cheap: with few maps on both sides it has hardly any weights.",
         "Few weights need more steps: train longer, with a larger learning rate, and ten times smaller steps at the "
         "end.",
     ),
