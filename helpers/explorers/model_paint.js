@@ -2,7 +2,7 @@
 
 import { make, setAttribute, setClass, setStyle, show, upTo, written } from "./page/elements.js";
 import { COLOUR_OF } from "./page/from_python.js";
-import { packed, redGreenBlue } from "./page/pixels.js";
+import { packed, redGreenBlue } from "./page/rgba.js";
 import { NOT_A_NUMBER, folded } from "./model_data.js";
 
 const FULL = 127; // a byte's, which stands for the block's scale

@@ -3,19 +3,12 @@
 import { make, setStyle, upTo, within } from "./elements.js";
 import { COLOUR_OF } from "./from_python.js";
 import { cellOf } from "./grid.js";
+import { packed, redGreenBlue } from "./rgba.js";
 import { geometry } from "./windows.js";
 
 const UNIT = 10000; // weights have four decimals: sums of whole ten-thousandths are exact, and fit into 32 bits
 const UNREAD = 115; // alpha of a pixel that no output reads
 const [PINK, PADDING] = [COLOUR_OF.negative, COLOUR_OF.padding].map(redGreenBlue);
-
-/** A colour's parts, 0 to 255. */
-export function redGreenBlue(colour) {
-  return [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
-}
-
-/** A colour as a canvas keeps it in memory: one number, on the little-endian machines that browsers run on. */
-export const packed = (red, green, blue, alpha = 255) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
 const greys = (alpha) => Uint32Array.from(upTo(256), (grey) => packed(grey, grey, grey, alpha));
 const [GREYS, PALE_GREYS] = [greys(255), greys(UNREAD)];

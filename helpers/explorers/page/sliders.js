@@ -9,7 +9,7 @@ const UNTIL_REST = 1000; // milliseconds from the last move of a hand until what
 /**
  * The sliders' models: `values()` reads them all, `watch(redraw, makeRoom)` calls `redraw` when one moves, until
  * `stop()`. While a slider is moved by hand, with the pointer or by keys, what is drawn keeps its height, so that nothing
- * below jumps; soon after, it becomes as high as it needs. With the first move of a slider, `makeRoom(settings)` is called
+ * below jumps; soon after, it becomes as high as it needs. A frame after a slider's first move `makeRoom(settings)` is called
  * with every setting that this slider can make, so that what is below need not move again. Code moves sliders, too: then
  * all is at once as high as it needs.
  */
@@ -74,8 +74,11 @@ export async function findSliders(model) {
         const isByHand = held || Boolean(document.activeElement?.closest(".cs-slider"));
         if (!isByHand && !roomFor) letGo();
         redraw();
-        if (isByHand && roomFor !== name) makeRoom(reachOf(slider).map((value) => ({ ...each(valueOf), [name]: value })));
-        if (isByHand) roomFor = name;
+        if (isByHand && roomFor !== name) {
+          roomFor = name;
+          const reach = () => reachOf(slider).map((value) => ({ ...each(valueOf), [name]: value }));
+          requestAnimationFrame(() => roomFor === name && makeRoom(reach())); // reckoning it would keep the picture waiting
+        }
         wait();
       });
       const listen = (method) => sliders.forEach(([, slider], place) => events.forEach((event) => slider[method](event, movers[place])));
