@@ -10,13 +10,14 @@ import test_explorer_filter
 import test_explorer_flatten
 import test_explorer_network
 import test_explorer_pooling
+import test_folding
 import torch
 from address import LESSONS
 from elsewhere import LONG
 from ipywidgets import IntSlider
 from lab import cells_of, jupyterlab, jupyterlab_page, open_notebook, run_all, run_cell, write_sources
 from pages import arguments_of, read
-from test_exercises_notebooks import hold_right, solved
+from test_exercises_notebooks import hold_right, solved, text_of
 
 from helpers import explorers
 from helpers.explorers import ConvolutionExplorer
@@ -55,6 +56,7 @@ def test_a_lesson_runs_with_every_answer_right_and_shows_its_explorers(open_less
     cells = [cell for cell in all_cells if cell["cell_type"] == "code"]
     assert all(cell["execution_count"] for cell in cells)
     assert errors_in(cells) == []
+    page.evaluate("async () => void (await jupyterapp.commands.execute('notebook:expand-all-headings'))")
     for cell in cells:
         if re.search(r"^\w+Explorer\(|^explorer$", cell["source"], re.MULTILINE) and cell["outputs"]:
             place = next(n for n, other in enumerate(all_cells) if other["id"] == cell["id"])
@@ -206,6 +208,28 @@ def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_li
     assert page.locator(curve).count() == 2
     assert page.locator(".cs-run-stopped").count() == 1
     train.click(trial=True)  # it can be pressed again
+    assert page.problems == []
+
+
+def test_what_is_folded_opens_when_it_is_run_or_asked_for(lab, open_lesson):
+    lesson = test_folding.formed(test_folding.lesson())
+    save = "([path, content]) => jupyterapp.serviceManager.contents.save(path, { type: 'notebook', content })"
+    lab.evaluate(save, ["notebooks/folded.ipynb", lesson])
+    page = open_lesson("folded.ipynb")
+    setup, answer, _, in_extra = page.locator(".jp-CodeCell").all()
+    assert setup.locator(".jp-InputPlaceholder").inner_text().startswith("# @title Run this cell first: it finds")
+    assert answer.locator(".jp-OutputPlaceholder").inner_text().strip() == ""
+    assert not page.get_by_text("42", exact=True).count()
+    assert not in_extra.is_visible()
+    assert page.get_by_text("cells hidden").inner_text() == "2 cells hidden"
+    cells = run_all(page)
+    page.get_by_text("42", exact=True).wait_for()
+    assert not page.locator(".jp-OutputPlaceholder").count()
+    assert "collapsed" not in cells[3]["metadata"]
+    assert text_of(cells[7]) == "in the extra\n"
+    assert setup.locator(".jp-InputPlaceholder").is_visible()
+    page.get_by_text("cells hidden").click()
+    page.get_by_text("in the extra", exact=True).wait_for()
     assert page.problems == []
 
 

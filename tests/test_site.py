@@ -12,11 +12,13 @@ from pathlib import Path
 
 import address
 import build_site
+import folding
 import lesson_page
 import nbformat
 import npm
 import pytest
 import shown_widgets
+import test_folding
 from bs4 import BeautifulSoup
 from ipywidgets import Checkbox, Dropdown, IntSlider
 from lab import ROOT, watched
@@ -351,18 +353,20 @@ def test_a_page_has_all_of_its_lesson(site, path):
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     code = [cell for cell in cells if cell.cell_type == "code"]
     assert len(page.select(".text details")) == prose.count("<details>")
+    assert len(page.select("details.extra")) == sum(folding.EXTRA in folding.tags(cell) for cell in cells)
     assert len(page.find_all("math")) == len(re.findall(r"\$\$.+?\$\$|\$[^$]+\$", prose, flags=re.DOTALL))
     assert "$" not in " ".join(block.get_text() for block in page.select(".text"))
     assert address.OPEN.strip("[]") not in page.main.get_text()
-    pictures = [o for cell in code for o in cell.outputs if "image/png" in o.get("data", {}) and not is_explorer(o)]
+    outputs = [output for cell in code for output in folding.uncovered(cell)]
+    pictures = [o for o in outputs if "image/png" in o.get("data", {}) and not is_explorer(o)]
     assert len(page.select(".output img[src^='data:image/png']")) == len(pictures)
     assert all(len(picture["alt"]) > 20 for picture in page.find_all("img"))
     for cell, section in zip(code, page.select("section.cell"), strict=True):
         assert section.select_one(".code").get_text().strip() == cell.source.strip()
-        if re.search(NEEDS_PYTHON, cell.source, re.MULTILINE) or cell.metadata:
+        if re.search(NEEDS_PYTHON, cell.source, re.MULTILINE) or set(folding.tags(cell)) - {folding.ANSWER}:
             continue
         shown_here = words(str(section.select_one(".output") or ""))
-        for text in filter(None, map(committed, cell.outputs)):
+        for text in filter(None, map(committed, folding.uncovered(cell))):
             assert text in shown_here
 
 
@@ -481,6 +485,25 @@ def test_what_needs_a_kernel_leads_to_colab_and_binder_when_the_address_is_set(m
     lesson = new_notebook(cells=[new_markdown_cell("# 01 · A title"), new_code_cell("q1.predict(...)")])
     links = lesson_page.body(lesson, build_site.elsewhere(LESSONS[1])).select(".no-kernel a")
     assert [link["href"] for link in links] == [address.on_colab(LESSONS[1].name), address.on_binder(LESSONS[1].name)]
+
+
+def test_answers_and_optional_sections_are_folded_until_they_are_opened():
+    needs_node()
+    page = lesson_page.body(test_folding.formed(test_folding.lesson()), "")
+    setup, answer, extra = page.select("details")
+    assert [folded.summary.get_text() for folded in (setup, answer, extra)] == [
+        "the setup cell",
+        "Show the answer",
+        "Extra · padding modes",
+    ]
+    assert not any(folded.has_attr("open") for folded in (setup, answer, extra))
+    assert "import math" in setup.get_text()
+    assert "42" in answer.get_text()
+    assert "6" not in answer.get_text(), "its code is not folded"
+    assert all(text in extra.get_text() for text in ("They repeat the edge.", "in the extra"))
+    assert "That was all." not in extra.get_text()
+    assert extra.h2["id"] == "extra-padding-modes"
+    assert not page.select("img")
 
 
 def test_a_pages_text_cannot_end_the_script_that_holds_its_widgets():

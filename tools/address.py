@@ -4,7 +4,9 @@ Until `make publish REPO=owner/name` has set it, nothing leads to a repository: 
 lesson has no links.
 """
 
+import ast
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -118,11 +120,26 @@ if "google.colab" in sys.modules:
 """
 
 
-def setup_cell() -> str:
-    """The first code cell of every lesson."""
-    if on_github():
-        return SETUP + ON_COLAB.format(repository=on_github(), helpers=helpers_tree()).rstrip("\n")
-    return SETUP + ON_COLAB_WITHOUT_ADDRESS.rstrip("\n")
+def is_setup(source: str) -> bool:
+    """Whether this is the code of a setup cell, or of an older one, with or without a lesson's imports."""
+    return bool(re.match(r'(?:#.*\n)+import sys\n\nsys\.path\.insert\(0, "\.\."\)', source))
+
+
+def behind_setup(source: str) -> str:
+    """What a lesson has added to its setup cell: its imports, and all that stands behind the lines written here."""
+    _, path, *rest = ast.parse(source).body
+    last = rest[0] if rest and isinstance(rest[0], ast.If) else path  # of the lines for Colab
+    return "\n".join(source.splitlines()[last.end_lineno :]).strip("\n")
+
+
+def setup_cell(behind: str = "") -> str:
+    """The first code cell of a lesson, with what the lesson has added to it."""
+    on_colab = (
+        ON_COLAB.format(repository=on_github(), helpers=helpers_tree()) if on_github() else ON_COLAB_WITHOUT_ADDRESS
+    )
+    if not behind:
+        return SETUP + on_colab.rstrip("\n")
+    return f"# @title {SETUP.removeprefix('# ')}{on_colab}\n{behind}"
 
 
 OPEN = "[Open in Colab]"  # how the line below a lesson's title begins

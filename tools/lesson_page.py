@@ -4,9 +4,11 @@ import html
 import json
 import re
 import subprocess
+from itertools import takewhile
 from pathlib import Path
 
 import address
+import folding
 from bs4 import BeautifulSoup
 from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -54,7 +56,8 @@ def body(notebook, elsewhere: str) -> BeautifulSoup:
     parts = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            parts.append(f'<section class="text">{markdown.render(cell.source)}</section>')
+            kind = "text extra" if folding.EXTRA in folding.tags(cell) else "text"
+            parts.append(f'<section class="{kind}">{markdown.render(cell.source)}</section>')
         elif cell.cell_type == "code":
             parts.append(f'<section class="cell">{_code(cell)}{_results(cell, elsewhere)}</section>')
     page = BeautifulSoup("\n".join(parts), "html.parser")
@@ -64,6 +67,8 @@ def body(notebook, elsewhere: str) -> BeautifulSoup:
         link["href"] = link["href"].removesuffix(".ipynb") + ".html"
     for heading in page.find_all("h2"):
         heading["id"] = re.sub(r"[^\w]+", "-", heading.get_text().lower()).strip("-")
+    for section in page.select(".extra"):
+        _fold(section, page)
     return page
 
 
@@ -83,16 +88,29 @@ def widget_state(notebook, everything: dict) -> str:
     return json.dumps({**everything, "state": wanted}).replace("<", "\\u003c")
 
 
+def _fold(section, page):
+    """Fold the section that its heading begins, up to the next heading of the same level."""
+    folded, summary = page.new_tag("details", attrs={"class": "extra"}), page.new_tag("summary")
+    following = takewhile(lambda other: not other.find(["h1", "h2"]), section.find_next_siblings("section"))
+    parts = [section, *following]
+    section.insert_before(folded)
+    section["class"] = "text"
+    summary.append(section.h2.extract())
+    for part in (summary, *parts):
+        folded.append(part)
+
+
 def _code(cell):
     if HIDDEN in cell.metadata.get("tags", []):
         return ""
     code = highlight(cell.source, PythonLexer(), HtmlFormatter(cssclass="code"))
-    is_setup = cell.source == address.setup_cell()
-    return f"<details><summary>the setup cell</summary>{code}</details>" if is_setup else code
+    if address.is_setup(cell.source):
+        return f"<details><summary>the setup cell</summary>{code}</details>"
+    return code
 
 
 def _results(cell, elsewhere):
-    outputs = "".join(map(_output, cell.outputs))
+    outputs = "".join(map(_output, folding.uncovered(cell)))
     if ANSWERS.search(cell.source):
         outputs = ("" if UNANSWERED in outputs else outputs) + _needs("To check an answer", elsewhere)
     elif LOOKS_BACK.search(cell.source):
@@ -101,8 +119,8 @@ def _results(cell, elsewhere):
         outputs = _needs("This slider moves a sentence of Python's. To see it", elsewhere)
     elif TRAINS.search(cell.source):
         outputs = _needs("To train", elsewhere) + outputs
-    elif REVEALS.search(cell.source):
-        outputs = f"<details><summary>the answer</summary>{outputs}</details>"
+    elif outputs and (folding.ANSWER in folding.tags(cell) or REVEALS.search(cell.source)):
+        outputs = f"<details><summary>Show the answer</summary>{outputs}</details>"
     return f'<div class="output">{outputs}</div>' if outputs else ""
 
 

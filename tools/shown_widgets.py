@@ -65,7 +65,7 @@ def needed(cells: list) -> list:
 def _needed(cells, of_functions):
     wanted, found, sources = set(), set(), []
     for cell in reversed(cells):
-        whole, kept = cell.source == address.setup_cell() or any(map(is_widget, cell.outputs)), []
+        whole, kept = address.is_setup(cell.source) or any(map(is_widget, cell.outputs)), []
         for statement in reversed(ast.parse(cell.source).body):
             line = ast.unparse(statement)
             names, within = _names(line)

@@ -8,6 +8,7 @@ import re
 import sys
 
 import address
+import folding
 import nbformat
 from address import LESSONS, ROOT
 
@@ -18,26 +19,31 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-GPU = {"accelerator": "GPU", "colab": {"gpuType": "T4"}}  # asks Colab for one
 FIRST_LESSON_WITH_GPU = "05"
 
 
 def in_canonical_form(notebook, name):
     """The notebook with what differs from run to run, or from machine to machine, taken out, and its links put in."""
-    wants_gpu = name >= FIRST_LESSON_WITH_GPU
-    notebook.metadata = nbformat.from_dict({**METADATA, **(GPU if wants_gpu else {})})
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02}"
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET_VIEW, None)
+        tags = folding.tags(cell)
+        cell.metadata = nbformat.from_dict(({"tags": tags} if tags else {}) | folding.fold(cell))
+    sections = folding.folded_sections(notebook)
+    colab = {"collapsed_sections": sections} if sections else {}
+    notebook.metadata = nbformat.from_dict(METADATA)
+    if name >= FIRST_LESSON_WITH_GPU:  # asks Colab for one
+        notebook.metadata["accelerator"] = "GPU"
+        colab["gpuType"] = "T4"
+    if colab:
+        notebook.metadata["colab"] = nbformat.from_dict(colab)
     _link(notebook, name)
     return notebook
 
 
 def _link(notebook, name):
-    """Put the links, if any, below the title, and the setup cell before the first code, in the place of older ones."""
+    """Put the links, if any, below the title, and the setup cell's lines before the first code, for older ones."""
     cells = notebook.cells
     if not cells or not cells[0].source.startswith("# "):
         raise ValueError(f"{name} must begin with its title: a markdown cell that starts with `# `.")
@@ -46,9 +52,11 @@ def _link(notebook, name):
     links = address.lesson_links(name)
     cells[0].source = "\n\n".join([title, *([links] if links else []), *rest])
     setup = next((cell for cell in cells if cell.cell_type == "code"), None)
-    if setup is None or not setup.source.startswith(address.SETUP):
+    if setup is None or not address.is_setup(setup.source):
         raise ValueError(f"{name}: its first code cell must be the setup cell; copy it from another lesson.")
-    setup.source = address.setup_cell()
+    setup.source = address.setup_cell(address.behind_setup(setup.source))
+    if address.behind_setup(setup.source):
+        setup.metadata.update(nbformat.from_dict(folding.HIDDEN_CODE))
 
 
 def with_block(path, name, content):
