@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from helpers.exercises import progress, record
+from helpers.exercises.ordering import Ordering
 from helpers.exercises.prediction import Asked, Prediction
+from helpers.exercises.question import Mistake
 
 
 def half(number):
@@ -80,6 +82,41 @@ def test_hints_after_the_right_answer_do_not_count(lesson):
     q1.predict(3)
     q1.hint()
     assert result(q1) == "right at first"
+
+
+def test_wrong_answers_after_the_right_one_are_play(lesson):
+    q1, *_ = lesson
+    for given in (3, 4, 3.5):
+        q1.predict(given)
+    assert progress()._feedback().rows[1] == ("q1", "half of 7", "right at first", "")
+    assert "to read again" not in repr(progress())
+    q1.again(7)
+    q1.predict(q1.asked().mistakes[-1].answer)
+    assert progress()._feedback().rows[1][3] == "doubled", "other numbers are another question"
+
+
+def test_a_slip_or_a_hint_before_the_right_answer_is_nothing_to_read_again(lesson):
+    q1, q2, q3 = lesson
+    q1.predict(987)
+    q1.hint()
+    q1.predict(3)
+    q2.predict(987)
+    q3.solution()
+    q3.predict(5)
+    assert "to read again: 2 · Half; 3 · Half" in repr(progress())
+
+
+def test_an_order_that_was_tried_out_is_no_mistake_once_it_is_right(no_lesson):
+    mistake = Mistake("too early", None, "…")
+    parts = {"lines": ("a", "b"), "first": "BA", "hints": ()}
+    order = Ordering(
+        "09.q1", "two", "1 · Two", "?", problem=lambda lines: None if lines[0] == "a" else mistake, **parts
+    )
+    order.check("AB")
+    assert progress()._feedback().rows[1][2:] == ("not right yet, 1 answer", "too early")
+    order.check("BA")
+    assert progress()._feedback().rows[1][2:] == ("right after 1 wrong answer", "")
+    assert "to read again" not in repr(progress())
 
 
 def test_the_solution_before_the_answer_is_told(lesson):

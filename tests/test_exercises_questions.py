@@ -111,10 +111,19 @@ def test_a_wrong_answer_is_never_answered_with_the_right_one(question):
         texts = {"working": asked.working} | {f"hint {n}": hint for n, hint in enumerate(asked.hints)}
         texts |= {mistake.name: mistake.why for mistake in asked.mistakes}
         told.update(name for name, text in texts.items() if says.search(text))
-        feedback = question.predict(987654 if not isinstance(asked.answer, tuple) else (98, 76, 54, 32, 10))
-        assert feedback.state == "wrong"
-        assert any(asked.working in str(paragraph) for paragraph in feedback.paragraphs)
     assert {name: times for name, times in told.items() if times > 10} == {}
+
+
+@every(Prediction)
+def test_an_unknown_wrong_answer_gets_a_hint_the_next_one_another_and_the_working_comes_last(question):
+    asked = fresh(question, 0).asked()
+    wanted = [*asked.hints, f"Compare: {asked.working}"]
+    for place, hint in enumerate([*wanted, wanted[-1]]):
+        wrong = 987654 + place
+        for _ in range(2):  # the same answer again is no further try
+            feedback = question.predict((wrong,) * 5 if isinstance(asked.answer, tuple) else wrong)
+            assert feedback.state == "wrong"
+            assert feedback.paragraphs[0] == f"No known mistake gives this. {hint}"
 
 
 @every(Prediction)

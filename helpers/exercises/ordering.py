@@ -24,6 +24,8 @@ class Ordering(Question):
     The lines are shown under letters; `first` are the letters of `lines` in the lesson's text.
     """
 
+    is_tried_out = True
+
     def __init__(self, name, title, reread, text, *, lines, first, problem, hints):
         super().__init__(name, title, reread)
         self.text, self.hints = text, tuple(hints)

@@ -7,7 +7,7 @@ from helpers.arithmetic import ShapeError
 from helpers.exercises import record
 from helpers.exercises.answers import NotUnderstoodError, is_same, read, shown
 from helpers.exercises.feedback import Feedback
-from helpers.exercises.question import Question, known, name_of
+from helpers.exercises.question import Question, is_off, known, name_of
 
 TRIES = 10_000  # to draw numbers that make a good question; most questions need fewer than ten
 
@@ -83,7 +83,7 @@ class Prediction(Question):
         mistakes = [mistake for mistake in asked.mistakes if is_same(mistake.answer, given)]
         warning = self._keep_answer(shown(given), False, mistakes)
         question = self._text() if self.seed else ()
-        found = _named(mistakes) or (f"None of the known mistakes gives this. Compare: {asked.working}",)
+        found = _named(mistakes) or (f"No known mistake gives this.{self._nudge(asked)}",)
         headline = f"{shown(given)}? Not yet."
         if len(mistakes) > 1:
             headline += " More than one mistake gives this:"
@@ -108,6 +108,14 @@ class Prediction(Question):
         mistakes = [mistake for mistake in asked.mistakes if mistake.name in latest["mistakes"]]
         headline = f"You predicted {latest['given']}; it is {shown(result)}."
         return Feedback(self.label, "wrong", headline, (*_named(mistakes), _complete(asked)))
+
+    def _nudge(self, asked):
+        """What to look at: a further hint with each wrong answer, and the working after the last of them."""
+        if is_off("hints"):
+            return ""
+        wrong = [event for event in self._events() if event["what"] == "answer" and not event["is_right"]]
+        hints = (*asked.hints, f"Compare: {asked.working}")
+        return f" {hints[min(len(wrong), len(hints)) - 1]}"
 
     def _hints(self):
         asked = self.asked()

@@ -55,20 +55,21 @@ class Progress:
         right = sum(result.startswith("right") for result in results)
         at_first = f", {results.count(AT_FIRST)} of them at first and without a hint" if right else ""
         headline = f"{right} of {len(results)} right{at_first}."
+        mistakes = {question: _made(question, events) for question, events in self._events.items()}
         rows = [HEADS] + [
             (
                 self._label(question),
                 question.title,
                 result + _practice(events) + question.beside(events),
-                _times(mistakes_in(events)),
+                _times(mistakes[question]),
             )
             for (question, events), result in zip(self._events.items(), results, strict=True)
         ]
         paragraphs = []
-        mistakes = sum(map(mistakes_in, self._events.values()), Counter())
-        if often := _times(Counter({name: times for name, times in mistakes.items() if times > 1})):
-            paragraphs.append(("came back", often))
-        headings = dict.fromkeys(q.reread for q, events in self._events.items() if _is_shaky(events))
+        often = Counter({name: times for name, times in sum(mistakes.values(), Counter()).items() if times > 1})
+        if often:
+            paragraphs.append(("came back", _times(often)))
+        headings = dict.fromkeys(q.reread for q, events in self._events.items() if _is_shaky(events, mistakes[q]))
         if headings:
             paragraphs.append(("to read again", "; ".join(headings)))
         paragraphs += self._notes
@@ -123,14 +124,29 @@ def result_of(events, seed=0):
     return f"right after {' and '.join(steps)}" if steps else AT_FIRST
 
 
-def _is_shaky(events):
+def _made(question, events):
+    """The known mistakes that were made. An order is tried out, to see what it would do: once it is right, none was."""
+    is_tried_out = question.is_tried_out and result_of(events).startswith("right")
+    return Counter() if is_tried_out else mistakes_in(events)
+
+
+def _is_shaky(events, mistakes):
+    """Is there something to read again? Not after a slip that was no known mistake, or one hint, and then right."""
     is_tried = any(event["what"] != "reveal" for event in events)
-    return is_tried and (result_of(events) != AT_FIRST or bool(mistakes_in(events)))
+    result = result_of(events)
+    return is_tried and (bool(mistakes) or result in (AFTER_SOLUTION, AFTER_SHOWN) or result.startswith("not right"))
 
 
 def mistakes_in(events):
-    """Where two mistakes give the same answer, nobody knows which it was: they are counted as one, "this or that"."""
-    return Counter(" or ".join(event["mistakes"]) for event in events if event.get("mistakes"))
+    """Those made before the answer was right: after it one plays. Where two give the same answer, nobody knows which
+    it was: they are counted as one, "this or that".
+    """
+    found, solved = Counter(), set()
+    for event in events:
+        if event["what"] == "answer" and event["seed"] not in solved:
+            solved |= {event["seed"]} if event["is_right"] else set()
+            found.update([" or ".join(event["mistakes"])] if event["mistakes"] else [])
+    return found
 
 
 def _times(mistakes):

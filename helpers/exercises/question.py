@@ -48,6 +48,8 @@ class Question:
     the answer, and _solution() the paragraphs of the solution.
     """
 
+    is_tried_out = False  # are wrong answers given on purpose, to see what they would do?
+
     def __init__(self, name, title, reread):
         self.name, self.title, self.reread = name, title, reread
         self.seed = 0  # 0: the numbers in the lesson's text
@@ -64,19 +66,19 @@ class Question:
 
     def hint(self):
         """The next hint. The last one is nearly the answer."""
-        if _is_off("hints"):
+        if is_off("hints"):
             return self._says("note", "Hints are switched off for this class.")
         hints = self._hints()
         seen = len([event for event in self._events() if event["what"] == "hint"])
         if seen >= len(hints):
-            after = "" if _is_off("solutions") else f" The next step is `{self.label}.solution()`."
+            after = "" if is_off("solutions") else f" The next step is `{self.label}.solution()`."
             return self._says("note", f"That was the last hint.{after}", hints[-1])
         warning = self._keep(what="hint", number=seen + 1)
         return self._says("note", f"Hint {seen + 1} of {len(hints)}", hints[seen], *warning)
 
     def solution(self):
         """The answer, and how to come to it."""
-        if _is_off("solutions"):
+        if is_off("solutions"):
             return self._says("note", "Solutions are switched off for this class.")
         warning = self._keep(what="solution")
         return self._says("note", "Solution", *self._solution(), *warning)
@@ -123,12 +125,12 @@ class Question:
 
     def _what_next(self):
         """The last paragraph under a wrong answer."""
-        hint = "" if _is_off("hints") else f" `{self.label}.hint()` helps."
+        hint = "" if is_off("hints") else f" `{self.label}.hint()` helps."
         back = f" `{self.label}.again(0)` goes back to the lesson's numbers." if self.seed else ""
         return f"Try again.{hint}{back}"
 
 
-def _is_off(part):
+def is_off(part):
     """Is it switched off? A word that is no known one switches everything off: better that than a teacher's typo."""
     words = {word.rstrip("s") for word in re.findall(r"\w+", os.environ.get(SWITCH, "").lower())}
     return part.rstrip("s") in words or bool(words - {"solution", "hint"})
