@@ -33,6 +33,11 @@ def test_it_agrees_with_the_project():
     assert CITATION["title"] == (ROOT / "README.md").read_text("utf-8").splitlines()[0].removeprefix("# ")
 
 
+def test_what_changed_is_told_of_this_version_first():
+    headings = [line for line in (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith("## ")]
+    assert headings[0] == f"## {PROJECT['version']}"
+
+
 def test_its_authors_are_the_licences():
     (authors,) = CITATION["authors"]
     assert set(authors) == {"name"}

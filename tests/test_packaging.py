@@ -1,6 +1,7 @@
 """What the course needs is written once for pip, once for conda, and meant by the imports: all three must agree."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -131,3 +132,15 @@ def test_make_lab_starts_jupyterlab_on_this_machine_alone_and_as_root_says_what_
     assert "token" not in start.lower()  # it stays switched on
     assert ("--allow-root" in start, len(said)) == ((True, 1) if user == "0" else (False, 0))
     assert all("You are root" in line and "--allow-root" in line for line in said)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_a_container_for_development_has_the_python_of_conda_and_a_command_that_make_knows():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    (python,) = (line for line in ENVIRONMENT["dependencies"] if line.startswith("python="))
+    assert container["image"] == python.replace("=", ":")
+    make, target = container["postCreateCommand"].split()
+    command = [make, "-n", target, "PYTHON=python3"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+    interpreter = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert interpreter == "${containerWorkspaceFolder}/.venv/bin/python"
