@@ -6,8 +6,8 @@ import shutil
 from contextlib import contextmanager
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-# Of two such lists Chromium takes the last: the first lines are Playwright's own. The popups of an address line that nobody
-# sees are two pages more for each page: they took a third of what a test takes.
+# Of two such lists Chromium takes the last: the first two lines are from Playwright's. The popups of an address line that
+# nobody sees are two pages more for each page: a third of what a test takes.
 NO_FEATURES = (
     "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,"
     "LensOverlay,MediaRouter,PaintHolding,ThirdPartyStoragePartitioning,OptimizationHints,PreconnectToSearch,"
