@@ -6,8 +6,8 @@ import shutil
 from contextlib import contextmanager
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-# Of two such lists Chromium takes the last: the first two lines are from Playwright's. The popups of an address line that
-# nobody sees are two pages more for each page: a third of what a test takes.
+# Chromium takes the last of such lists: the first two lines are from Playwright's. An address line's popups, which
+# nobody sees, would be two pages more beside each page: a third of what a test takes.
 NO_FEATURES = (
     "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,"
     "LensOverlay,MediaRouter,PaintHolding,ThirdPartyStoragePartitioning,OptimizationHints,PreconnectToSearch,"
