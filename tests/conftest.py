@@ -16,6 +16,8 @@ from helpers.exercises.question import QUESTIONS
 SYNCED = ("value", "min", "max", "description", "index", "_options_labels")
 
 
+os.environ.pop(record.NOTEBOOK, None)  # a test that is run from a notebook is no learner
+
 LONGEST = ("test_site", "test_colab", "test_small_machine", "test_lab")  # minutes each
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
+from helpers.exercises.switches import SWITCH
+
 ROOT = Path(__file__).parent.parent
 TOKEN = "a-test"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -56,6 +58,7 @@ def jupyterlab(home):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     own = {
+        SWITCH: "file",  # no test finds the answers of another
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),

@@ -199,6 +199,26 @@ def test_a_file_survives_a_restart(lesson, tmp_path):
     assert q1.reveal(3).state == "right"
 
 
+def test_after_a_restart_and_run_all_the_table_is_the_same(lesson, tmp_path, monkeypatch):
+    monkeypatch.setenv(record.NOTEBOOK, str(tmp_path / "09.ipynb"))
+    q1, q2, _ = lesson
+
+    def run_all(*last):
+        for question, answer in zip(lesson, last, strict=True):
+            question.predict(answer)
+        for question in lesson:
+            question.reveal(question.asked().answer)
+        return repr(progress())
+
+    assert q1.predict(4).paragraphs[-1] == record.KEPT
+    q2.reveal(4)
+    before = run_all(3, 4, 11)
+    assert "2 of 3 right, 0 of them at first" in before
+    assert record.KEPT in before
+    record.forget()
+    assert run_all(3, 4, 11) == before
+
+
 def test_a_warning_about_the_file_stands_under_the_answer(lesson, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -9,7 +9,7 @@ import pytest
 
 from helpers.exercises import record
 from helpers.exercises.lesson_01 import q1, q5, q7
-from helpers.exercises.question import SWITCH
+from helpers.exercises.switches import SWITCH
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from helpers.exercises import record
+from helpers.exercises.switches import SWITCH
 
 
 def answered(question="01.q1", given="4", is_right=False, mistakes=("the + 1 forgotten",), seed=0):
@@ -259,3 +260,87 @@ def test_a_file_that_must_not_be_read_is_reported(tmp_path):
     path.write_text("")
     path.chmod(0)
     assert "cannot be used" in record.keep_in(path)[0]
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """A learner's notebook, open in Jupyter."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setenv(record.NOTEBOOK, str(folder / "01_convolution_arithmetic.ipynb"))
+    return folder / "01_convolution_arithmetic.ipynb"
+
+
+def test_beside_a_learners_notebook_answers_are_kept_unasked_and_come_back(notebook):
+    assert record.add(answered()) == record.KEPT
+    assert record.add(hinted()) == "", "it is said once"
+    assert [json.loads(line) for line in notebook.with_name("answers.jsonl").read_text().splitlines()] == [
+        answered(),
+        hinted(),
+    ]
+    restart()
+    assert record.events() == [answered(), hinted()]
+    assert record.latest_answer("01.q1") == answered()
+    assert record.add(answered()) == ""
+    assert record.about() == [record.KEPT]
+
+
+def test_who_looks_back_first_is_told_where_the_answers_are_once(notebook):
+    assert record.about() == [record.KEPT]
+    assert record.add(answered()) == ""
+
+
+def test_without_a_notebook_of_ones_own_nothing_is_read_or_written(notebook, monkeypatch):
+    record.add(answered())
+    restart()
+    monkeypatch.delenv(record.NOTEBOOK)
+    assert record.events() == []
+    assert record.add(answered(given="5")) == ""
+    assert record.about() == []
+    assert len(notebook.with_name("answers.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("value", ["file", "solutions, file", "flie"])
+def test_the_file_can_be_switched_off(notebook, monkeypatch, value):
+    monkeypatch.setenv(SWITCH, value)
+    assert record.add(answered()) == ""
+    assert not notebook.with_name("answers.jsonl").exists()
+
+
+def test_a_teacher_who_switches_solutions_off_keeps_the_file(notebook, monkeypatch):
+    monkeypatch.setenv(SWITCH, "solutions, hints")
+    assert record.add(answered()) == record.KEPT
+
+
+def test_a_file_that_cannot_be_used_is_told_once_and_answers_go_on(notebook):
+    notebook.with_name("answers.jsonl").mkdir()
+    said = record.add(answered())
+    assert "cannot be used" in said
+    assert said.endswith("Your answers are in memory only.")
+    assert record.add(answered(given="5")) == ""
+    assert len(record.events()) == 2
+
+
+def test_a_notebook_whose_folder_is_nowhere_here_is_no_reason_to_complain(tmp_path, monkeypatch):
+    monkeypatch.setenv(record.NOTEBOOK, str(tmp_path / "drive" / "01.ipynb"))
+    assert record.add(answered()) == ""
+
+
+def test_another_file_named_by_the_learner_gets_those_from_before(notebook, tmp_path):
+    record.add(answered())
+    restart()
+    assert record.keep_in(tmp_path / "anna.jsonl") == [f"Kept in {tmp_path / 'anna.jsonl'}. Found in it: 0."]
+    record.add(answered(given="5"))
+    assert len((tmp_path / "anna.jsonl").read_text().splitlines()) == 2
+    assert len(notebook.with_name("answers.jsonl").read_text().splitlines()) == 1
+    assert record.about() == []
+
+
+def test_two_lessons_open_at_once_share_the_file(notebook):
+    """Another kernel adds to it between two answers of this one."""
+    record.add(answered())
+    with notebook.with_name("answers.jsonl").open("a") as file:
+        file.write(json.dumps(answered("02.q1")) + "\n")
+    record.add(answered(given="5"))
+    restart()
+    assert [event["question"] for event in record.events()] == ["01.q1", "02.q1", "01.q1"]

@@ -211,10 +211,12 @@ def test_what_is_said_of_cifar10_is_what_the_code_does():
 
 
 def test_the_switch_and_the_files_are_named_as_the_code_names_them():
-    from helpers.exercises import progress, question
+    from helpers.exercises import progress, record, switches
 
-    assert f"{question.SWITCH}=solutions,hints" in TEACHING
-    assert TEACHING.count("CNN_SHAPES") == TEACHING.count(question.SWITCH)
+    assert f"{switches.SWITCH}=solutions,hints" in TEACHING
+    assert TEACHING.count("CNN_SHAPES") == TEACHING.count(switches.SWITCH)
+    assert f"kept in `{record.FILE}`" in TEACHING
+    assert f"`{switches.SWITCH}=file`" in TEACHING
     assert hasattr(progress(), "export")
     assert isinstance(explorers.ConvolutionExplorer(size=4, kernel_size=7, padding=1).sliders["size"], IntSlider)
 

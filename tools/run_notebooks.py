@@ -6,6 +6,7 @@ strip below a title, a still of each explorer. Without it those that are there a
 """
 
 import argparse
+import os
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from browser import CHROMIUM, chromium_browser
 from nbclient import NotebookClient
 from stamp import in_canonical_form
 
+from helpers.exercises.record import NOTEBOOK
 from helpers.files import write_whole
 
 
@@ -25,6 +27,7 @@ def executed(notebook, after_each=lambda cell, models: None):
 
     `after_each` is called when a cell has run, with the states of all widgets as the cell left them: {model id: state}.
     """
+    os.environ.pop(NOTEBOOK, None)  # no kernel of ours is a learner's, who may have started this from a notebook
     client = NotebookClient(
         notebook,
         timeout=600,

@@ -7,7 +7,8 @@ from helpers.arithmetic import ShapeError
 from helpers.exercises import record
 from helpers.exercises.answers import NotUnderstoodError, is_same, read, shown
 from helpers.exercises.feedback import Feedback
-from helpers.exercises.question import Question, is_off, known, name_of
+from helpers.exercises.question import Question, known, name_of
+from helpers.exercises.switches import is_off
 
 TRIES = 10_000  # to draw numbers that make a good question; most questions need fewer than ten
 
@@ -102,12 +103,12 @@ class Prediction(Question):
         latest = record.latest_answer(self.name)
         if latest and latest["is_right"]:
             return Feedback(self.label, "right", f"You predicted {latest['given']}, and {shown(result)} it is.")
-        record.add({"question": self.name, "seed": 0, "what": "reveal"})
+        warning = tuple(filter(None, [record.add({"question": self.name, "seed": 0, "what": "reveal"})]))
         if latest is None:
-            return Feedback(self.label, "open", f"{shown(result)}. There was no prediction.")
+            return Feedback(self.label, "open", f"{shown(result)}. There was no prediction.", warning)
         mistakes = [mistake for mistake in asked.mistakes if mistake.name in latest["mistakes"]]
         headline = f"You predicted {latest['given']}; it is {shown(result)}."
-        return Feedback(self.label, "wrong", headline, (*_named(mistakes), _complete(asked)))
+        return Feedback(self.label, "wrong", headline, (*_named(mistakes), _complete(asked), *warning))
 
     def _nudge(self, asked):
         """What to look at: a further hint with each wrong answer, and the working after the last of them."""

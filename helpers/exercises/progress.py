@@ -17,10 +17,10 @@ HEADS = ("question", "about", "result", "mistakes")
 def progress(keep_in=None):
     """The questions of the lesson, and how they were answered: a Progress.
 
-    `keep_in`: a file, such as "answers.jsonl". What is in it is brought back, and from now on every answer is added to
-    it, so that it survives a restart. Nothing leaves the machine.
+    Answers survive a restart: they are kept in answers.jsonl, beside the notebook. `keep_in`: another file, such as
+    "anna.jsonl". What is in it is brought back, and every answer is added to it. Nothing leaves the machine.
     """
-    return Progress(record.keep_in(keep_in) if keep_in is not None else ())
+    return Progress(record.keep_in(keep_in) if keep_in is not None else record.about())
 
 
 class Progress:

@@ -1,15 +1,13 @@
 """What all questions share: hints one at a time, the solution, fresh numbers, and what is kept of the answers."""
 
 import operator
-import os
-import re
 from typing import NamedTuple
 
 from helpers.arguments import short
 from helpers.exercises import record
 from helpers.exercises.feedback import Feedback
+from helpers.exercises.switches import is_off
 
-SWITCH = "CNN_SHAPES_WITHOUT"  # an environment variable: "solutions", "hints", or both
 LARGEST = 10**9  # seed
 QUESTIONS = {}  # every question of the lessons that are imported, by name, in the lessons' order
 
@@ -128,9 +126,3 @@ class Question:
         hint = "" if is_off("hints") else f" `{self.label}.hint()` helps."
         back = f" `{self.label}.again(0)` goes back to the lesson's numbers." if self.seed else ""
         return f"Try again.{hint}{back}"
-
-
-def is_off(part):
-    """Is it switched off? A word that is no known one switches everything off: better that than a teacher's typo."""
-    words = {word.rstrip("s") for word in re.findall(r"\w+", os.environ.get(SWITCH, "").lower())}
-    return part.rstrip("s") in words or bool(words - {"solution", "hint"})

@@ -1,9 +1,18 @@
-"""What was answered, in order: in memory, and in a file too if the learner wants. Nothing leaves the machine."""
+"""What was answered, in order: in memory, and in a file. Nothing leaves the machine.
+
+At a notebook of one's own the file lies beside it, from the first answer on, and brings back what was answered before.
+"""
 
 import json
+import os
 from pathlib import Path
 
+from helpers.exercises.switches import is_off
 from helpers.files import check_regular
+
+FILE = "answers.jsonl"
+NOTEBOOK = "JPY_SESSION_NAME"  # Jupyter tells a kernel so which notebook was opened with it; no run of tests does
+KEPT = f"Your answers are kept in {FILE}, beside this notebook, and nowhere else."
 
 # An event is a dict. "reveal": the answer was seen on the page. An answer has what was given, and what was found in it.
 WHAT = ("answer", "hint", "solution", "reveal")
@@ -13,11 +22,13 @@ REPORTED = 5  # damaged lines are reported one by one
 
 _events = []
 _latest = {}  # the latest answer to each question with the lesson's numbers, also if it was given before
-_file = {"path": None}
+_file = {"path": None, "is_looked_for": False}
+_unsaid = []  # what there is to say of the file
 
 
 def events(question=None, seed=None):
     """The events so far, of one question or of all."""
+    _begin()
     return [event for event in _events if question in (None, event["question"]) and seed in (None, event["seed"])]
 
 
@@ -28,13 +39,47 @@ def latest_answer(question):
 
 
 def add(event):
-    """Keep an event, each only once: a cell that is run again adds nothing. Returns a warning, or ""."""
+    """Keep an event, each only once: a cell that is run again adds nothing. Returns what there is to say, or ""."""
+    _begin()
     if event["what"] == "answer" and event["seed"] == 0:
         _latest[event["question"]] = event
-    if event in _events:
-        return ""
-    _events.append(event)
-    return _write()
+    if event not in _events:
+        _events.append(event)
+        _unsaid.append(_write())
+    return " ".join(_said())
+
+
+def about():
+    """What there is to say when one looks back."""
+    _begin()
+    notes = _said()
+    is_beside = _file["path"] is not None and _file["path"] == beside_the_notebook()
+    return notes if KEPT in notes or not is_beside else [KEPT, *notes]
+
+
+def beside_the_notebook():
+    """The file in which answers are kept unasked, or None: in no notebook of one's own, or switched off."""
+    notebook = os.environ.get(NOTEBOOK)
+    if not notebook or is_off("file") or not Path(notebook).parent.is_dir():
+        return None
+    return Path(notebook).parent.resolve() / FILE
+
+
+def _begin():
+    """Bring back what was answered before, once."""
+    if _file["is_looked_for"]:
+        return
+    _file["is_looked_for"] = True
+    if path := beside_the_notebook():
+        is_new = not path.exists()
+        first, *more = _keep_in(path)
+        _unsaid[:] = [*([KEPT] if is_new else []), *more] if _file["path"] else [first]
+
+
+def _said():
+    notes = list(filter(None, _unsaid))
+    _unsaid.clear()
+    return notes
 
 
 def keep_in(path):
@@ -43,6 +88,12 @@ def keep_in(path):
     A line for each event, in JSON. Lines are only ever added. One that cannot be read is reported and left as it is; a
     file in which there are other things altogether is not touched.
     """
+    _begin()
+    _unsaid.clear()
+    return _keep_in(path)
+
+
+def _keep_in(path):
     try:
         path = Path(path)
         check_regular(path)  # a pipe would never end
@@ -65,7 +116,8 @@ def forget():
     """Empty the memory; a file stays as it is."""
     _events.clear()
     _latest.clear()
-    _file["path"] = None
+    _unsaid.clear()
+    _file.update(path=None, is_looked_for=False)
 
 
 def _read(path):
