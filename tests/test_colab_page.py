@@ -11,7 +11,6 @@ import pytest
 from address import ROOT
 from elsewhere import COLAB, needs_colab
 from ipywidgets import Checkbox, Dropdown
-from lab import watched
 from pages import read
 from test_lab import EXPLORERS
 
@@ -48,49 +47,41 @@ def states():
 
 
 @pytest.fixture(scope="module")
-def files():
-    """{name in the page: path} of the browser code. Skips where it cannot be had, but fails under CI."""
+def folder(tmp_path_factory):
+    """A folder with the browser code, for pages that lie beside it. Skips without it, but fails under CI."""
     try:
         require, widgets = (npm.package(name) for name in ("requirejs@2.3.8", "@jupyter-widgets/html-manager@0.20.9"))
     except npm.NpmError as missing:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(missing))
-    return {
-        "require.js": require / "require.js",
-        "embed-amd.js": widgets / "dist" / "embed-amd.js",
-        "anywidget.js": COLAB / "anywidget" / "nbextension" / "index.js",
-    }
+    folder = tmp_path_factory.mktemp("pages")
+    for path in (require / "require.js", widgets / "dist" / "embed-amd.js"):
+        (folder / path.name).symlink_to(path)
+    (folder / "anywidget.js").symlink_to(COLAB / "anywidget" / "nbextension" / "index.js")
+    return folder
 
 
 @pytest.fixture
-def embedded(chromium, files, states):
+def embedded(open_page, folder, states):
     """`embedded(name)` → a page with that explorer. Whatever else the page asks for is a problem."""
-    pages = []
+    page = open_page()
+    own = {(folder / name).as_uri() for name in ("page.html", "require.js", "embed-amd.js", "anywidget.js")}
+
+    def hold_own(request):
+        if request.url not in own and not request.url.startswith(("data:", "blob:")):
+            page.problems.append(f"asked for {request.url}")
 
     def show(name):
-        page = watched(chromium.new_page())
-        pages.append(page)
-
-        def serve(route):
-            wanted = route.request.url.removeprefix("http://colab.test/")
-            if wanted == "":
-                ((view,), state) = states[name]["view_specs"], states[name]["manager_state"]
-                state, view = (json.dumps(part).replace("<", "\\u003c") for part in (state, view))
-                route.fulfill(body=PAGE.replace("VIEW", view).replace("STATE", state), content_type="text/html")
-            elif wanted in files:
-                route.fulfill(path=files[wanted])
-            else:
-                page.problems.append(f"asked for {wanted}")
-                route.abort()
-
-        page.route("**/*", serve)
-        page.goto("http://colab.test/")
+        ((view,), state) = states[name]["view_specs"], states[name]["manager_state"]
+        state, view = (json.dumps(part).replace("<", "\\u003c") for part in (state, view))
+        (folder / "page.html").write_text(PAGE.replace("VIEW", view).replace("STATE", state), "utf-8")
+        page.goto((folder / "page.html").as_uri())
         return page
 
+    page.on("request", hold_own)
     yield show
-    for page in pages:
-        page.close()
+    page.remove_listener("request", hold_own)
 
 
 def moves(page, explorer):

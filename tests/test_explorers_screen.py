@@ -53,46 +53,42 @@ HEIGHT = """([place, result]) => {
 
 
 @pytest.fixture(scope="module")
-def files():
-    """{name in the page: path} of the browser code."""
+def folder(tmp_path_factory):
+    """A folder with the browser code, for pages that lie beside it."""
     require, widgets = (npm.package(name) for name in ("requirejs@2.3.8", "@jupyter-widgets/html-manager@1.0.15"))
-    return {
-        "require.js": require / "require.js",
-        "embed-amd.js": widgets / "dist" / "embed-amd.js",
-        "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
-    }
+    folder = tmp_path_factory.mktemp("pages")
+    code = [require / "require.js", widgets / "dist" / "embed-amd.js"]
+    for path in (*code, Path(anywidget.__file__).parent / "nbextension" / "index.js"):
+        (folder / ("anywidget.js" if path.name == "index.js" else path.name)).symlink_to(path)
+    return folder
 
 
 @pytest.fixture
-def embedded(chromium, files):
-    """`embedded(explorers, column, **options)` → a page that has them with their sliders, in a column so wide."""
-    contexts = []
+def touch_screen(chromium):
+    """An empty page on a touch screen."""
+    context = chromium.new_context(has_touch=True)
+    yield watched(context.new_page())
+    context.close()
 
-    def show(explorers, column, **options):
-        context = chromium.new_context(viewport={"width": column + 16, "height": 900}, **options)
-        contexts.append(context)
-        page = watched(context.new_page())
+
+@pytest.fixture
+def embedded(open_page, folder):
+    """`embedded(explorers, column)` → a page that has them with their sliders, in a column so wide."""
+
+    def show(explorers, column, page=None):
+        page = page or open_page()
         made = embed_data(explorers, state=dependency_state(explorers, drop_defaults=False))
         state, *views = (json.dumps(p).replace("<", "\\u003c") for p in (made["manager_state"], *made["view_specs"]))
         body = PAGE.replace("VIEWS", "".join(VIEW.replace("VIEW", view) for view in views)).replace("STATE", state)
-
-        def serve(route):
-            wanted = route.request.url.removeprefix("http://course.test/")
-            if wanted in files:
-                route.fulfill(path=files[wanted])
-            else:
-                route.fulfill(body=body, content_type="text/html")
-
-        page.route("**/*", serve)
-        page.goto("http://course.test/")
+        (folder / "page.html").write_text(body, "utf-8")
+        page.set_viewport_size({"width": column + 16, "height": 900})
+        page.goto((folder / "page.html").as_uri())
         page.locator(".cs-explorer").nth(len(explorers) - 1).wait_for()
         page.locator(".cs-slider").first.wait_for()
         page.evaluate(FRAMES)
         return page
 
-    yield show
-    for context in contexts:
-        context.close()
+    return show
 
 
 def made(name, **settings):
@@ -477,9 +473,9 @@ def drag_by_finger(page, field, right, down):
 
 
 @pytest.fixture
-def touched(embedded):
+def touched(embedded, touch_screen):
     """A page on a touch screen with two explorers, all in its place."""
-    page = embedded([made("ConvolutionExplorer"), made("FilterExplorer")], 374, has_touch=True)
+    page = embedded([made("ConvolutionExplorer"), made("FilterExplorer")], 374, touch_screen)
     page.wait_for_timeout(300)
     return page
 
