@@ -87,13 +87,13 @@ def _check_images(model, args):
     if not isinstance(x, torch.Tensor):
         raise TypeError(
             f"SimpleCNN wants a tensor of images {_batch(model)}, but got {kind_of(x)}: "
-            "torch.as_tensor(...) makes one of a NumPy array or a list."
+            "torch.as_tensor(...) turns a NumPy array or a list into one."
         )
     if x.shape[1:] != model.image_shape:
         raise ShapeError(_explain_shape(model, tuple(x.shape)))
     if x.dtype != (wanted := model.conv1.weight.dtype) and not _autocast(x):
         how = ".float() / 255, or a data set's .batches(...)," if x.dtype == torch.uint8 else f".to({wanted})"
-        raise ValueError(f"SimpleCNN wants images of {wanted}, but got {x.dtype}: {how} makes them so.")
+        raise ValueError(f"SimpleCNN wants images of {wanted}, but got {x.dtype}: {how} converts them.")
 
 
 def _autocast(x):
@@ -116,7 +116,7 @@ def _explain_shape(model, got):
     elif len(got) == 3 and channels == 1 and got[1:] == (height, width):
         fix = "x.unsqueeze(1) gives each grey image its channel."
     elif got[1:] == (channels * height * width,):
-        fix = f"x.unflatten(1, {wanted}) makes images of these rows."
+        fix = f"x.unflatten(1, {wanted}) turns these rows into images."
     elif got == (height, width, channels):
         fix = f"{channels_first('x', 3)} puts the channels first and makes it a batch of one."
     elif len(got) != 4:
@@ -124,10 +124,10 @@ def _explain_shape(model, got):
     elif got[1:] == (height, width, channels):
         fix = f"{channels_first('x', 4)} puts the channels before height and width."
     elif got[2:] == (height, width):
-        fix = f"SimpleCNN(in_channels={got[1]}) makes a network for images of {got[1]} channels."
+        fix = f"SimpleCNN(in_channels={got[1]}) makes a network for images with {got[1]} channel{'s' * (got[1] > 1)}."
     elif got[1] == channels:
         fix = (
-            f"its fc1 has one input for each number that the pool makes of {height}×{width} pixels. "
+            f"its fc1 has one input for each number that the pool returns for {height}×{width} pixels. "
             f"SimpleCNN(image_size={size}) makes a network for {got[2]}×{got[3]}."
         )
     else:

@@ -30,10 +30,10 @@ SENTENCES = {
         "({size} − 1)·{stride} + {dilation}·({kernel_size} − 1) + {output_padding} + 1 = {cells}: nothing is left."
     ),
     "groups": "{channels} cannot be shared out among {groups} groups.",
-    "channels": "{layer}: {channels}, and it is written for {wanted}.",
+    "channels": "{layer}: {channels}, but it is written for {wanted}.",
     "arrives": "{layer}: {what} arrives, and {who} wants {wanted}.",
     "not-flattened": "{layer}: {shape} arrives, not flattened, and {layer} {does}.",
-    "linear-width": "{layer}: {arriving} {each}, and {layer} is written for {wanted}.",
+    "linear-width": "{layer}: {arriving} {each}, but {layer} is written for {wanted}.",
     "no-batch": "{what} given: {shape}. The model wants {wanted}.",
     # What stands at the place of the same name above, where there is something to say; else nothing does.
     "spread": ", spread over {dilation}·({kernel_size} − 1) + 1 = {span} by dilation {dilation}",

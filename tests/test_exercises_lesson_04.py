@@ -261,7 +261,7 @@ def test_a_network_that_does_not_fit_is_explained_by_trace():
     feedback = repr(lesson.q7.check(broken_network))
     assert "Not mended yet" in feedback
     assert "mat1 and mat2 shapes cannot be multiplied (4x4050 and 4608x64)" in feedback
-    assert "4050 numbers arrive for each image, and model[4] is written for 4608." in feedback
+    assert "4050 numbers arrive for each image, but model[4] is written for 4608." in feedback
 
 
 def test_a_padding_put_back_is_told_though_all_scores_have_the_right_shape():

@@ -236,7 +236,7 @@ def hold_refusal(seen, values, shapes, message):
     features = features_of(settings)
     if features:
         arriving = "1 number arrives" if features == 1 else f"{features} numbers arrive"
-        assert seen["problem"] == f"fc1: {arriving} for each image, and fc1 is written for 4608."
+        assert seen["problem"] == f"fc1: {arriving} for each image, but fc1 is written for 4608."
         assert seen["misfit"] == f"{arriving.replace(' numbers', '').replace(' number', '')},\n4608 wanted"
         assert offers.pop(0) == f"nn.Linear({features}, {hidden})"
         assert how == "Smallest change that works"

@@ -566,10 +566,10 @@ def with_weight(name, change):
 @pytest.mark.parametrize(
     ("model", "shape", "blocks", "index", "kind", "said"),
     [
-        (SimpleCNN(), (3, 48, 48), 5, 5, "linear-width", "10368 numbers arrive for each image, and fc1 is written for"),
-        (SimpleCNN(), (1, 32, 32), 1, 1, "channels", "conv1: 1 channel arrives, and it is written for 3."),
+        (SimpleCNN(), (3, 48, 48), 5, 5, "linear-width", "10368 numbers arrive for each image, but fc1 is written for"),
+        (SimpleCNN(), (1, 32, 32), 1, 1, "channels", "conv1: 1 channel arrives, but it is written for 3."),
         (Raises(), (3, 8, 8), 2, 2, "other", "Raises breaks off with an error of its own code."),
-        (Does(lambda x: x.view(-1, 100)), (3, 8, 8), 1, 1, "view-size", "make no whole pieces of 100"),
+        (Does(lambda x: x.view(-1, 100)), (3, 8, 8), 1, 1, "view-size", "cannot be cut into pieces of 100"),
         (
             nn.Sequential(nn.ReLU(), nn.Flatten(0), nn.Linear(384, 3)),
             (3, 8, 8),

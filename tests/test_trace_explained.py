@@ -74,7 +74,7 @@ def test_rows_that_are_not_as_many_as_the_labels_are_one_of_two_things():
     with pytest.raises(ValueError, match="batch_size") as raised, explained(Net()):
         F.cross_entropy(torch.zeros(9, 10), torch.zeros(4, dtype=torch.int64), reduction="sum")
     assert "9 rows of scores, and 4 labels." in told(raised.value)
-    assert "If it was given 4, a view, a flatten or a cat in it makes 9 rows of them" in told(raised.value)
+    assert "If it was given 4, a view, a flatten or a cat in it turns them into 9 rows" in told(raised.value)
 
 
 def test_what_the_model_was_called_with_by_name_is_followed_too():

@@ -301,7 +301,7 @@ def test_a_batch_that_meets_itself_in_the_first_loss_is_told(loop):
     (text,) = warned(loop)
     assert "(6, 1)" in text
     assert "make (6, 6): each of the 6 rows meets all 6" in text
-    assert "squeeze(1) makes (6,) of (6, 1)" in text
+    assert "squeeze(1) turns (6, 1) into (6,)" in text
 
 
 def fits(net):

@@ -581,8 +581,8 @@ def test_a_giant_layer_is_proposed_without_making_it():
 def test_an_explanation_is_told_in_four_lines():
     problem = problem_of("pictures of another size")
     assert str(problem).split("\n") == [
-        "fc1: 10368 numbers arrive for each image, and fc1 is written for 4608.",
-        "Why: torch.flatten(x, 1) makes 18·24·24 = 10368 of (4, 18, 24, 24), which pool returns. "
+        "fc1: 10368 numbers arrive for each image, but fc1 is written for 4608.",
+        "Why: torch.flatten(x, 1) turns (4, 18, 24, 24), which pool returns, into rows of 18·24·24 = 10368. "
         "18·16·16 = 4608 is right for maps of 16 × 16.",
         "Change: fc1 = nn.Linear(10368, 64)",
         f"PyTorch says: {problem.torch_message}",

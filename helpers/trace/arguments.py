@@ -33,7 +33,7 @@ def arguments(model, given):
             return tuple(part if isinstance(part, torch.Tensor) else _zeros(model, part) for part in given)
     hint = f"Give it a tensor, a shape such as {SHAPE}, or a list of these."
     if hasattr(given, "__array__"):
-        hint = "torch.as_tensor(...) makes a tensor of it."
+        hint = "torch.as_tensor(...) turns it into a tensor."
     raise TypeError(f"trace wants the model's input, but got {kind_of(given)}. {hint}")
 
 

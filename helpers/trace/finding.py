@@ -63,15 +63,16 @@ def source(run, step):
 
 
 def flattened(run, step):
-    """How the numbers of a row came about: `torch.flatten(x, 1) makes 18·24·24 = 10368 of (4, 18, 24, 24), …`."""
+    """How the numbers of a row came about: `torch.flatten(x, 1) turns (4, 3, 8, 8), the input, into rows of …`."""
     maker = run.before(step)
     if maker is None or maker.kind not in FLATTENING or len(maker.shape) <= len(step.shape):
         return source(run, step)
     if prod(maker.shape[1:]) != step.shape[-1]:
-        return f"{maker.label} makes {step.shape} of {maker.shape}."
+        return f"{maker.label} turns {maker.shape} into {step.shape}."
     of = run.before(maker)
-    whose = "which is the input" if of is None else f"which {of.label} returns"
-    return f"{maker.label} makes {product(maker.shape[1:])} = {step.shape[-1]} of {maker.shape}, {whose}."
+    whose = "the input" if of is None else f"which {of.label} returns"
+    row = f"{product(maker.shape[1:])} = {step.shape[-1]}"
+    return f"{maker.label} turns {maker.shape}, {whose}, into rows of {row}."
 
 
 def as_maps(features, channels):

@@ -50,7 +50,7 @@ def sizes(run, dims, most):
         except Exception as error:
             if run.error is None:  # with numbers it runs
                 said = f"{type(error).__name__}: {error}".splitlines()[0]
-                said = f"sizes() tries shapes without numbers, and so this model does not run: {said}"
+                said = f"sizes() tries shapes without numbers, and with those this model does not run: {said}"
                 raise ValueError(said) from None
         for side in range(1, most + 1):
             shapes = [note.shape[:-dims] + (side,) * dims for note in notes]

@@ -130,6 +130,6 @@ def _asked(rule, faults, *given):
         place = traceback.extract_tb(error.__traceback__)[-1]
         versions = f"torch {torch.__version__}, Python {platform.python_version()}"
         faults.append(
-            f"trace cannot say more, for a rule of its own failed: {type(error).__name__} in "
+            f"trace cannot say more, because one of its own rules failed: {type(error).__name__} in "
             f"{Path(place.filename).name}, line {place.lineno} ({versions}). Please report this, with the model."
         )

@@ -21,7 +21,7 @@ def not_registered(run, step):
     yield found(
         step,
         "wiring",
-        f"A {step.kind} is called that is no part of the model: its weights are not counted, moved or trained.",
+        f"A {step.kind} is called that is not part of the model: its weights are not counted, moved or trained.",
         "a layer in a plain list, or made in forward",
         "a layer that is an attribute of the model, or in an nn.ModuleList",
         "A model knows the layers that are its attributes. It does not look into plain lists and dicts.",
@@ -63,7 +63,7 @@ def dtype(run, step):
     if isinstance(step.layer, nn.Embedding):
         if arrived.is_floating_point:
             what = f"{step.label}: numbers of {arrived} arrive, and it looks up whole numbers."
-            why = "What arrives at an embedding are the numbers of its rows."
+            why = "An embedding takes the numbers of its rows."
             yield found(step, "dtype", what, arrived, torch.int64, why, *_cast(run, step, torch.int64))
         return
     weights = [tensor.dtype for tensor in _weights(step) if tensor.dtype.is_floating_point]
@@ -130,7 +130,7 @@ def no_tensor(run, step):
         text = f"return x at the end of the forward of {place(block)}"
         changes = [Change(text, calls={step.call: _last})] if block else []
     else:
-        why = "torch.as_tensor(...) makes a tensor of an array or a list of numbers."
+        why = "torch.as_tensor(...) turns an array or a list of numbers into a tensor."
         changes = [before(step, "torch.as_tensor(x)", torch.as_tensor)]
     what = misfit(step, "arrives", what=came, who="it", wanted=wanted)
     yield found(step, "wiring", what, type(value).__name__, "a tensor", why, *changes)

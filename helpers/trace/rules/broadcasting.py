@@ -61,7 +61,7 @@ def _of_other_rank(loss, scores, target):
     shaped = in_shape(Target("y", torch.empty(target.shape, device="meta")), scores.shape)
     if shaped is not None and not _crossing(*sorted((scores.shape, target.shape), key=len, reverse=True)):
         what = f"{loss.step.label}: the scores are {scores.shape}, and the target is {target.shape}."
-        why = "Shapes are laid side by side from the right, where each number meets others than its own."
+        why = "Shapes are aligned from the right, so each number meets others than its own."
         change = on(loss, "target", shaped.text, shaped.do)
         yield found(loss.step, "target", what, target.shape, scores.shape, why, change)
 
@@ -131,8 +131,8 @@ def _found(step, pair, long, short, dim):
     loss = loss_of(step)
     made = (rows, *[max(sizes) for sizes in zip(shapes[long][1:], ((1,) * dim + shapes[short])[1:], strict=True)])
     what = f"{step.label}: {shapes[0]} and {shapes[1]} make {made}: each of the {rows} rows meets all {rows}."
-    why = f"Shapes are laid side by side from the right, and the {rows} rows of {shapes[short]} come to stand beside "
-    why += f"the 1 of {shapes[long]}. That makes {rows} × {rows} = {rows * rows} results where {rows} are meant."
+    why = f"Shapes are aligned from the right, so the {rows} rows of {shapes[short]} meet the 1 of {shapes[long]}. "
+    why += f"That makes {rows} × {rows} = {rows * rows} results where {rows} are meant."
     letters, size = "xy", shapes[long]
     squeezed = on_argument(step, long, f"{letters[long]}.squeeze({dim})", lambda x: x.squeeze(dim))
     widened = on_argument(step, short, f"{letters[short]}.unsqueeze({dim})", lambda y: y.unsqueeze(dim))

@@ -66,7 +66,7 @@ def _wrong_channels(run, step, conv):
         why += " Each group takes as many channels as the others."
     colours = _other_colours(run, step, conv, arrived)
     if colours is not None and change is not None:
-        why += f" {change.text} would take it as it is, but begins untrained."
+        why += f" {change.text} would take it as it is, but starts untrained."
     return found(step, kind, what, shape, wanted, why, *([colours] if colours else []), change)
 
 

@@ -35,17 +35,17 @@ def _no_rows(loss, scores, labels):
     step, number = loss.step, prod(scores.shape)
     if labels.shape == scores.shape:
         what = f"{step.label}: the scores are {scores.shape}, one for each row. Cross-entropy wants one for each class."
-        why = "With two classes and one score, the loss is binary cross-entropy, and the target floats."
+        why = "With two classes and one score, use binary cross-entropy and a target of floats."
         change = another(loss, "binary_cross_entropy_with_logits", "y.float()", lambda y: y.float())
         yield found(step, "target", what, scores.shape, f"({number}, classes)", why, change)
     elif len(labels.shape) == 1 and labels.shape[0] > 1:
-        what = f"{step.label}: the scores are {scores.shape}, of one row without a batch, and there are"
+        what = f"{step.label}: the scores are {scores.shape}, one row without a batch, and there are"
         what += f" {labels.shape[0]} labels."
         why = f"Each label wants a row of scores: ({labels.shape[0]}, classes). A view(-1), a flatten from 0 or a mean"
-        why += " over 0 makes one row of all."
+        why += " over dimension 0 turns them all into one row."
         yield found(step, "target", what, scores.shape, f"({labels.shape[0]}, classes)", why)
     elif labels.shape == (1,):
-        what = f"{step.label}: the scores are {scores.shape}, of one row without a batch, and the target has a batch."
+        what = f"{step.label}: the scores are {scores.shape}, one row without a batch, and the target has a batch."
         why = f"A batch of one row is (1, {number})."
         yield found(
             step, "target", what, scores.shape, (1, number), why, on(loss, "input", "x[None]", lambda x: x[None])
@@ -55,8 +55,8 @@ def _no_rows(loss, scores, labels):
 def _classes_last(loss, scores, labels):
     rank = len(scores.shape)
     order = ", ".join(map(str, (0, rank - 1, *range(1, rank - 1))))
-    what = f"{loss.step.label}: the scores are {scores.shape}, their classes last, and the target is {labels.shape}."
-    why = "The classes must be the second number of the scores: (N, classes, …)."
+    what = f"{loss.step.label}: the scores are {scores.shape}, with the classes last, and the target is {labels.shape}."
+    why = "The classes must be dimension 1 of the scores: (N, classes, …)."
     wanted = (scores.shape[0], scores.shape[-1], *scores.shape[1:-1])
     text = "x.transpose(1, 2)" if rank == 3 else f"x.permute({order})"
     change = on(loss, "input", text, lambda x: x.movedim(-1, 1))
@@ -82,7 +82,7 @@ def _labels(run, loss, scores, labels, fitting):
     if target is None:
         if labels.shape[:1] != fitting[:1]:
             what = f"{step.label}: {rows_and(scores, labels, 'label')}."
-            why = f"Each row of scores is held against one label. {whose_rows(run, step, scores, labels)}"
+            why = f"Each row of scores is compared with one label. {whose_rows(run, step, scores, labels)}"
         yield found(step, "target", what, got, wanted, why)
         return
     told, ways = in_numbers(run, loss, target, scores.shape[1])
@@ -114,7 +114,7 @@ def _in_shape(target, scores, fitting):
     if len(shape) == len(scores) and (shape[0], *shape[2:]) == fitting and is_one_hot(tensor):
         return target.then(
             "{}.argmax(1)", lambda y: y.argmax(1)
-        ), "Rows of zeros with a single 1 have it at that number."
+        ), "In a row of zeros with a single 1, that is the place of the 1."
     if prod(shape) == prod(fitting) and len(fitting) == 1:
         return target.then("{}.flatten()", torch.flatten), ""
     for dim in (1, -1):

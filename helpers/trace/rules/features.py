@@ -32,11 +32,11 @@ def linear(run, step):
     numbers = prod(shape[1:])
     if len(shape) > 2 and (numbers == wanted or len(shape) == 4):
         what = misfit(step, "not-flattened", shape=shape, does=f"wants rows of {wanted} numbers")
-        why = f"A linear layer works on the last number of a shape, {shape[-1]}, and takes all others for rows."
+        why = f"A linear layer works on the last dimension, {shape[-1]}, and takes all others for rows."
         why += f" {source(run, step)}"
         changes = [[_flatten(step)] if numbers == wanted else [_flatten(step), wider(numbers)]]
         if len(shape) == 4 and numbers != wanted == shape[1]:
-            why += f" It is written for one number of each of the {wanted} maps: their mean."
+            why += f" It is written for one number from each of the {wanted} maps: its mean."
             changes.insert(0, before(step, "x.mean((2, 3))", lambda x: x.mean((2, 3))))
         yield found(step, "not-flattened", what, shape, (shape[0], wanted), why, *changes)
         return
@@ -47,7 +47,7 @@ def linear(run, step):
     of_maps = maker is not None and maker.kind in FLATTENING and len(maker.shape) == 4
     why = flattened(run, step) + (as_maps(wanted, maker.shape[1]) if of_maps else "")
     if of_maps and wanted == maker.shape[1] and changes[0] is not None:
-        why += f" {changes[0].text} would take them as they are, but begins untrained."
+        why += f" {changes[0].text} would take them as they are, but starts untrained."
         changes.insert(0, _one_of_each_map(run, maker))
     if len(shape) == 3 and shape[1] == wanted:
         changes.insert(0, before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2)))
@@ -99,6 +99,6 @@ def columns_of_maps(run):
             continue
         numbers = prod(shape[1:])
         what = misfit(step, "not-flattened", shape=shape, does="works on each row of each map")
-        why = f"{maker.label} returns maps, and their width, {shape[-1]}, is its in_features: so it runs."
+        why = f"{maker.label} returns maps, and their width, {shape[-1]}, is also its in_features: so it runs."
         changes = [_flatten(step), replaced(step, in_features=numbers)]
         yield found(step, "not-flattened", what, shape, (shape[0], numbers), why, changes)

@@ -21,19 +21,19 @@ def branches(run, step):
     one, other, suspects = _misfitting(given, dim, is_equal)
     first, second = one.shape, other.shape
     what = f"{step.label}: {first} from {maker_of(run, one)} and {second} from {maker_of(run, other)}"
-    differ, where = [], f"They have {len(first)} and {len(second)} numbers."
+    differ, where = [], f"They have {len(first)} and {len(second)} dimensions."
     if len(first) == len(second):
         differ = _differing(one, other, dim, is_equal)
-        told = [f"{DIMENSIONS[i] if len(first) == 4 else f'number {i}'}, {a} and {b}" for i, a, b in differ]
-        where = f"They differ in {'; '.join(told)}."
+        told = [f"{DIMENSIONS[i] if len(first) == 4 else f'dimension {i}'} ({a} and {b})" for i, a, b in differ]
+        where = f"They differ in {', '.join(told)}."
         where += tables.told(run, (one, other), differ) or remainders.left_over(run, (one, other), differ)
         where += unequal.other_branch(run, (one, other)) if any(place > 1 for place, _, _ in differ) else ""
-    rule, wanted = "The numbers must be equal, or one of them 1.", "two of the same shape"
+    rule, wanted = "Each dimension must be equal, or 1 in one of them.", "two of the same shape"
     if dim is not None:
-        rule = f"cat along {dim} wants all other numbers equal."
-        wanted = f"shapes that differ at most in number {dim}"
+        rule = f"cat along dimension {dim} wants all other dimensions equal."
+        wanted = f"shapes that differ at most in dimension {dim}"
     elif step.kind == "stack":
-        rule = "stack wants all numbers equal."
+        rule = "stack wants equal shapes."
     changes = [] if step.kind == "stack" else _changes(run, step, suspects, differ, dim)
     what += " do not fit together."
     yield found(step, "merge", what, f"{first} and {second}", wanted, f"{rule} {where}", *changes)

@@ -115,7 +115,7 @@ def _first(computed, dim, fixes):
 
 
 def _shrunk(run, step, side):
-    """One side on the way here: `The sizes on the way: 32, then 16, 8, 4 after pool, 2 after conv2.`"""
+    """One side on the way here: `The sizes along the way: 32, then 16, 8, 4 after pool, 2 after conv2.`"""
     made, first = [], None  # (who, size)
     for earlier in reversed([*run.chain(step)]):
         before, after = earlier.shape, earlier.outputs[0].shape
@@ -126,4 +126,4 @@ def _shrunk(run, step, side):
         return source(run, step)
     parts = [(who, [str(size) for _, size in group]) for who, group in groupby(made, key=lambda one: one[0])]
     told = ", ".join(f"{', '.join(sizes)} after {who}" for who, sizes in parts)
-    return f"The sizes on the way: {first}, then {told}."
+    return f"The sizes along the way: {first}, then {told}."

@@ -29,7 +29,7 @@ def in_numbers(run, loss, target, classes):
     if not known or (known[0] >= 0 and known[-1] < classes):
         return why, [(target, [])]
     lowest, highest = known[0], known[-1]
-    what = f"the labels go from {lowest} to {highest}, and there are scores for the classes 0 to {classes - 1}."
+    what = f"the labels go from {lowest} to {highest}, but there are scores for the classes 0 to {classes - 1}."
     what = f"{what} {why}".strip()
     more = outputs(run, step, highest + 1) if lowest >= 0 else []
     if lowest > 0 and highest == classes:
@@ -42,10 +42,10 @@ def in_numbers(run, loss, target, classes):
         return f"{what} {COUNTED}", [(target.then("({} > 0).long()", lambda y: (y > 0).long()), [])]
     grey = _from_grey(target, known, classes)
     if grey is not None:
-        return f"{what} These are the greys of a picture, not the numbers of classes.", [(grey, [])]
+        return f"{what} These are the grey values of a picture, not class numbers.", [(grey, [])]
     for mark, rest in ((WHITE, known[:-1]), (-1, known[1:])):
         if mark in (lowest, highest) and all(0 <= number < classes for number in rest):
-            why = f"{mark} is a usual mark for what has no class."
+            why = f"{mark} often marks what has no class."
             return f"{what} {why}", [(target, [setting(step, ignore_index=mark)])]
     return f"{what} There is one score for each class, and classes are counted from 0.", [
         (target, more)
@@ -62,7 +62,7 @@ def _whole(target):
         why = f"Its numbers were divided by {WHITE}, as ToTensor does with pictures."
         return target.then("({} * 255).round()", lambda y: (y * WHITE).round()), why
     part = next(number for number in labels.flatten().tolist() if number != round(number))
-    return None, f"{part:.4g} is no class: for measured numbers there are other losses, such as F.mse_loss."
+    return None, f"{part:.4g} is not a class: for measured numbers there are other losses, such as F.mse_loss."
 
 
 def _from_grey(target, known, classes):

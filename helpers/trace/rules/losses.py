@@ -33,7 +33,7 @@ def no_tensors(run, step):
         elif value is None:
             why = "A function that ends without return returns None."
         else:
-            why = "torch.as_tensor(...) makes a tensor of an array or a list of numbers."
+            why = "torch.as_tensor(...) turns an array or a list of numbers into a tensor."
             casts = ("", ".float()", ".long()")
             changes = [on(loss, name, f"torch.as_tensor({name}){cast}", _made(cast)) for cast in casts]
         yield found(step, "wiring", what, type(value).__name__, "a tensor", why, *changes)
@@ -129,7 +129,7 @@ def _fits(shape, scores):
 
 def _beside(loss, name, shape, scores):
     what = f"{loss.step.label}: {name} is {shape}, and the scores are {scores}: {shape[-1]} meets {scores[-1]}."
-    why = "The last numbers of two shapes stand side by side; they must be equal, or one of them 1."
+    why = "Shapes are aligned from the right: their last dimensions must be equal, or one of them 1."
     order = (1, 0) if name == "pos_weight" else (0, 1)  # one for each class; one for each row
     places = [dim for dim in order if dim < len(scores) and len(shape) == 1 and scores[dim] == shape[0]]
     changes, wanted = [], "a number for each score, or one for all rows"

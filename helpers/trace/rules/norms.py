@@ -41,9 +41,9 @@ def _of_the_last(run, step):
     arrived = shape[-len(wanted) :]
     if arrived == wanted:
         return
-    which, verb = ("the last number", "is") if len(wanted) == 1 else (f"the last {len(wanted)}", "are")
+    which, verb = ("the last dimension", "is") if len(wanted) == 1 else (f"the last {len(wanted)} dimensions", "are")
     told = [sizes[0] if len(wanted) == 1 else sizes for sizes in (arrived, wanted)]
-    what = f"{step.label}: {which} of {shape} {verb} {told[0]}, and {step.label} is written for {told[1]}."
+    what = f"{step.label}: {which} of {shape} {verb} {told[0]}, but {step.label} is written for {told[1]}."
     changes = [_turned(step)] if len(wanted) == 1 and len(shape) > 2 and shape[1] == wanted[0] else []
     changes.append(replaced(step, normalized_shape=told[0]))
     yield found(step, "batchnorm", what, shape, f"(N, …, {', '.join(map(str, wanted))})", source(run, step), *changes)

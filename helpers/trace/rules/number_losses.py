@@ -10,7 +10,7 @@ from helpers.trace.loss_calls import CLASSES, OF_THREE, Target, actual, another,
 from helpers.trace.notes import TensorNote
 from helpers.trace.rules.rows import rows_and, whose_rows
 
-SIDE_BY_SIDE = "This loss holds number against number"
+SIDE_BY_SIDE = "This loss compares number with number"
 
 
 def numbers(run, step):
@@ -41,7 +41,7 @@ def type_for_backward(run):
         dtype = _type(loss, target) if isinstance(scores, TensorNote) and isinstance(target, TensorNote) else None
         if dtype is not None:
             what = f"{step.label}: the target is {target.dtype}, and the scores are {scores.dtype}."
-            why = "The loss is computed, but not what backward() asks for: that takes numbers of one type."
+            why = "The loss is computed, but backward() wants numbers of one type."
             cast = "y.float()" if dtype == torch.float32 else f"y.to({dtype})"
             change = on(loss, "target", cast, lambda y, dtype=dtype: y.to(dtype))
             yield found(step, "dtype", what, target.dtype, dtype, why, change)
@@ -55,12 +55,12 @@ def _no_probabilities(run, loss):
     if lowest >= 0 and highest <= 1:
         return
     if lowest != lowest:
-        what = f"{step.label}: among the scores are numbers that are none: NaN."
-        why = "They come from the steps before, or from the input: torch.isnan(x).any() tells who has them first."
+        what = f"{step.label}: some of the scores are NaN, which is not a number."
+        why = "They come from the steps before, or from the input: torch.isnan(x).any() tells which has them first."
         yield found(step, "other", what, "NaN", "numbers from 0 to 1", why)
         return
     what = f"{step.label}: the scores go from {lowest:.3g} to {highest:.3g}, and it takes probabilities, from 0 to 1."
-    why = "A sigmoid makes probabilities of scores. Binary cross-entropy with logits has one of its own."
+    why = "A sigmoid turns scores into probabilities. Binary cross-entropy with logits applies one itself."
     with_logits = another(loss, "binary_cross_entropy_with_logits", "y", lambda y: y)
     changes = [with_logits, on(loss, "input", "x.sigmoid()", torch.sigmoid)]
     yield found(step, "target", what, f"scores {lowest:.3g} to {highest:.3g}", "numbers from 0 to 1", why, *changes)
@@ -109,7 +109,7 @@ def classes_for_numbers(loss, scores, target):
     """Labels of classes in a loss that takes number against number."""
     step = loss.step
     what = f"{step.label}: the target is {target.shape} of {target.dtype}, a class for each row. {SIDE_BY_SIDE}."
-    why = f"The scores are {scores.shape}, one for each class. Cross-entropy holds them against the number of a class."
+    why = f"The scores are {scores.shape}, one for each class. Cross-entropy compares them with the number of a class."
     labels = Target("y", torch.empty(target.shape, dtype=target.dtype, device="meta"))
     if len(target.shape) == len(scores.shape):
         labels = labels.then("{}.squeeze(1)", lambda y: y.squeeze(1))

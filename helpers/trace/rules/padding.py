@@ -24,7 +24,7 @@ def padding(run, step):
         fitting = numbers[: 2 * len(step.shape)] if mode == "constant" else numbers
         change = instead(step, f"F.pad(x, {fitting})", lambda x, *args, **kwargs: F.pad(x, fitting))
     what = f'{step.label}: padding {numbers} in mode "{mode}" does not fit {step.shape}.'
-    why = f"Two numbers for each side, the last side first. {source(run, step)}"
+    why = f"Padding has two numbers for each dimension, the last dimension first. {source(run, step)}"
     if mode in ("reflect", "circular"):
         why = f'"{mode}" fills the padding with cells of the picture, and can take no more than there are.'
         why += f" {source(run, step)}"

@@ -34,9 +34,9 @@ def _other_size(run, step):
     if made == size or (asked is not None and tuple(asked)[-dims:] == size):
         return
     told = " × ".join(map(str, size))
-    what = f"{step.label}: {pool.label} was given maps of {told}, and {step.label} "
-    what += "is not told so." if made is None else f"makes maps of {' × '.join(map(str, made))} of them."
-    why = f"The indices count the places of maps of {told}. The pooled maps do not tell that size."
+    what = f"{step.label}: {pool.label} was given maps of {told}, but {step.label} "
+    what += "is not told." if made is None else f"returns maps of {' × '.join(map(str, made))}."
+    why = f"The indices count the places of maps of {told}, a size that the pooled maps do not show."
     change = setting(step, output_size=tuple(size)) if step.layer is None else _told(step, tuple(size))
     yield found(step, "other", what, step.shape, f"output_size={tuple(size)}", why, change)
 

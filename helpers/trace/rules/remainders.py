@@ -7,7 +7,7 @@ from helpers.trace.operations import PIECES, along, operation
 
 
 def left_over(run, pair, differ):
-    """` p makes 7 of 15 and leaves 1 over.`, if a division with a remainder has made the difference."""
+    """` p turns 15 into 7, with 1 left over.`, if a division with a remainder has made the difference."""
     one, other = (run.by_call(note.maker) if note.maker else None for note in pair)
     if one is not None and one is other and one.kind in PIECES:
         place = differ[0][0]
@@ -25,7 +25,7 @@ def left_over(run, pair, differ):
                 before, after = step.shape[dim - computed.dims], step.outputs[0].shape[dim - computed.dims]
                 rest = (before + 2 * padding - dilation * (kernel - 1) - 1) % stride
                 if before % stride and rest:
-                    return f" {step.label} makes {after} of {before} and leaves {rest} over."
+                    return f" {step.label} turns {before} into {after}, with {rest} left over."
     return ""
 
 

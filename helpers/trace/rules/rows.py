@@ -56,14 +56,14 @@ def whose_rows(run, step, scores, target):
     if run.before(step) is None:
         return (
             f"If the model was given {count(rows, 'image')}, the target belongs to another batch. If it was given "
-            f"{labels}, a view, a flatten or a cat in it makes {count(rows, 'row')} of them: "
+            f"{labels}, a view, a flatten or a cat in it turns them into {count(rows, 'row')}: "
             "trace(model, images) shows each step."
         )
     if run.batch == rows:
         return f"The model was given {count(rows, 'image')}: the target belongs to another batch."
     path = [each for each in run.chain(step) if each.shape and each.shape[:1] != each.outputs[0].shape[:1]]
-    where = f" by {path[-1].label}" if path else ""
-    return f"The model was given {count(run.batch, 'row')}, and {rows} are made of them{where}."
+    became = f"{path[-1].label} turns them into {rows}" if path else f"they become {rows}"
+    return f"The model was given {count(run.batch, 'row')}, and {became}."
 
 
 def _puts_below(run, step, is_wrong):
@@ -94,7 +94,7 @@ def _below(culprit, step):
     parts = [note.shape for note in notes_in(culprit.args)]
     images, rows = parts[0][0], culprit.outputs[0].shape[0]
     what = f"{culprit.label}: {count(images, 'row')} went in, and {rows} came out."
-    why = f"It puts {len(parts)} batches below each other. Along 1 it would put together what belongs to one row."
+    why = f"It puts {len(parts)} batches one below the other. Along dimension 1 it would join what belongs to one row."
     wanted = (images, sum(part[1] for part in parts), *parts[0][2:]) if len(parts[0]) > 1 else (images, len(parts))
     text = re.sub(r"(, (dim=|axis=)?-?\d+)?\)$", "", culprit.name.replace("vstack", "cat")) + ", 1)"
     change = instead(culprit, text, lambda x, *args, **kwargs: torch.cat(x, 1))
@@ -152,10 +152,10 @@ def _lost(culprit, step):
     came = f"one row of {after[0]}" if len(after) == 1 else count(after[0], "row" if len(after) == 2 else "image")
     what = f"{culprit.label}: {count(images, 'image')} went in, and {came} came out."
     if culprit.kind == "squeeze":
-        what = f"{culprit.label}: it leaves out each 1 of {before}, that of the batch, too: {after}."
+        what = f"{culprit.label}: it drops every 1 of {before}, the batch's too: {after}."
     why = f"Each image of {before} has {product(before[1:])} = {each} numbers. "
     if len(after) == 1 or after[0] == 1:
-        why += f"All {prod(after)} of the batch stand in one row."
+        why += f"All {prod(after)} of the batch end up in one row."
     elif each % pieces == 0:
         why += f"Each is cut into {each // pieces} rows of {pieces}."
     else:

@@ -71,12 +71,12 @@ def _key(step, key):
     layer, shape = step.layer, step.shape
     if key[-1] != layer.kdim:
         what = misfit(step, "channels", channels=f"keys of {key[-1]} numbers arrive", wanted=f"keys of {layer.kdim}")
-        why = "Queries, keys and values may have different widths, if the layer is told."
+        why = "Queries, keys and values may have different widths, but the layer must be told."
         change = replaced(step, kdim=key[-1], vdim=key[-1])
         yield found(step, "linear-width", what, key, (*key[:-1], layer.kdim), why, change)
     elif len(shape) == len(key) == 3 and not layer.batch_first and shape[1] != key[1]:
         what = f"{step.label}: it reads {shape} as {shape[1]} sequences, and {key} as {key[1]}."
-        why = "Without batch_first=True the first number is the length, and the second the batch."
+        why = "Without batch_first=True, dimension 0 is the length, and dimension 1 the batch."
         yield found(
             step, "state", what, f"{shape} and {key}", "as many sequences", why, setting(step, batch_first=True)
         )

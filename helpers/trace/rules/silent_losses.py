@@ -27,7 +27,7 @@ def done_before(run):
             continue
         if loss.function == "cross_entropy" and maker.kind in SOFTMAX:
             what = f"{step.label}: it computes a softmax itself, and {maker.label} has computed one before it."
-            why = "Cross-entropy wants scores. A softmax of a softmax is nearly even: the loss cannot come near 0."
+            why = "Cross-entropy wants scores. A softmax of a softmax is nearly uniform: the loss cannot get near 0."
             yield found(step, "wiring", what, "probabilities", "scores (logits)", why, without(run, maker))
         elif loss.function == "binary_cross_entropy_with_logits" and maker.kind in SIGMOID:
             what = f"{step.label}: it computes a sigmoid itself, and {maker.label} has computed one before it."
@@ -44,7 +44,7 @@ def _lacks_logarithm(loss, maker):
 
 def _without_logarithm(loss, maker):
     step = loss.step
-    why = "A logarithm of a probability is at most 0. Of other numbers the loss falls below 0, and tells nothing."
+    why = "A logarithm of a probability is at most 0. With other numbers the loss falls below 0, and tells you nothing."
     if maker.kind in SOFTMAX:
         given, change = "probabilities", on(loss, "input", "x.log()", torch.log)
         what = f"{step.label}: {maker.label} gives it probabilities, and it wants their logarithms."
@@ -63,8 +63,8 @@ def turned_around(run):
         first, second = loss.pair[:2]
         are_tensors = isinstance(first, TensorNote) and isinstance(second, TensorNote)
         if are_tensors and first.maker == INPUT and _is_learned(run, second):
-            what = f"{step.label}: the target comes first, and what the model makes second."
-            yield turned(loss, what, "A loss takes the scores first: of the target alone it learns nothing.")
+            what = f"{step.label}: the target comes first, and the model's output second."
+            yield turned(loss, what, "A loss takes the scores first: from the target alone, nothing is learned.")
 
 
 def _is_learned(run, note):
@@ -88,10 +88,10 @@ def softmax_over_the_batch(run):
         users = [later for later in run.steps if any(note.maker == step.call for note in later.notes)]
         if step.call not in ends and not any(loss_of(user) or user.kind == "log" for user in users):
             continue  # weights of an average over all rows, for instance
-        what = f"{step.label}: the softmax runs along 0, over the {shape[0]} rows of {shape}: each column sums to 1."
-        why = (
-            f"0 is the batch, and its rows have nothing to do with each other. A row's own scores stand along {along}."
-        )
+        what = f"{step.label}: the softmax runs along dimension 0, over the {shape[0]} rows of {shape}: "
+        what += "each column sums to 1."
+        why = "Dimension 0 is the batch, and its rows have nothing to do with each other. A row's own scores lie along "
+        why += f"dimension {along}."
         change = replaced(step, dim=along) if step.layer is not None else _along(step, along)
         yield found(step, "wiring", what, "columns that sum to 1", "rows that sum to 1", why, change)
 

@@ -26,8 +26,8 @@ def embedding(run, step):
     if lowest >= 0 and highest < rows:
         return
     asked = highest if highest >= rows else lowest
-    what = f"{step.label}: row {asked} is asked for, and there are the rows 0 to {rows - 1}."
-    why = f"What arrives, {step.shape}, are the numbers of rows: here from {lowest} to {highest}."
+    what = f"{step.label}: row {asked} is asked for, but there are only rows 0 to {rows - 1}."
+    why = f"The row numbers that arrive, {step.shape}, go from {lowest} to {highest}."
     changes = [longer(highest + 1)] if lowest >= 0 else []
     yield found(step, "too-short", what, f"row {asked}", f"rows 0 to {rows - 1}", why, *changes)
 
@@ -74,8 +74,8 @@ def _place_asked_for(value, size):
 def _no_such_place(run, step, dim, asked):
     note = step.args[0]
     size = note.shape[dim]
-    what = f"{step.label}: place {asked} is asked for, and there are the places 0 to {size - 1}."
-    why = f"{note.parameter or 'What arrives'} is {note.shape}, and its number {dim} is {size}."
+    what = f"{step.label}: place {asked} is asked for, but there are only places 0 to {size - 1}."
+    why = f"{note.parameter or 'What arrives'} is {note.shape}, and its dimension {dim} is {size}."
     changes = []
     if note.parameter and asked >= size:
         shape = (*note.shape[:dim], asked + 1, *note.shape[dim + 1 :])
@@ -102,7 +102,7 @@ def gathered(run, step):
     if len(index) == len(picked) - 1 and index == (*picked[:dim], *picked[dim:][1:]):
         wanted = (*index[:dim], 1, *index[dim:])
         what = f"{step.label}: the index is {index}, and what it picks from is {picked}."
-        why = f"Both need as many dimensions: an index {wanted} picks one number along {dim}."
+        why = f"Both need the same number of dimensions: an index {wanted} picks one number along dimension {dim}."
         change = on_argument(step, 2, f"y.unsqueeze({dim})", lambda y: y.unsqueeze(dim))
         yield found(step, "rank", what, index, wanted, why, change)
 

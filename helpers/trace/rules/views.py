@@ -30,14 +30,14 @@ def reshaping(run, step):
         return  # another type, or a mistake of another sort
     known, numbers = [size for size in sizes if size != -1], prod(shape)
     if prod(known) == numbers or (-1 in sizes and prod(known) and numbers % prod(known) == 0):
-        what = f"{step.label}: the numbers of this {shape} do not lie in memory in order, and view copies nothing."
+        what = f"{step.label}: the numbers of this {shape} do not lie in order in memory, and view copies nothing."
         why = "permute, transpose and slices change only the order of reading; reshape copies where it must."
         text = step.name.replace(".view(", ".reshape(")
         change = instead(step, text, lambda x, *args, **kwargs: x.reshape(*args, **kwargs))
         yield found(step, "view-stride", what, shape, "numbers in the order of reading", why, change)
         return
     wanted = f"{product(known)} = {prod(known)}" if len(known) > 1 else f"{prod(known)}"
-    pieces = f"make no whole pieces of {wanted}" if -1 in sizes else f"are not {wanted}"
+    pieces = f"cannot be cut into pieces of {wanted}" if -1 in sizes else f"are not {wanted}"
     what = f"{step.label}: the {product(shape)} = {numbers} numbers of {shape} {pieces}."
     why = source(run, step)
     if len(shape) > 2:
