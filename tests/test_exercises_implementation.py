@@ -226,7 +226,7 @@ def test_a_broken_function_is_not_mended_until_it_is(make):
 
     q1 = make(broken=broken, mistakes={})
     feedback = q1.check(lambda row, times: row * times - 1)
-    assert feedback.headline == "Not mended yet. This is what it does:"
+    assert feedback.headline == "Not fixed yet. This is what it does:"
     assert feedback.state == "open"
     assert record.events() == []
     assert q1.check(lambda row, times: row * times + 1).state == "wrong"

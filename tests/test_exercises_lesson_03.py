@@ -114,7 +114,7 @@ def test_a_view_that_is_mended_wrongly_is_rejected(flatten):
 
 
 def test_only_the_same_mistake_in_other_words_is_not_mended_yet():
-    assert "Not mended yet" in lesson.q7.check(scores(lambda x: x.reshape(-1, 4608))).headline
+    assert "Not fixed yet" in lesson.q7.check(scores(lambda x: x.reshape(-1, 4608))).headline
     assert lesson.q7.check(scores(lambda x: x.flatten())).state == "wrong"
 
 

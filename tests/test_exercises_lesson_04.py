@@ -259,7 +259,7 @@ def broken_network(image_size, padding):
 
 def test_a_network_that_does_not_fit_is_explained_by_trace():
     feedback = repr(lesson.q7.check(broken_network))
-    assert "Not mended yet" in feedback
+    assert "Not fixed yet" in feedback
     assert "mat1 and mat2 shapes cannot be multiplied (4x4050 and 4608x64)" in feedback
     assert "4050 numbers arrive for each image, but model[4] is written for 4608." in feedback
 

@@ -445,4 +445,4 @@ def test_the_functions_to_mend_stand_in_the_lesson_as_the_module_knows_them():
             names = {"torch": torch, "F": F}
             exec(compile(ast.Module(definition, []), "lesson", "exec"), names)
             feedback = question.check(names[definition[0].name])
-            assert "Not mended yet" in feedback.headline
+            assert "Not fixed yet" in feedback.headline

@@ -103,7 +103,7 @@ def test_the_untouched_lesson_says_calmly_that_nothing_is_answered_yet(path):
     cells = read(path).cells
     for question in questions(path):
         said = text_of(cells[place(cells, question)])
-        assert re.search(rf"^{question.label} ○ (Not answered yet|Not mended yet)", said, re.MULTILINE), said
+        assert re.search(rf"^{question.label} ○ (Not answered yet|Not fixed yet)", said, re.MULTILINE), said
     (table,) = (text_of(cell) for cell in cells if cell.source == "progress()")
     assert f"0 of {len(questions(path))} right" in table
 

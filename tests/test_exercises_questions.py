@@ -172,7 +172,7 @@ def test_a_broken_function_that_is_unchanged_is_not_mended_yet_and_shows_what_it
     if question.broken:
         feedback = fresh(question, 0).check(question.broken)
         assert feedback.state == "open"
-        assert "Not mended yet" in feedback.headline
+        assert "Not fixed yet" in feedback.headline
         assert "  expected:" in repr(feedback)
         assert record.events() == []
 

@@ -381,8 +381,8 @@ def test_each_question_says_in_one_line_that_it_needs_python_and_keeps_what_its_
         len(page.find_all(string=re.compile("To check an answer, |To look back on your answers, "))) == len(asked) > 6
     )
     assert "Not answered yet" not in page.get_text()
-    mend = [cell for cell in asked if "Not mended yet" in str(cell.outputs)]
-    assert page.get_text().count("Not mended yet") == len(mend)
+    mend = [cell for cell in asked if "Not fixed yet" in str(cell.outputs)]
+    assert page.get_text().count("Not fixed yet") == len(mend)
 
 
 def test_the_theme_is_the_systems_until_one_is_chosen(visit):

@@ -110,7 +110,7 @@ def main():
     except ValueError as error:
         sys.exit(f"{error} Nothing was changed.")
     if names := ", ".join(str(path.relative_to(ROOT)) for path, _ in changes):
-        sys.exit(f"Not in its canonical form, or without the course's address: {names}. `make format` mends it.")
+        sys.exit(f"Not in its canonical form, or without the course's address: {names}. `make format` fixes it.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Questions whose answer is a function: one to write, or a broken one to mend. torch is the judge."""
+"""Questions whose answer is a function: one to write, or a broken one to fix. torch is the judge."""
 
 import contextlib
 import inspect
@@ -26,7 +26,7 @@ def implementation(title, reread, **parts):
 
 
 class Implementation(Question):
-    """A function to write, or one to mend: then `broken` is the function as the lesson gives it.
+    """A function to write, or one to fix: then `broken` is the function as the lesson gives it.
 
     `solution` is shown as it is written; its arguments' names are those of the learner's function. `reference` is
     torch's own way to do it, where that is another. `cases(generator)` returns a list of {argument: value}, the
@@ -71,7 +71,7 @@ class Implementation(Question):
             return self._says("right", f"Right in all {len(cases)} cases that were tried.", *warning)
         shown = _shown(problems[first], cases[first], yours[first], expected[first])
         if self.broken and self._agrees(self.broken, cases, yours):
-            return self._says("open", "Not mended yet. This is what it does:", *shown)
+            return self._says("open", "Not fixed yet. This is what it does:", *shown)
         mistakes = [mistake for mistake in self.mistakes if self._agrees(mistake.answer, cases, yours)]
         named = [(mistake.name, mistake.why) for mistake in mistakes]
         return self._wrong(problems[first].split("\n")[0], (*named, *shown), mistakes)

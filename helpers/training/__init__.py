@@ -178,7 +178,7 @@ def _explain_divergence(loop, epochs):
         if not torch.isfinite(images).all():
             return (
                 f"The loss became infinite or NaN in epoch {epochs + 1}, for so are numbers in train_set's pictures. "
-                "Mend the pictures, and make the model again."
+                "Fix the pictures, and make the model again."
             )
     lr = float(loop.optimizer.param_groups[0]["lr"])
     return (
