@@ -115,6 +115,13 @@ def titles(figure):
 
 
 @cache
+def displayed(draw):
+    """(the figure, what a notebook shows of it, by type, and what it says of that)."""
+    figure = draw()
+    return figure, *DisplayFormatter().format(figure, include=["text/plain", "image/png"])
+
+
+@cache
 def texts(draw):
     """(the figure, every text that is drawn)."""
     figure = draw()
@@ -137,8 +144,7 @@ def said(error):
 
 @each_figure
 def test_a_notebook_shows_a_png_with_its_one_line_as_alt_text(draw):
-    figure = draw()
-    data, metadata = DisplayFormatter().format(figure, include=["text/plain", "image/png"])
+    figure, data, metadata = displayed(draw)
     assert data["text/plain"] == repr(figure) == str(figure)
     assert re.fullmatch(r"Figure: .*\w.*", repr(figure))
     assert data["image/png"].startswith(b"\x89PNG")
@@ -169,18 +175,19 @@ def test_no_two_texts_overlap(draw):
 
 @each_figure
 def test_the_same_call_gives_the_same_bytes_whatever_style_the_reader_has_set(draw):
-    before = draw()._repr_png_()
+    _, *before = displayed(draw)
     with matplotlib.rc_context({"text.color": "red", "font.size": 20, "axes.grid": True, "savefig.dpi": 30}):
         figure = draw()
         assert matplotlib.rcParams["font.size"] == 20
-        assert figure._repr_png_() == before
+        assert figure._repr_png_() == tuple(told["image/png"] for told in before)
 
 
 def test_images_of_the_course_make_small_files():
     y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
     smooth = torch.stack([x * 8, y * 8, (x + y) * 4]).to(torch.uint8).expand(16, -1, -1, -1)
     assert len(show_images(smooth, CIFAR + CIFAR[:6])._repr_png_()[0]) < 80_000
-    assert all(len(FIGURES[name]()._repr_png_()[0]) < 80_000 for name in ("colour filters", "one run", "confusion"))
+    small = (displayed(FIGURES[name])[1]["image/png"] for name in ("colour filters", "one run", "confusion"))
+    assert all(len(png) < 80_000 for png in small)
 
 
 def test_drawing_imports_neither_pyplot_nor_torch():

@@ -3,6 +3,7 @@
 The sentences of all explanations stand in trace_problems.txt; `python tests/test_trace_problems.py` writes it anew.
 """
 
+import functools
 import inspect
 import re
 import sys
@@ -179,6 +180,7 @@ def remade(line, changed):
     return getattr(nn, kind)(*bound.args, **bound.kwargs)
 
 
+@functools.cache
 def problem_of(name):
     return trace(*made(BROKEN[name])).problem
 

@@ -55,8 +55,9 @@ def _no_place(run, step, computed, dim, error):
     where = "" if len(set(step.shape[-computed.dims :])) == 1 else f", {dimension_names(computed.dims)[dim]}"
     kind, problem = _kind_of(computed, dim), error.problem
     fixes = {name: value for name, value in error.fixes.items() if name != "size"}
-    got, wanted = _least(step, computed, dim)
-    if kind not in ("kernel-too-big", "pooled-away"):
+    if kind in ("kernel-too-big", "pooled-away"):
+        got, wanted = _least(step, computed, dim)
+    else:
         got, wanted = (" and ".join(f"{n} {v}" for n, v in part.items()) for part in _first(computed, dim, fixes))
     if kind == "pool-padding" and computed.mode == "avg":
         kernel, padding = computed.kernel_size[dim], computed.padding[dim]
