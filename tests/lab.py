@@ -60,6 +60,7 @@ def jupyterlab(home):
     own = {
         SWITCH: "file",  # no test finds the answers of another
         "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_CONFIG_PATH": str(ROOT / "tools" / "lab"),  # as `make lab` has it
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
     }
@@ -107,6 +108,24 @@ def open_notebook(page, name):
         "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
     )
     return page
+
+
+def save_notebook(page, name, notebook):
+    """Put a notebook among those that JupyterLab serves."""
+    save = "([path, content]) => jupyterapp.serviceManager.contents.save(path, { type: 'notebook', content })"
+    page.evaluate(save, [f"notebooks/{name}", notebook])
+
+
+def end_session(page):
+    """Save the notebook, end its kernel and close it, as at the end of an evening."""
+    page.evaluate(
+        """async () => {
+          const open = jupyterapp.shell.currentWidget;
+          await open.context.save();
+          await open.sessionContext.shutdown();
+          open.dispose();
+        }"""
+    )
 
 
 def watched(page):

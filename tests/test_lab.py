@@ -15,11 +15,23 @@ import torch
 from address import LESSONS
 from elsewhere import LONG
 from ipywidgets import IntSlider
-from lab import cells_of, jupyterlab, jupyterlab_page, open_notebook, run_all, run_cell, write_sources
+from lab import (
+    ONE_CELL,
+    cells_of,
+    end_session,
+    jupyterlab,
+    jupyterlab_page,
+    open_notebook,
+    run_all,
+    run_cell,
+    save_notebook,
+    write_sources,
+)
 from pages import arguments_of, read
 from test_exercises_notebooks import hold_right, solved, text_of
 
 from helpers import explorers
+from helpers.exercises.switches import SWITCH
 from helpers.explorers import ConvolutionExplorer
 
 EXPLORERS = {
@@ -212,9 +224,7 @@ def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_li
 
 
 def test_what_is_folded_opens_when_it_is_run_or_asked_for(lab, open_lesson):
-    lesson = test_folding.formed(test_folding.lesson())
-    save = "([path, content]) => jupyterapp.serviceManager.contents.save(path, { type: 'notebook', content })"
-    lab.evaluate(save, ["notebooks/folded.ipynb", lesson])
+    save_notebook(lab, "folded.ipynb", test_folding.formed(test_folding.lesson()))
     page = open_lesson("folded.ipynb")
     setup, answer, _, in_extra = page.locator(".jp-CodeCell").all()
     assert setup.locator(".jp-InputPlaceholder").inner_text().startswith("# @title Run this cell first: it finds")
@@ -230,6 +240,38 @@ def test_what_is_folded_opens_when_it_is_run_or_asked_for(lab, open_lesson):
     assert setup.locator(".jp-InputPlaceholder").is_visible()
     page.get_by_text("cells hidden").click()
     page.get_by_text("in the extra", exact=True).wait_for()
+    assert page.problems == []
+
+
+FIRST_EVENING = f"""import os
+from IPython.display import display
+from helpers.exercises.lesson_01 import q5
+from helpers.explorers import ConvolutionExplorer
+
+del os.environ["{SWITCH}"]  # answers are kept, as they are for a learner
+display(ConvolutionExplorer(size=6), q5.predict(9))"""
+SECOND_EVENING = f"""import os
+from helpers.exercises import progress
+from helpers.exercises.lesson_01 import q5
+
+del os.environ["{SWITCH}"]
+progress()"""
+
+
+def test_what_was_done_is_there_again_in_a_second_session(lab, open_lesson):
+    save_notebook(lab, "evening.ipynb", ONE_CELL)
+    page = open_lesson("evening.ipynb")
+    run_cell(page, FIRST_EVENING)
+    page.get_by_text("Your answers are kept in answers.jsonl").wait_for()
+    end_session(page)
+    page = open_lesson("evening.ipynb")
+    assert not page.evaluate("() => jupyterapp.shell.currentWidget.model.dirty")
+    page.get_by_role("slider", name="kernel", exact=True).press("ArrowRight")
+    explorer = ConvolutionExplorer(size=6, kernel_size=4)
+    assert torch.equal(drawn_output(page), explorer.output())
+    assert page.problems == []
+    run_cell(page, SECOND_EVENING)
+    page.get_by_text("not right yet, 1 answer").wait_for()
     assert page.problems == []
 
 
