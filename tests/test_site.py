@@ -385,6 +385,18 @@ def test_each_question_says_in_one_line_that_it_needs_python_and_keeps_what_its_
     assert page.get_text().count("Not fixed yet") == len(mend)
 
 
+@each_page
+def test_each_prediction_has_a_field_that_answers(page, name):
+    predicted = re.findall(r"^(q\d+)\.predict\(", code_of(lesson(name)), re.MULTILINE) if name != "index" else []
+    fields = page.locator(".question").get_by_role("textbox")
+    named = fields.evaluate_all("(fields) => fields.map((field) => field.labels[0].textContent.trim())")
+    assert named == [f"{label}:" for label in predicted]
+    if predicted:
+        fields.last.fill("sixteen")
+        fields.last.press("Enter")
+        assert "it got 'sixteen'" in page.locator(".said").last.inner_text()
+
+
 def test_the_theme_is_the_systems_until_one_is_chosen(visit):
     page = visit("index", color_scheme="dark")
 

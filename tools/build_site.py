@@ -20,12 +20,15 @@ import anywidget
 import jinja2
 import lesson_page
 import nbformat
+import page_questions
 import shown_widgets
 import strip
 from address import LESSONS, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from npm import NpmError, package, program
 
+from helpers.colours import style
+from helpers.exercises.feedback import SHEET
 from helpers.files import STALE
 
 SITE = ROOT / "site"
@@ -62,6 +65,7 @@ def assets() -> dict:
         "widgets.js.LICENSE.txt": html_manager / "dist" / "embed.js.LICENSE.txt",
         "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
         "site.js": TEMPLATE / "site.js",
+        "questions.js": TEMPLATE / "questions.js",
         "site.css": TEMPLATE / "site.css",
     }
 
@@ -126,7 +130,9 @@ def write(folder: Path, say=print):
         if path:  # the page has these links in its own places
             title_cell = notebook.cells[0]
             title_cell.source = title_cell.source.replace(address.lesson_links(path.name), "", 1)
-        body = lesson_page.body(notebook, where)
+        number = name[:2] if path else ""
+        body = lesson_page.body(notebook, where, number)
+        asks = body.select("[data-question]")
         text = template.render(
             pages=pages,
             place=place,
@@ -135,6 +141,8 @@ def write(folder: Path, say=print):
             sections=[(heading["id"], heading.get_text()) for heading in body.find_all("h2")],
             body=str(body),
             state=lesson_page.widget_state(notebook, state),
+            questions=page_questions.packed(number) if asks else "",
+            cards=style(SHEET) if asks else "",
             elsewhere=where,
             commit=commit(),
         )

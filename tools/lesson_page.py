@@ -23,9 +23,10 @@ FORMULAS = Path(__file__).parent / "template" / "formulas.js"
 HIDDEN = "hide-input"  # the tag of a cell whose code is not shown
 
 # What a page without Python cannot do, by the code that would do it.
-ANSWERS = re.compile(r"^q\d+\.(predict|check)\(", re.MULTILINE)
+FUNCTION = re.compile(r"^q\d+\.check\((?!\.\.\.)", re.MULTILINE)
+ANSWERED = re.compile(r"^(q\d+)\.(?:predict|check)\(", re.MULTILINE)  # a prediction or an order: a script can tell
 LOOKS_BACK = re.compile(r"^progress\(", re.MULTILINE)
-REVEALS = re.compile(r"^q\d+\.reveal\(", re.MULTILINE)
+REVEALS = re.compile(r"^(q\d+)\.reveal\(", re.MULTILINE)
 FOLLOWS = re.compile(r"\.observe\(")
 TRAINS = re.compile(r"^explorer = TrainingExplorer\(", re.MULTILINE)
 UNANSWERED = "Not answered yet"  # what a question says to a cell as it is; of no use here
@@ -49,8 +50,8 @@ class Renderer(IPythonRenderer):
         return "<x-formula></x-formula>"
 
 
-def body(notebook, elsewhere: str) -> BeautifulSoup:
-    """The lesson's cells in order. `elsewhere` is the HTML that says where it runs with a kernel."""
+def body(notebook, elsewhere: str, number="") -> BeautifulSoup:
+    """The cells of lesson `number` in order. `elsewhere` is the HTML that says where it runs with a kernel."""
     renderer = Renderer()
     markdown = MarkdownWithMath(renderer=renderer)
     parts = []
@@ -59,7 +60,7 @@ def body(notebook, elsewhere: str) -> BeautifulSoup:
             kind = "text extra" if folding.EXTRA in folding.tags(cell) else "text"
             parts.append(f'<section class="{kind}">{markdown.render(cell.source)}</section>')
         elif cell.cell_type == "code":
-            parts.append(f'<section class="cell">{_code(cell)}{_results(cell, elsewhere)}</section>')
+            parts.append(f'<section class="cell">{_code(cell)}{_results(cell, elsewhere, number)}</section>')
     page = BeautifulSoup("\n".join(parts), "html.parser")
     for place, mathml in zip(page.find_all("x-formula"), _mathml(renderer.formulas), strict=True):
         place.replace_with(BeautifulSoup(mathml, "html.parser"))
@@ -109,18 +110,22 @@ def _code(cell):
     return code
 
 
-def _results(cell, elsewhere):
+def _results(cell, elsewhere, number):
     outputs = "".join(map(_output, folding.uncovered(cell)))
-    if ANSWERS.search(cell.source):
+    if FUNCTION.search(cell.source):
         outputs = ("" if UNANSWERED in outputs else outputs) + _needs("To check an answer", elsewhere)
+    elif asked := ANSWERED.search(cell.source):  # a script puts what answers in the place of what says that it cannot
+        outputs = f'<div data-question="{number}.{asked[1]}">{_needs("To check an answer", elsewhere)}</div>'
     elif LOOKS_BACK.search(cell.source):
-        outputs = _needs("To look back on your answers", elsewhere)
+        outputs = f"<div data-progress>{_needs('To look back on your answers', elsewhere)}</div>"
     elif FOLLOWS.search(cell.source):
         outputs = _needs("This slider moves a sentence of Python's. To see it", elsewhere)
     elif TRAINS.search(cell.source):
         outputs = _needs("To train", elsewhere) + outputs
     elif outputs and (folding.ANSWER in folding.tags(cell) or REVEALS.search(cell.source)):
-        outputs = f"<details><summary>Show the answer</summary>{outputs}</details>"
+        reveals = REVEALS.search(cell.source)
+        label = f' data-reveals="{reveals[1]}"' if reveals else ""
+        outputs = f"<details{label}><summary>Show the answer</summary>{outputs}</details>"
     return f'<div class="output">{outputs}</div>' if outputs else ""
 
 

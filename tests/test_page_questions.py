@@ -1,0 +1,217 @@
+"""What a page says of an answer without Python is what Python says of it, word for word."""
+
+import importlib
+from itertools import permutations
+from pathlib import Path
+
+import page_questions
+import pytest
+from build_site import TEMPLATE
+from lab import watched
+
+from helpers.exercises.answers import shown
+from helpers.exercises.ordering import Ordering
+from helpers.exercises.prediction import Prediction
+
+looking_back = importlib.import_module("helpers.exercises.progress")
+LESSONS = [f"{number:02}" for number in range(1, 8)]
+NUMBERS = ["16x16", "16 × 16", "(18,16,16)", "torch.Size([18, 16, 16])", "[7]", "7,", "−3", "-0", "0.125", "2.675"]
+NONE = [
+    "",
+    "sixteen",
+    "1e5",
+    "1_000",
+    "it's",
+    'say "it\'s"',
+    "a\\b",
+    "<b>7</b>",
+    "`7` & more",
+    "\u00a0\u200b?",
+    "9" * 16,
+]
+ODD = [*NUMBERS, *NONE, "error", '"Error"', "×" * 40, "7 " * 5000, "😀" * 31]
+
+# Of each [question's name, [[what is typed, the card's HTML], …]]: where the page says something else.
+TYPE_ALL = """(tasks) => {
+  const wrong = [];
+  const text = (html) => Object.assign(document.createElement("div"), { innerHTML: html }).innerHTML;
+  for (const [name, answers] of tasks) {
+    const place = document.querySelector(`[data-question="${name}"]`);
+    const [input, form, said] = ["input", "form", ".said"].map((part) => place.querySelector(part));
+    for (const [typed, expected] of answers) {
+      if (typed === null) [...form.children].find((part) => part.textContent.endsWith("again()")).click();
+      else (input.value = typed), form.requestSubmit();
+      if (said.innerHTML !== text(expected)) wrong.push([name, typed, said.innerHTML, expected]);
+    }
+  }
+  return wrong;
+}"""
+
+
+ORDER_ALL = """(tasks) => {
+  const wrong = [];
+  const text = (html) => Object.assign(document.createElement("div"), { innerHTML: html }).innerHTML;
+  for (const [name, answers] of tasks) {
+    const place = document.querySelector(`[data-question="${name}"]`);
+    const [list, form, said] = ["ol", "form", ".said"].map((part) => place.querySelector(part));
+    for (const [order, expected] of answers) {
+      if (order === null) [...form.children].find((part) => part.textContent.endsWith("again()")).click();
+      else {
+        for (const letter of order) list.append(list.querySelector(`[data-letter=${letter}]`));
+        form.requestSubmit();
+      }
+      if (said.innerHTML !== text(expected)) wrong.push([name, order, said.innerHTML, expected]);
+    }
+  }
+  return wrong;
+}"""
+
+
+@pytest.fixture
+def page_of(chromium):
+    """`page_of(lesson, storage=True)` → a page with the lesson's questions alone."""
+    context = chromium.new_context()
+
+    def made(number, storage=True):
+        page = watched(context.new_page())
+        script = (TEMPLATE / "questions.js").read_text("utf-8")
+        places = "".join(f'<div data-question="{q.name}"></div>' for q in page_questions.of_lesson(number))
+        details = '<details data-reveals="q1"><summary>Show the answer</summary>5</details>'
+        text = (
+            f"<!doctype html><meta charset=utf-8>{places}{details}<div data-progress></div>"
+            f'<script type="application/x-questions">{page_questions.packed(number)}</script><script>{script}</script>'
+        )
+        page.route("**/*", lambda route: route.fulfill(body=text, content_type="text/html"))
+        if not storage:
+            page.add_init_script(
+                "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }"
+            )
+        page.goto("http://questions.test/")
+        page.locator("form").first.wait_for()
+        return page
+
+    yield made
+    context.close()
+
+
+@pytest.mark.parametrize("number", LESSONS)
+def test_every_answer_to_every_question_is_told_what_python_tells_and_looked_back_on_as_python_does(
+    page_of, number, monkeypatch, tmp_path
+):
+    page, questions = page_of(number), page_questions.of_lesson(number)
+    predictions = [question for question in questions if isinstance(question, Prediction)]
+    wrong = page.evaluate(TYPE_ALL, [[question.name, list(typed_and_told(question))] for question in predictions])
+    assert wrong == []
+    orders = [question for question in questions if isinstance(question, Ordering)]
+    wrong = page.evaluate(ORDER_ALL, [[question.name, list(ordered_and_told(question))] for question in orders])
+    assert wrong == []
+    monkeypatch.setattr(looking_back, "QUESTIONS", {question.name: question for question in questions})
+    looking_back.progress().export(tmp_path / "progress.txt")
+    with page.expect_download() as downloaded:
+        page.get_by_role("button", name="Save as progress.txt").click()
+    exported = Path(downloaded.value.path()).read_text("utf-8")
+    assert exported == (tmp_path / "progress.txt").read_text("utf-8")
+    assert len(exported.splitlines()) > 100
+    headline, *_ = exported.splitlines()
+    assert page.locator("[data-progress] p").first.inner_text() == headline
+    assert page.problems == []
+
+
+def typed_and_told(question):
+    """(what is typed, Python's card) of each answer to each set of numbers; (None, …) goes on to the next set."""
+    for seed in range(page_questions.FRESH + 1):
+        if seed:
+            yield None, page_questions.card(question.again(seed))
+        asked = question.asked()
+        right = shown(asked.answer)
+        wrong = [*(mistake.answer for mistake in asked.mistakes), *page_questions.unknown(asked)]
+        for text in [*map(shown, wrong), *(ODD if seed == 0 else []), right, right.strip("()").replace(", ", " × ")]:
+            yield text, page_questions.card(question.predict(text))
+
+
+def ordered_and_told(question):
+    """(letters, Python's card) of each order, of the lesson's lines and of one fresh set; (None, …) goes on to it."""
+    for seed in (0, 1):
+        if seed:
+            yield None, page_questions.card(question.again(seed))
+        for letters in map("".join, permutations(question.lettered())):
+            yield letters, page_questions.card(question.check(letters))
+
+
+def test_lines_are_dragged_or_moved_by_their_arrows(page_of):
+    page = page_of("05")
+    lines = page.get_by_role("listitem")
+
+    def letters():
+        return "".join(line.get_attribute("data-letter") for line in lines.all())
+
+    assert letters() == "ABCDE"
+    page.get_by_role("button", name="C up").press("Enter")
+    assert (letters(), page.evaluate("() => document.activeElement.ariaLabel")) == ("ACBDE", "C up")
+    page.get_by_role("button", name="A up").press("Enter")  # it is the first: nothing moves
+    page.get_by_role("button", name="A down").click()
+    assert letters() == "CABDE"
+    (first, last) = (lines.nth(place).bounding_box() for place in (0, 4))
+    page.mouse.move(first["x"] + 40, first["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 40, last["y"] + last["height"] + 8, steps=30)
+    page.mouse.up()
+    assert letters() == "ABDEC"
+    page.mouse.move(first["x"] + 40, first["y"] + 10, steps=3)  # let go: it follows no more
+    assert letters() == "ABDEC"
+
+
+def test_hints_come_one_at_a_time_then_the_solution_and_what_was_answered_is_there_after_a_reload(page_of):
+    page, q1 = page_of("01"), page_questions.of_lesson("01")[0]
+    place = page.locator('[data-question="01.q1"]')
+
+    def press(name, card):
+        place.get_by_role("button", name=name).click()
+        assert page.evaluate(SAME, [card._repr_html_()])
+
+    for _ in range(5):
+        press("hint()", q1.hint())
+    press("solution()", q1.solution())
+    place.get_by_role("textbox", name="q1").fill("4")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.textContent") == "Check"
+    assert place.locator("[aria-live=polite]").inner_text().startswith("q1 ✗ 4? Not yet.")
+    answer = page.locator("[data-reveals=q1]")
+    assert answer.get_attribute("open") is None
+    place.get_by_role("textbox").fill("5")
+    page.keyboard.press("Enter")
+    assert answer.get_attribute("open") == ""
+    page.reload()
+    assert place.get_by_role("textbox").input_value() == "5"
+    assert "right after the solution" in page.locator("[data-progress] tbody tr").first.inner_text()
+
+
+SAME = """([expected]) => {
+  const made = Object.assign(document.createElement("div"), { innerHTML: expected });
+  made.querySelector("style").remove();
+  return document.querySelector(".said").textContent.trim() === made.textContent.trim();
+}"""
+
+
+def test_who_opens_the_answer_before_predicting_it_is_told_so_at_the_end(page_of):
+    page = page_of("01")
+    page.get_by_text("Show the answer").click()
+    page.get_by_role("textbox", name="q1").fill("5")
+    page.keyboard.press("Enter")
+    assert "right after it was shown" in page.locator("[data-progress] tbody tr").first.inner_text()
+
+
+def test_where_the_browser_keeps_nothing_it_is_said_once_and_the_page_goes_on(page_of):
+    page = page_of("01", storage=False)
+    for text in ("4", "5"):
+        page.get_by_role("textbox", name="q1").fill(text)
+        page.keyboard.press("Enter")
+        assert page.locator(".said").first.inner_text().count("The browser keeps nothing") == (text == "4")
+    assert "right after 1 wrong answer" in page.locator("[data-progress]").inner_text()
+
+
+def test_no_answer_can_be_read_in_the_source():
+    q1 = page_questions.of_lesson("01")[0]
+    assert q1.asked().working not in page_questions.packed("01")
+    assert page_questions.packed("01").isascii()
