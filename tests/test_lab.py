@@ -283,7 +283,7 @@ def conv2d(image, weight, stride=1):
     while True:
         pass
 
-for said in (q5.predict(...), q5.predict(9), q5.hint(), q5.predict(10), q7.check(conv2d)):
+for said in (q5.predict(...), q5.predict(12), q5.hint(), q5.predict(14), q7.check(conv2d)):
     display(said)
 progress()"""
 CARDS = """() => Array.from(document.querySelectorAll(".cs-answer"), (card) => [
@@ -297,9 +297,9 @@ def test_answers_are_shown_as_cards_each_state_with_its_sign_and_its_colour(open
     cards = page.evaluate(CARDS)
     assert [text for text, _, _ in cards] == [
         "q5 ○ Not answered yet: put your answer where the three dots are, and run the cell.",
-        "q5 ✗ 9? Not yet. More than one mistake gives this:",
+        "q5 ✗ 12? Not yet.",
         "q5 · Hint 1 of 3",
-        "q5 ✓ 10 is right.",
+        "q5 ✓ 14 is right.",
         "q7 ✗ Not yet.",
         "progress · 1 of 9 right, 0 of them at first and without a hint.",
     ]

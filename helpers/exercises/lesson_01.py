@@ -20,51 +20,48 @@ def q1(size, kernel_size):
         hints=(
             "Let the kernel's left edge stand at 0, then at 1, then at 2. When does its right edge leave the input?",
             f"The last place of the left edge is {size} − {kernel_size} = {size - kernel_size}. "
-            "The first one is 0, and it counts too.",
+            "The first one is 0, and it counts, too.",
         ),
         mistakes={
             "the + 1 forgotten": (
                 size - kernel_size,
-                f"the kernel can move on by {size} − {kernel_size} cells, and the place it started from counts too.",
+                "these are the moves. The place that the kernel starts from counts, too.",
             ),
             "side by side": (
                 size // kernel_size,
-                "that is how many kernels fit side by side. But the places are one cell apart, and they overlap.",
+                "that is how many kernels fit side by side. The places are one cell apart, so they overlap.",
             ),
             "one place for each cell": (
                 size,
-                f"the left edge cannot stand in the last {kernel_size - 1} cells: the right edge would be outside.",
+                f"the kernel's left edge cannot stand in the last {kernel_size - 1} cells: its right edge sticks out.",
             ),
         },
     )
 
 
-@prediction("padding", "3 · Padding", size=(7, range(5, 21)), kernel_size=(3, range(2, 8)), padding=(1, (1, 2, 3)))
+@prediction("padding", "3 · Padding", size=(7, range(5, 21)), kernel_size=(5, range(2, 8)), padding=(2, (1, 2, 3)))
 def q2(size, kernel_size, padding):
     return Asked(
         f"Padding {padding}, kernel {kernel_size}, input {size}, stride 1. How large is the output?",
         answer=conv_output_size(size, kernel_size, padding=padding),
         working=f"{size} + 2·{padding} − {kernel_size} + 1 = {size + 2 * padding} − {kernel_size} + 1",
         hints=(
-            "First: how wide is the input once the zeros lie around it?",
+            "How wide is the input once there are zeros around it?",
             f"Zeros are put on both sides: {padding} on the left and {padding} on the right.",
         ),
         mistakes={
             "padding counted once": (
                 size + padding - kernel_size + 1,
-                f"it is added on both sides: {size} + 2·{padding} − {kernel_size} + 1.",
+                "zeros are added on both sides, and you added them on one.",
             ),
             "the + 1 forgotten": (
                 size + 2 * padding - kernel_size,
-                f"the place the kernel started from counts too: {size + 2 * padding} − {kernel_size} + 1.",
+                "these are the moves. The place that the kernel starts from counts, too.",
             ),
-            "padding left out": (
-                size - kernel_size + 1,
-                f"the kernel may stand on the padding as well: {size} + 2·{padding} − {kernel_size} + 1.",
-            ),
+            "padding left out": (size - kernel_size + 1, "the kernel may stand on the padding, too."),
             "the padded input": (
                 size + 2 * padding,
-                "that is how wide the input is with its zeros. In how many places can the kernel stand on it?",
+                "that is the width of the padded input. In how many places can the kernel stand on it?",
             ),
         },
     )
@@ -87,28 +84,22 @@ def q3(size, kernel_size, stride):
         else f"⌊({size} − {kernel_size}) / {stride}⌋ + 1 = ⌊{room} / {stride}⌋ + 1",
         hints=(
             f"The kernel can move on by {size} − {kernel_size} = {room} cells. How many steps of {stride} are that?",
-            "Half a step does not count.",
+            "A partial step does not count.",
         ),
         mistakes={
             "rounded up": (
                 -(-room // stride) + 1,
-                f"⌊{room} / {stride}⌋ rounds down: what is left over makes no whole step, and is dropped.",
+                "what is left over makes no whole step, and PyTorch drops it: round down.",
             ),
-            "the floor forgotten": (
-                room / stride + 1,
-                f"part of a step does not count: {room} / {stride} is rounded down.",
-            ),
-            "the + 1 forgotten": (
-                room // stride,
-                f"that is the number of steps. The place before the first step counts too: ⌊{room} / {stride}⌋ + 1.",
-            ),
+            "the floor forgotten": (room / stride + 1, "a partial step does not count: round down."),
+            "the + 1 forgotten": (room // stride, "these are the steps. The place before the first step counts, too."),
             "the stride left out": (
                 room + 1,
-                f"that is the number of places with stride 1. Here the kernel goes {stride} cells at a time.",
+                f"that is the number of places with stride 1. Here the kernel moves {stride} cells at a time.",
             ),
             "an error expected": (
                 "error",
-                f"{room} cells are no multiple of {stride}, but PyTorch does not mind: it drops what is left over.",
+                f"{room} is not a multiple of {stride}, but PyTorch raises no error: it drops what is left over.",
             ),
         },
     )
@@ -124,26 +115,25 @@ def q4(size, kernel_size, dilation):
         working=f"{size} − ({dilation}·({kernel_size} − 1) + 1) + 1 = {size} − {span} + 1",
         hints=(
             f"Draw the {kernel_size} weights in a row, each {dilation} cells after the one before. "
-            "How many cells are there from the first to the last?",
+            "How many cells is it from the first to the last, both counted?",
             f"The kernel spans {spanned} cells.",
         ),
         mistakes={
             "dilation left out": (
                 size - kernel_size + 1,
-                f"the kernel has {kernel_size} weights, but it spans {spanned} cells.",
+                f"the kernel has {kernel_size} weights, and because of the gaps it spans more cells than that.",
             ),
             "dilation times kernel": (
                 size - dilation * kernel_size + 1,
-                f"there are gaps only between the weights, and none after the last: {spanned}.",
+                "there are gaps between the weights, but none after the last.",
             ),
             "dilation taken for the gap": (
                 size - (dilation + 1) * (kernel_size - 1),
-                f"dilation {dilation} puts each weight {dilation} cells after the one before: {spanned}.",
+                f"dilation {dilation} puts each weight {dilation} cells after the one before: a gap of {dilation - 1}.",
             ),
             "kernel − 1 without the + 1": (
                 size - dilation * (kernel_size - 1) + 1,
-                f"{dilation}·({kernel_size} − 1) = {span - 1} are the steps from the first weight to the last; "
-                f"the first cell counts too: {spanned}.",
+                "you counted from the first weight to the last. The cell of the first weight belongs to the span, too.",
             ),
         },
     )
@@ -153,9 +143,9 @@ def q4(size, kernel_size, dilation):
     "all of it in one line",
     "6 · All of it in one line",
     size=(28, range(12, 65)),
-    kernel_size=(4, range(2, 8)),
-    stride=(3, (2, 3, 4)),
-    padding=(2, (1, 2, 3)),
+    kernel_size=(9, range(2, 10)),
+    stride=(2, (2, 3, 4)),
+    padding=(4, (1, 2, 3, 4)),
 )
 def q5(size, kernel_size, stride, padding):
     room = size + 2 * padding - kernel_size
@@ -165,27 +155,21 @@ def q5(size, kernel_size, stride, padding):
         answer=conv_output_size(size, kernel_size, stride, padding),
         working=f"{formula} = ⌊{room} / {stride}⌋ + 1",
         hints=(
-            "Pad first, then see how far the kernel can move, then count whole steps.",
+            "Pad first. Then see how far the kernel can move, and count whole steps.",
             f"The padded input has {size} + 2·{padding} = {size + 2 * padding} cells.",
         ),
         mistakes={
-            "the floor forgotten": (
-                room / stride + 1,
-                f"{room} / {stride} is no whole number of steps, and part of a step does not count: {formula}.",
-            ),
-            "rounded up": (
-                -(-room // stride) + 1,
-                f"⌊{room} / {stride}⌋ rounds down: what is left over makes no whole step.",
-            ),
+            "the floor forgotten": (room / stride + 1, "a partial step does not count: round down."),
+            "rounded up": (-(-room // stride) + 1, "what is left over makes no whole step: round down."),
             "padding counted once": (
                 (size + padding - kernel_size) // stride + 1,
-                f"it is added on both sides: {formula}.",
+                "zeros are added on both sides, and you added them on one.",
             ),
             "padding left out": (
                 (size - kernel_size) // stride + 1 if size >= kernel_size else 0,
-                f"the kernel may stand on the padding as well: {formula}.",
+                "the kernel may stand on the padding, too.",
             ),
-            "the + 1 forgotten": (room // stride, f"the place the kernel started from counts too: {formula}."),
+            "the + 1 forgotten": (room // stride, "these are the steps. The place before the first step counts, too."),
         },
     )
 
@@ -204,7 +188,6 @@ def q6(height, width, kernel_height, kernel_width, stride):
         return None
     size, kernel_size = (height, width), (kernel_height, kernel_width)
     rooms = height - kernel_height, width - kernel_width
-    floors = " and ".join(f"⌊{room} / {stride}⌋ + 1" for room in rooms)
     return Asked(
         f"An input of {size} (height, width), a kernel of {kernel_size}, stride {stride}. "
         "What is the output's (height, width)?",
@@ -221,15 +204,15 @@ def q6(height, width, kernel_height, kernel_width, stride):
             ),
             "width before height": (
                 conv_output_size(size, kernel_size, stride)[::-1],
-                "both numbers are there, but the height comes first.",
+                "both numbers are counted rightly, but the height comes first.",
             ),
             "the stride left out": (
                 tuple(room + 1 for room in rooms),
-                f"that is the number of places with stride 1. Here the kernel goes {stride} cells at a time.",
+                f"that is the number of places with stride 1. Here the kernel moves {stride} cells at a time.",
             ),
             "the + 1 forgotten": (
                 tuple(room // stride for room in rooms),
-                f"the place the kernel started from counts too: {floors}.",
+                "these are the steps. The place before the first step counts, too, down and across.",
             ),
         },
     )
@@ -303,7 +286,7 @@ def q7():
     mistakes = {
         "the kernel turned": (
             lambda image, weight, stride=1: _conv2d(image, weight.flip(0, 1), stride),
-            "PyTorch lays the kernel on the window as it stands, and does not turn it by half a turn.",
+            "PyTorch lays the kernel on the window as it is, without turning it upside down.",
         ),
         "the stride left out": (
             _without_stride,
@@ -320,13 +303,13 @@ def q7():
         ),
         "not added up": (
             _not_added_up,
-            "one output number takes one number: add up all of `window * weight` with `.sum()`.",
+            "`output[row, column]` holds one number: add up all of `window * weight` with `.sum()`.",
         ),
         "multiplied, not added up by pairs": (
             lambda image, weight, stride=1: (
                 F.avg_pool2d(image[None, None], tuple(weight.shape), stride, divisor_override=1)[0, 0] * weight.sum()
             ),
-            "each number of the window is multiplied by the weight that lies on it, and only then all are added.",
+            "each number of the window is multiplied by the weight that lies on it. Only then are the products added.",
         ),
     }
     return hints, mistakes
@@ -348,29 +331,29 @@ def q8(in_channels, out_channels, kernel_size):
         answer=conv_parameters(in_channels, out_channels, kernel_size),
         working=f"{weights} + {out_channels} = {out_channels * in_channels * kernel_size**2} + {out_channels}",
         hints=(
-            "How many numbers does one filter have? It lies on all input channels at once.",
+            "How many numbers does one filter have? It reads all input channels at once.",
             f"One filter: {in_channels}·{area} weights and one bias. There are {out_channels} filters.",
         ),
         mistakes={
             "without the biases": (
                 conv_parameters(in_channels, out_channels, kernel_size, bias=False),
-                f"each of the {out_channels} filters has a bias too: {weights} + {out_channels}.",
+                "these are the weights. Each filter also has a bias.",
             ),
             "without the input channels": (
                 conv_parameters(1, out_channels, kernel_size),
-                f"a filter has a kernel for each of the {in_channels} input channels: {weights} + {out_channels}.",
+                f"you counted one kernel for each filter. It has one for each of the {in_channels} input channels.",
             ),
             "neither input channels nor biases": (
                 conv_parameters(1, out_channels, kernel_size, bias=False),
-                f"a filter has a kernel for each of the {in_channels} input channels, and a bias.",
+                f"a filter has a kernel for each of the {in_channels} input channels, not one in all, and a bias.",
             ),
             "a bias for each kernel": (
                 out_channels * in_channels * (kernel_size**2 + 1),
-                f"the bias is added once to the sum over all input channels: {weights} + {out_channels}.",
+                "a filter adds its bias once, to the sum over all input channels, and not to what each kernel gives.",
             ),
             "one bias for all": (
                 conv_parameters(in_channels, out_channels, kernel_size, bias=False) + 1,
-                f"each output channel has a bias of its own: {weights} + {out_channels}.",
+                "each output channel has a bias of its own.",
             ),
         },
     )
@@ -395,15 +378,15 @@ def q9(first, second):
         mistakes={
             "the kernels added": (
                 first + second,
-                f"the {second} windows overlap. The first one sees {first} cells, each further one adds one.",
+                f"the {second} windows overlap. The first one sees {first} cells; what does each further one add?",
             ),
             "the kernels multiplied": (
                 first * second,
-                f"side by side, {second} windows of {first} cells would be so wide. But they overlap.",
+                f"that is the width of {second} windows side by side. They are one cell apart, so they overlap.",
             ),
             "the last layer alone": (
                 second,
-                f"these {second} are numbers of the layer between. Each of them sees {first} cells of the input.",
+                f"these are {second} numbers of the first output. Each of them sees {first} cells of the input.",
             ),
         },
     )
