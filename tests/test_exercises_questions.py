@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections import Counter
+from itertools import combinations
 
 import nbformat
 import pytest
@@ -112,6 +113,13 @@ def test_a_wrong_answer_is_never_answered_with_the_right_one(question):
         texts |= {mistake.name: mistake.why for mistake in asked.mistakes}
         told.update(name for name, text in texts.items() if says.search(text))
     assert {name: times for name, times in told.items() if times > 10} == {}
+
+
+@every(Prediction)
+def test_the_lessons_own_numbers_tell_all_known_mistakes_apart(question):
+    mistakes = fresh(question, 0).asked().mistakes
+    alike = [(one.name, two.name) for one, two in combinations(mistakes, 2) if is_same(one.answer, two.answer)]
+    assert alike == []
 
 
 @every(Prediction)

@@ -272,7 +272,7 @@ def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) ->
     return output
 
 
-@implementation("conv2d by hand", "Write it yourself", solution=conv2d, reference=_conv2d, cases=_windows)
+@implementation("conv2d by hand", "7 · The real thing", solution=conv2d, reference=_conv2d, cases=_windows)
 def q7():
     """Write `conv2d(image, weight, stride=1)` for one plane and one kernel: cut each window out of the image,
     multiply it by the weights, add up.
