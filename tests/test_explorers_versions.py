@@ -140,7 +140,7 @@ def test_new_weights_are_shown_after_update_and_never_mixed(eight):
     explorer.update()
     del explorer.view.send_state
     after = traits(explorer)
-    assert {"maps", "kernels", "scores", "cells", "dead", "strongest"} >= {
+    assert {"maps", "limits", "kernels", "rows", "scores", "cells", "zeros", "strongest"} >= {
         name for name in after if after[name] != before[name]
     }
     assert after["maps"]["version"] > before["maps"]["version"]
@@ -177,8 +177,11 @@ def test_each_epoch_is_kept_while_training(sets, eight):
         assert explorer.view.maps["version"] == explorer._versions.named(label).number
         with torch.no_grad():
             assert torch.equal(explorer._version.inside.blocks[-1].values, state(batch(eight).images))
+        for at in range(1, len(explorer._version.inside.blocks)):
+            kept = [version.inside.blocks[at].values for version in explorer._versions.all]
+            assert explorer.view.limits[str(at)] == max(values.abs().max().item() for values in kept)
     explorer.epoch = "before"
-    assert explorer.epoch == "before"
+    assert explorer.epoch == explorer.view.epoch == "before"
     explorer.update()
     assert explorer.view.epochs[-1] == explorer.epoch == "now"
     explorer.update()
@@ -314,6 +317,8 @@ def test_pictures_come_in_many_forms(sets, eight, tmp_path):
         assert given.pixels.dtype == np.uint8
     assert np.array_equal(batch(eight).pixels, test_set.images[:8].permute(0, 2, 3, 1).numpy())
     assert np.array_equal(batch(picture).pixels[0], picture.permute(1, 2, 0).numpy())
+    assert batch(eight).note == batch(test_set[:8][0]).note == ""
+    assert batch(picture).note.startswith("The bytes of the pictures are divided by 255")
     assert batch(test_set[:8][0]).pixels.min() == 0
     assert batch(test_set[:8][0]).pixels.max() == 255
 

@@ -603,7 +603,7 @@ def test_a_model_that_breaks_is_shown_up_to_where_it_does(model, shape, blocks, 
     assert (inside.problem.torch_message == "") == (index < blocks)
     assert bool(inside.scores is None) == (blocks < 8)
     page = told(inside, 1)
-    json.dumps({name: page[name] for name in ("chain", "scores", "dead", "strongest", "cells", "problem")})
+    json.dumps({name: page[name] for name in ("chain", "scores", "zeros", "strongest", "cells", "problem")})
     for place in places(inside, 2 * blocks - 2):
         assert cell(inside, *place)["value"] is not None
 
@@ -713,19 +713,23 @@ def test_a_large_model_is_drawn_by_its_strongest_maps_made_smaller():
     assert len(json.dumps(told(inside, 1)["cells"])) <= 130_000
 
 
-def test_a_dead_map_is_found():
+def test_maps_that_are_0_in_all_images_are_found_and_small_rows_of_numbers_are_sent():
     model = SimpleCNN()
     with torch.no_grad():
         model.conv1.weight[4] = 0
         model.conv1.bias[4] = 0.25
         model.conv1.bias[7] = -1000
         model.fc1.bias[9] = -1000
-    page = told(look(model, torch.rand(3, 3, 32, 32)), 1)
-    assert page["dead"]["1"] == [4]
-    assert page["dead"]["2"] == [4, 7]
-    assert page["dead"]["3"] == [4, 7]
-    assert 9 in page["dead"]["6"]
-    assert "5" not in page["dead"]
+    inside = look(model, torch.rand(3, 3, 32, 32))
+    page = told(inside, 1)
+    assert "1" not in page["zeros"]  # map 4 is the same everywhere, and not 0
+    assert page["zeros"]["2"] == [7]
+    assert page["zeros"]["3"] == [7]
+    assert 9 in page["zeros"]["6"]
+    assert "5" not in page["zeros"]
+    assert set(page["rows"]) == {"5", "6", "7"}  # flatten's 4,608 are too many
+    for place, numbers in page["rows"].items():
+        assert np.array_equal(np.frombuffer(numbers, np.float32), inside.blocks[int(place)].values.numpy().ravel())
     assert page["kernels"]["1"]["shape"] == [18, 3, 3, 3]
     assert page["kernels"]["1"]["bytes"] == model.conv1.weight.detach().numpy().tobytes()
 

@@ -14,6 +14,7 @@ from helpers.explorers.pictures import colour_picture
 
 FIRST = 8  # pictures of a set, where it has more than MOST
 MOST = 64  # pictures side by side
+DIVIDED = "The bytes of the pictures are divided by 255: a model that learned from normalised pictures expects others."
 
 
 @dataclass
@@ -23,12 +24,14 @@ class Batch:
     images   a float tensor (N, C, height, width)
     pixels   uint8 (N, height, width, 3), or 1 where there are no three planes
     labels   the number of each picture's class, or []; `classes` are their names, or []
+    note     what a learner must know of the numbers, or ""
     """
 
     images: Any
     pixels: np.ndarray
     labels: list
     classes: list
+    note: str
 
     def names(self, scores) -> list:
         """A name for each class that gets a score; numbers where there are not as many names."""
@@ -39,7 +42,7 @@ class Batch:
         """What the page is told of the pictures."""
         count, height, width, planes = self.pixels.shape
         size = {"count": count, "height": height, "width": width, "planes": planes}
-        return size | {"pixels": np.ascontiguousarray(self.pixels).tobytes()}
+        return size | {"note": self.note, "pixels": np.ascontiguousarray(self.pixels).tobytes()}
 
 
 def batch(images, labels=None, classes=None, image_shape=None) -> Batch:
@@ -51,26 +54,27 @@ def batch(images, labels=None, classes=None, image_shape=None) -> Batch:
     Raises TypeError, ValueError or FileNotFoundError, in a sentence, for what is no such picture.
     """
     own_labels = own_classes = None
+    note = ""
     if hasattr(images, "labels") and hasattr(images, "batches"):
         shown, own_classes = FIRST if len(images) > MOST else len(images), images.classes
         tensor, own_labels = images[:shown]
         pixels = images.images[:shown].permute(0, 2, 3, 1).cpu().numpy()
     elif isinstance(images, (tuple, list)) and len(images) == 2 and hasattr(images[0], "ndim") and images[0].ndim == 4:
-        tensor, own_labels = _tensor(images[0], None), images[1]  # test_set[:8]
+        (tensor, note), own_labels = _tensor(images[0], None), images[1]  # test_set[:8]
         pixels = _pixels(tensor)
     else:
-        tensor = _tensor(images, image_shape)
+        tensor, note = _tensor(images, image_shape)
         pixels = _pixels(tensor)
     if len(tensor) > MOST:
         raise ValueError(f"images wants at most {MOST} pictures, but got {len(tensor):,}. Try images[:{FIRST}].")
     classes = own_classes if classes is None else _names(classes)
     labels = own_labels if labels is None else labels
     labels = [] if labels is None else _labels(labels, len(tensor), classes)
-    return Batch(tensor, pixels, labels, list(classes or []))
+    return Batch(tensor, pixels, labels, list(classes or []), note)
 
 
 def _tensor(images, image_shape):
-    """A float tensor (N, C, height, width) on its own device."""
+    """A float tensor (N, C, height, width) on its own device, and what must be known of its numbers."""
     import torch
 
     if isinstance(images, (str, os.PathLike, Image.Image)):
@@ -92,7 +96,7 @@ def _tensor(images, image_shape):
         raise ValueError(f"{wanted}, but got {described(images)}. Try {channels_first('images', len(images.shape))}.")
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{wanted} of whole numbers or floats, but got {described(images)}.")
-    return tensor if tensor.is_floating_point() else tensor.float() / 255
+    return (tensor, "") if tensor.is_floating_point() else (tensor.float() / 255, DIVIDED)
 
 
 def _fitted(picture, image_shape):

@@ -28,10 +28,11 @@ function sceneOf(network, sliders, pointed) {
   return {
     ...{ network, chain, index, maps, at, image, pinned, pointed, ...asked },
     depth: values.depth,
+    epoch: values.epoch,
     step: index,
     hovered: pointed?.step ?? null,
     map: pinned?.map ?? null,
-    dead: network.trait("dead")[index] ?? [],
+    zeros: network.trait("zeros")[index] ?? [],
     head: maps ? cellName(at, maps) : "",
     problem: network.trait("problem"),
   };
@@ -77,7 +78,8 @@ async function render({ model, el }) {
     show(cell.root, depth === "cell");
     stage.setAttribute("aria-label", LABELS[depth]);
     setText(keys, KEYS[depth]);
-    setText(sentence, drawDepth(scene, width));
+    const late = network.isLate(scene.epoch) ? `This is ${network.trait("epoch")}: another epoch needs a running kernel. ` : "";
+    setText(sentence, late + drawDepth(scene, width));
     writeProblem(refusal, scene);
     if (from) grow(stage, from, placeOf(depth, drawn.depth, scene.step), depth === "cell" ? null : trail.out.canvas);
     drawn = scene;
@@ -86,8 +88,7 @@ async function render({ model, el }) {
   function drawDepth(scene, width) {
     if (scene.depth === "chain") {
       scene.verdict = chain.draw(scene, width);
-      const told = scene.hovered ?? scene.step;
-      return stepSentence(scene.chain, told, scene.network.trait("dead")[told]);
+      return `${stepSentence(scene, scene.hovered ?? scene.step)} ${network.trait("pictures").note}`.trim();
     }
     trail.draw(scene, width);
     if (scene.depth === "layer") {
@@ -109,12 +110,21 @@ async function render({ model, el }) {
     pointed = at;
     draw();
   }
-  layer.buttons.order.onclick = () => (layer.toggleOrder(), draw());
+  layer.buttons.order.onclick = () => (layer.toggleOrder(drawn), draw());
   const turn = (pages) => go({ place: [layer.mapAfter(network, drawn.index, drawn.maps.count, drawn.pinned.map, pages * layer.room()), drawn.pinned.row, drawn.pinned.column] });
   layer.buttons.back.onclick = () => turn(-1);
   layer.buttons.on.onclick = () => turn(1);
   root.onkeydown = (event) => press(event, drawn, go, layer);
-  sliders.watch(draw);
+  /** A hand moves a slider: of a step with another number of maps the chosen place says nothing. */
+  function follow() {
+    if (held) return;
+    const { step } = sliders.values();
+    const isByHand = Boolean(document.activeElement?.closest(".cs-slider"));
+    const [from, to] = [drawn.step, step].map((index) => mapsOf(network.step(index)?.shape ?? [])?.count);
+    if (isByHand && from !== to) go({ step });
+    else draw();
+  }
+  sliders.watch(follow);
   draw();
   return ending(sliders, network, space, speaker);
 }

@@ -25,12 +25,15 @@ class ModelView(View):
     classes = traitlets.List().tag(sync=True)
     scores = traitlets.List().tag(sync=True)
     maps = traitlets.Dict().tag(sync=True)
+    limits = traitlets.Dict().tag(sync=True)
     kernels = traitlets.Dict().tag(sync=True)
-    dead = traitlets.Dict().tag(sync=True)
+    rows = traitlets.Dict().tag(sync=True)
+    zeros = traitlets.Dict().tag(sync=True)
     strongest = traitlets.Dict().tag(sync=True)
     cells = traitlets.Dict().tag(sync=True)
     problem = traitlets.Dict().tag(sync=True)
     epochs = traitlets.List().tag(sync=True)
+    epoch = traitlets.Unicode(NOW).tag(sync=True)
     place = traitlets.List(traitlets.Int(), [0, 0, 0], 3, 3).tag(sync=True)
 
 
@@ -50,8 +53,9 @@ class ModelExplorer(Explorer):
 
     `model` is any nn.Module that takes a batch of images. It is run once, in eval mode, and stays as it was. `images`
     is an ImageSet (of more than 64 its first 8 pictures), a tensor or array (N, C, height, width), `(images, labels)`,
-    or a picture file, which is cut to the model's `image_shape` if it has one; bytes are divided by 255. `place` is the
-    number looked at: [map, row, column], counted from 0.
+    or a picture file, which is cut to the model's `image_shape` if it has one; bytes are divided by 255 and no more, as
+    a model does not say how its pictures were normalised. `place` is the number looked at: [map, row, column], counted
+    from 0.
 
     After training `update()` shows the new weights. `train(…, after_epoch=explorer.keep)` keeps each epoch, for a
     slider to go through. Raises TypeError, ValueError or FileNotFoundError for what cannot be shown; a model that
@@ -171,7 +175,8 @@ class ModelExplorer(Explorer):
             for name, value in version.told.items():
                 setattr(self.view, name, value)
             self.view.classes = self._batch.names(version.told["scores"])
-            self.view.epochs = labels if len(labels) > 1 else []
+            self.view.limits = self._versions.limits(version)
+            self.view.epochs, self.view.epoch = labels if len(labels) > 1 else [], version.label
         self.sliders["step"].max = max(len(self._blocks) - 1, 1)
         epoch = self.sliders["epoch"]
         epoch.unobserve(self._chose_epoch, "value")

@@ -152,12 +152,14 @@ export function makeChain() {
         const isWrong = index === problem.index;
         const name = index ? shortName(chain[index], isWrong ? 11 : 13) : "image";
         setText(block.title, `${name}${isWrong ? " ✗" : ""}`);
+        setAttribute(block.title, "title", chain[index].name);
         setText(block.shape, shapeText(chain[index].shape));
         drawCards(block, fronts[index], network, { index, image, map: index === step ? map : null }, ratio);
       });
       show(broken, isEnd(problem, chain));
       if (isEnd(problem, chain)) {
         put(broken, places[chain.length]);
+        setAttribute(broken.firstChild, "title", problem.name);
         setText(broken.firstChild, `${shortName({ name: problem.name }, 11)} ✗`);
       }
       return scores.draw(network, image);

@@ -1,16 +1,18 @@
 // A layer: all its maps of all images, a row for each image and a column for each map.
 
-import { make, plural, setAttribute, setClass, setStyle, setText, show, upTo, within } from "./page/elements.js";
+import { make, plural, setAttribute, setStyle, setText, show, upTo, within } from "./page/elements.js";
 import { mapsOf } from "./model_data.js";
-import { WHITE, makePlate, paintMany, paintPicture, told } from "./model_paint.js";
+import { makeHeads, makeLabels, makeValues } from "./model_margins.js";
+import { WHITE, makePlate, paintMany, told } from "./model_paint.js";
 
 const LABEL = 38; // pixels: an image before its row
-const HEAD = 20; // the maps' numbers above
 const [SMALLEST, LARGEST_MAP] = [26, 56]; // pixels: a map
-const [CELL, WIDE] = [14, 34]; // pixels: a single number
+const [CELL, WIDE] = [14, 34]; // pixels: a single number, painted
+const [WRITTEN, LINE] = [44, 26]; // and written: its cell
 const HIGH = 320; // pixels: all rows, if maps can be seen then
 const MAP_GAP = 3; // pixels between maps
 const MANY = 12; // rows at most
+const FEW = 16; // numbers that stay in their order: the scores of classes
 
 /** So many of `count` that the chosen one is among them, in pages. */
 function pageWith(order, chosen, room) {
@@ -20,10 +22,11 @@ function pageWith(order, chosen, room) {
 }
 
 /** The size of a map on the page, and how many stand in a row. */
-function measure(width, maps, images) {
-  const single = maps.rows * maps.columns === 1;
+function measure(width, maps, images, isWritten) {
   const room = width - LABEL - 4;
   const rows = Math.min(images, MANY);
+  if (isWritten) return { wide: WRITTEN, high: LINE, columns: Math.max(1, Math.floor(room / WRITTEN)), rows };
+  const single = maps.rows * maps.columns === 1;
   const [least, most] = single ? [CELL, WIDE] : [SMALLEST, LARGEST_MAP];
   const tallest = Math.max(least, Math.floor(HIGH / rows));
   const across = within(least, Math.min(most, tallest), room / maps.count);
@@ -31,63 +34,82 @@ function measure(width, maps, images) {
   return { wide: across, high: Math.max(6, Math.round(across * Math.min(shape, 2))), columns: Math.max(1, Math.floor(room / across)), rows };
 }
 
-/** The grid: `draw(scene, width)`; `at(event)` is the map and pixel under the pointer. */
-export function makeLayer() {
-  const grid = makePlate("cs-all-maps", ["row", "column", "cell"]);
-  const [heads, labels] = [[], []];
-  const head = make("div", "cs-map-names");
-  const side = make("div", "cs-image-names");
+/** What is above the maps: how many there are, in which order, further ones, what their greys mean. */
+function makeTools() {
   const [title, scale] = [make("div", "cs-title cs-output-ink"), make("span", "cs-small")];
   const order = make("button", "cs-button", "strongest first");
   const [back, on] = ["◀", "▶"].map((text) => make("button", "cs-button", text));
   back.setAttribute("aria-label", "Maps before these");
   on.setAttribute("aria-label", "Maps behind these");
   const pages = make("span", "cs-pages", back, on);
-  const tools = make("div", "cs-layer-tools", title, order, pages, scale);
-  const root = make("div", "cs-layer-of-model", tools, make("div", "cs-maps-and-images", make("div"), head, side, grid.root));
-  let [isOrdered, laid, painted] = [false, null, null];
+  return {
+    root: make("div", "cs-layer-tools", title, order, pages, scale),
+    buttons: { order, back, on },
+    /** There are no maps: why. */
+    refuse(text) {
+      for (const part of [order, pages, scale]) show(part, false);
+      setText(title, text);
+    },
+    write({ network, known, shape, count, maps, isOrdered }) {
+      const what = shape.rows * shape.columns === 1 ? "number" : "map";
+      const part = maps.length < shape.count ? `${maps.length} of ${plural(shape.count, what)}` : plural(shape.count, what);
+      setText(title, `${part}, ${plural(count, "image")}`);
+      setAttribute(order, "aria-pressed", String(isOrdered));
+      show(order, shape.count > 1);
+      show(pages, maps.length < shape.count);
+      show(scale, true);
+      const most = told(known.limit * WHITE, 2);
+      const epochs = network.trait("epochs").length ? " · the same in every epoch" : "";
+      setText(scale, `black 0 · white from ${most} on · pink down to −${most}${epochs}`);
+    },
+  };
+}
 
-  const orderOfMaps = (network, index, count) => (isOrdered && network.trait("strongest")[index]) || upTo(count);
+/** The grid: `draw(scene, width)`; `at(event)` is the map and pixel under the pointer. */
+export function makeLayer() {
+  const grid = makePlate("cs-all-maps", ["row", "column", "cell"]);
+  const [heads, labels, values, tools] = [makeHeads(), makeLabels(), makeValues(), makeTools()];
+  grid.root.append(values.root);
+  const root = make("div", "cs-layer-of-model", tools.root, make("div", "cs-maps-and-images", make("div"), heads.root, labels.root, grid.root));
+  let [chosenOrder, laid, painted] = [null, null, null];
 
-  function writeHeads({ maps, dead, at, size }) {
-    while (heads.length < maps.length) head.append((heads[heads.push(make("div")) - 1]));
-    const every = Math.max(1, Math.ceil(24 / size.wide)); // a number needs its room
-    heads.forEach((each, place) => {
-      show(each, place < maps.length);
-      if (place >= maps.length) return;
-      const isDead = dead.includes(maps[place]);
-      const isTold = maps[place] === at.map || (place % every === 0 && Math.abs(place - maps.indexOf(at.map)) >= every);
-      setClass(each, `cs-map-name${maps[place] === at.map ? " cs-lit" : ""}${isDead ? " cs-dead" : ""}`);
-      setText(each, isTold ? String(maps[place]) : "");
-    });
+  /** Many numbers stand in their order of strength at first, maps as they come. */
+  const isOrdered = (network, index, count) => chosenOrder ?? Boolean(network.row(index) && count > FEW);
+  const orderOfMaps = (network, index, count) =>
+    isOrdered(network, index, count) ? [...new Set([...(network.trait("strongest")[index] ?? []), ...upTo(count)])] : upTo(count);
+
+  /** What stands where, for this scene. */
+  function layOut({ network, index, image, at }, known, shape, width) {
+    const count = network.trait("pictures").count;
+    const row = network.row(index);
+    const size = measure(width, shape, count, Boolean(row));
+    const maps = pageWith(orderOfMaps(network, index, shape.count), at.map, size.columns);
+    const images = pageWith(upTo(count), image, size.rows);
+    const single = shape.rows * shape.columns === 1;
+    const gap = single ? 0 : Math.max(1, Math.round((MAP_GAP * shape.columns) / size.wide));
+    const step = { down: shape.rows + gap, across: shape.columns + gap };
+    return { known, shape, count, row, size, maps, images, single, gap, step };
   }
-  function writeLabels({ network, images, image, size }) {
-    while (labels.length < images.length) {
-      const plate = makePlate("cs-thumb", []);
-      const each = make("div", "cs-image-name", plate.root);
-      labels.push({ each, plate, key: null });
-      side.append(each);
-    }
-    const classes = network.trait("classes");
-    labels.forEach((label, place) => {
-      show(label.each, place < images.length);
-      if (place >= images.length) return;
-      const key = `${network.version()} ${images[place]}`;
-      if (label.key !== key) paintPicture(label.plate.canvas, network.picture(images[place]));
-      label.key = key;
-      const named = classes[network.trait("labels")[images[place]]];
-      const high = Math.min(32, size.high - 2);
-      label.plate.size(high, high, `image ${images[place] + 1}${named ? `: ${named}` : ""}`);
-      setClass(label.each, `cs-image-name${images[place] === image ? " cs-lit" : ""}`);
-      label.each.dataset.image = images[place];
-    });
+  /** The maps on their canvas, and the marks over them. */
+  function drawGrid({ network, index, image, at, pointed }, { known, shape, size, maps, images, single, gap, step }) {
+    const key = [network.version(), index, maps, images, gap].join();
+    if (painted !== key) paintMany(grid.canvas, known, images, maps, gap);
+    painted = key;
+    const [wide, high] = [grid.canvas.width * (size.wide / step.across), grid.canvas.height * (size.high / step.down)];
+    grid.size(Math.round(wide), Math.round(high), `${maps.length} maps of ${images.length} images`);
+    const [down, across] = [images.indexOf(image) * step.down, maps.indexOf(at.map) * step.across];
+    grid.lay("row", { top: down, left: 0, height: shape.rows, width: grid.canvas.width });
+    grid.lay("column", { top: 0, left: across, height: grid.canvas.height, width: shape.columns });
+    grid.lay("cell", single || !pointed ? null : { top: down + at.row, left: across + at.column, height: 1, width: 1 });
+    setStyle(root, "--wide", `${size.wide}px`);
+    setStyle(root, "--high", `${size.high}px`);
   }
 
   return {
     root,
     grid,
-    buttons: { order, back, on },
-    toggleOrder: () => (isOrdered = !isOrdered),
+    buttons: tools.buttons,
+    toggleOrder: ({ network, index, maps }) => (chosenOrder = !isOrdered(network, index, maps.count)),
     /** The map so many places on, in the order in which they stand. */
     mapAfter(network, index, count, map, places) {
       const all = orderOfMaps(network, index, count);
@@ -95,46 +117,18 @@ export function makeLayer() {
     },
     /** How many maps stand beside each other. */
     room: () => laid?.size.columns ?? 1,
-    draw({ network, chain, index, image, at, dead, pointed }, width) {
+    draw(scene, width) {
+      const { network, chain, index, image, at, zeros } = scene;
       const shape = mapsOf(chain[index].shape);
       const { known, late } = shape ? network.whole(index) : { known: null, late: false };
-      const isThere = Boolean(known?.whole);
-      show(root.lastChild, isThere);
-      for (const part of [order, pages, scale]) show(part, isThere);
-      if (!isThere) {
-        setText(title, !shape ? "" : late ? "All maps of all images need a running kernel." : "The maps are on their way.");
-        return;
-      }
-      const count = network.trait("pictures").count;
-      const size = measure(width, shape, count);
-      const all = orderOfMaps(network, index, shape.count);
-      const maps = pageWith(all, at.map, size.columns);
-      const images = pageWith(upTo(count), image, size.rows);
-      laid = { size, maps, images, shape };
-      const single = shape.rows * shape.columns === 1;
-      const gap = single ? 0 : Math.max(1, Math.round((MAP_GAP * shape.columns) / size.wide));
-      const key = [network.version(), index, maps, images, gap].join();
-      if (painted !== key) paintMany(grid.canvas, known, images, maps, gap);
-      painted = key;
-      laid.step = { down: shape.rows + gap, across: shape.columns + gap };
-      const scaled = size.wide / laid.step.across;
-      grid.size(Math.round(grid.canvas.width * scaled), Math.round(grid.canvas.height * (size.high / laid.step.down)), `${maps.length} maps of ${images.length} images`);
-      const [down, across] = [images.indexOf(image), maps.indexOf(at.map)];
-      grid.lay("row", { top: down * laid.step.down, left: 0, height: shape.rows, width: grid.canvas.width });
-      grid.lay("column", { top: 0, left: across * laid.step.across, height: grid.canvas.height, width: shape.columns });
-      grid.lay("cell", single || !pointed ? null : { top: down * laid.step.down + at.row, left: across * laid.step.across + at.column, height: 1, width: 1 });
-      setStyle(root, "--wide", `${size.wide}px`);
-      setStyle(root, "--high", `${size.high}px`);
-      writeHeads({ maps, dead, at, size });
-      writeLabels({ network, images, image, size });
-      const what = single ? "number" : "map";
-      const part = maps.length < shape.count ? `${maps.length} of ${plural(shape.count, what)}` : plural(shape.count, what);
-      setText(title, `${part}, ${plural(count, "image")}`);
-      setAttribute(order, "aria-pressed", String(isOrdered));
-      show(order, shape.count > 1);
-      show(pages, maps.length < shape.count);
-      const most = told(known.scale * WHITE, 2);
-      setText(scale, `black 0 · white from ${most} on · pink down to −${most}`);
+      show(root.lastChild, Boolean(known?.whole));
+      if (!known?.whole) return tools.refuse(!shape ? "" : late ? "All maps of all images need a running kernel." : "The maps are on their way.");
+      laid = layOut(scene, known, shape, width);
+      drawGrid(scene, laid);
+      heads.write({ ...laid, zeros, at });
+      labels.write({ ...laid, network, image });
+      values.write(laid);
+      tools.write({ ...laid, network, isOrdered: isOrdered(network, index, shape.count) });
     },
     /** The image, map and pixel under the pointer, or null between them. */
     at(event) {

@@ -6,20 +6,22 @@ import { packed, redGreenBlue } from "./page/rgba.js";
 import { NOT_A_NUMBER, folded } from "./model_data.js";
 
 const FULL = 127; // a byte's, which stands for the block's scale
-/** The part of the scale from which on all is white: one strong number would leave all others in the dark. */
+/** The part of the block's limit from which on all is white: one strong number would leave all others in the dark. */
 export const WHITE = 0.5;
 const [BELOW, BROKEN] = [COLOUR_OF.negative, COLOUR_OF.wrong].map(redGreenBlue);
 
-/** Each byte's colour, from −128 on, and white from this part of the scale on. */
-const shadesUpTo = (white) =>
-  Uint32Array.from(upTo(256), (place) => {
+/** The colour of each byte of a block, from −128 on. */
+function shadesOf(known) {
+  const step = known.limit ? known.scale / (FULL * WHITE * known.limit) : 0;
+  return (known.shades ??= Uint32Array.from(upTo(256), (place) => {
     const byte = place - 128;
     if (byte === NOT_A_NUMBER) return packed(...BROKEN);
-    const part = Math.min(1, Math.abs(byte) / (FULL * white));
+    if (byte < 0 && known.relu) return packed(0, 0, 0);
+    const part = Math.min(1, Math.abs(byte) * step);
     const grey = Math.round(255 * part);
     return byte < 0 ? packed(...BELOW.map((full) => Math.round(full * part))) : packed(grey, grey, grey);
-  });
-const [SHADES, WEIGHT_SHADES] = [WHITE, 1].map(shadesUpTo);
+  }));
+}
 
 /** A canvas's image of so many rows and columns, to be written and put: `put()`. */
 function imageOf(canvas, rows, columns) {
@@ -33,9 +35,10 @@ function imageOf(canvas, rows, columns) {
 }
 
 /** One map in a canvas of as many pixels. Numbers in a row are folded into a rectangle. */
-export function paintMap(canvas, { bytes, height, width }, start) {
-  const { pixels, put } = imageOf(canvas, height, width);
-  for (let place = 0; place < height * width; place++) pixels[place] = SHADES[bytes[start + place] + 128];
+export function paintMap(canvas, known, start) {
+  const { bytes, height, width } = known;
+  const [{ pixels, put }, shades] = [imageOf(canvas, height, width), shadesOf(known)];
+  for (let place = 0; place < height * width; place++) pixels[place] = shades[bytes[start + place] + 128];
   put();
 }
 
@@ -43,10 +46,10 @@ export function paintMap(canvas, { bytes, height, width }, start) {
 export function paintRow(canvas, known, image) {
   const count = known.channels.length;
   const { rows, columns } = folded(count);
-  const { pixels, put } = imageOf(canvas, rows, columns);
+  const [{ pixels, put }, shades] = [imageOf(canvas, rows, columns), shadesOf(known)];
   pixels.fill(0);
   for (let place = 0; place < count; place++)
-    pixels[(place % rows) * columns + Math.floor(place / rows)] = SHADES[known.bytes[image * count + place] + 128];
+    pixels[(place % rows) * columns + Math.floor(place / rows)] = shades[known.bytes[image * count + place] + 128];
   put();
 }
 
@@ -62,6 +65,7 @@ export function paintPicture(canvas, { height, width, planes, bytes }, plane = n
 /** The maps of many images beside and below each other, `gap` pixels apart: `maps` are their channels, `images` the rows. */
 export function paintMany(canvas, known, images, maps, gap) {
   const { height, width, bytes } = known;
+  const shades = shadesOf(known);
   const { pixels, put } = imageOf(canvas, images.length * (height + gap) - gap, maps.length * (width + gap) - gap);
   pixels.fill(0);
   images.forEach((image, down) =>
@@ -70,19 +74,19 @@ export function paintMany(canvas, known, images, maps, gap) {
       if (start === null) return;
       for (let row = 0; row < height; row++) {
         const line = (down * (height + gap) + row) * canvas.width + across * (width + gap);
-        for (let column = 0; column < width; column++) pixels[line + column] = SHADES[bytes[start++] + 128];
+        for (let column = 0; column < width; column++) pixels[line + column] = shades[bytes[start++] + 128];
       }
     }),
   );
   put();
 }
 
-/** A kernel of one plane as colours: grey is 0, white or black the largest weight. */
+/** A kernel of one plane as greys, as plots show it: mid-grey is 0, white +`most`, black −`most`. */
 export function paintKernel(canvas, weight, start, [rows, columns], most) {
   const { pixels, put } = imageOf(canvas, rows, columns);
   for (let place = 0; place < rows * columns; place++) {
-    const part = most ? weight[start + place] / most : 0;
-    pixels[place] = WEIGHT_SHADES[Math.round(FULL * part) + 128];
+    const grey = Math.round(127.5 * (1 + (most ? weight[start + place] / most : 0)));
+    pixels[place] = packed(grey, grey, grey);
   }
   put();
 }

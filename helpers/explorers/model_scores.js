@@ -1,6 +1,6 @@
 // What a network says of an image: a bar for each class, and whether the largest is its label's.
 
-import { make, setClass, setStyle, setText, show, upTo, written } from "./page/elements.js";
+import { make, setAttribute, setClass, setStyle, setText, show, upTo, written } from "./page/elements.js";
 
 /** The bars of the classes: `draw(network, image)` returns what they say, in a sentence. */
 export function makeScores() {
@@ -31,6 +31,7 @@ export function makeScores() {
         const score = own[shown[place]];
         const isLabel = shown[place] === labels[image];
         setText(name, `${nameOf(shown[place])}${isLabel ? (shown[place] === best ? " ✓" : " ✗") : ""}`);
+        setAttribute(name, "title", nameOf(shown[place]));
         setClass(row, `cs-class-row${shown[place] === best ? " cs-best" : ""}${isLabel ? " cs-label" : ""}`);
         setStyle(bar, "width", `${typeof score === "number" ? 100 * score : 0}%`);
         setText(number, typeof score === "number" ? `${(100 * score).toFixed(1)} %` : written(score));

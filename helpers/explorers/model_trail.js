@@ -1,10 +1,10 @@
 // On the way to one map: the image, the maps that a step reads with its kernels, and the map that comes out.
 
-import { make, setStyle, setText, show, upTo } from "./page/elements.js";
+import { make, setAttribute, setStyle, setText, show, upTo } from "./page/elements.js";
 import { folded, mapsOf, orderOf } from "./model_data.js";
 import { fieldOf, readBy } from "./model_fields.js";
 import { makePlate, paintKernel, paintMap, paintPicture, paintRow, told } from "./model_paint.js";
-import { shapeText, shortName } from "./model_words.js";
+import { shapeText, shortName, theseImages } from "./model_words.js";
 
 const NARROW = 560; // pixels: on a page so wide, or wider, all is larger
 const SIDES = [76, 112]; // pixels: the image, and the map that comes out
@@ -27,8 +27,17 @@ const placeInRow = (map, count) => {
   return { top: map % rows, left: Math.floor(map / rows), height: 1, width: 1 };
 };
 
-/** Paint one map of a step for one image, or all its single numbers; false where it was not sent. */
-function paintStep(plate, network, chain, index, image, map) {
+/** Show one map of a step for one image, or all its single numbers; false where it was not sent. */
+function paintStep(plate, network, chain, ...of) {
+  const now = [network.version(), network.block(of[0]), ...of];
+  if (plate.painted?.every((part, place) => part === now[place])) return true;
+  const isThere = paintAnew(plate, network, chain, ...of);
+  plate.painted = isThere ? now : null;
+  return isThere;
+}
+
+/** The same, painted. */
+function paintAnew(plate, network, chain, index, image, map) {
   const maps = mapsOf(chain[index].shape);
   if (!index) {
     const picture = network.picture(image);
@@ -81,40 +90,88 @@ function makeTile() {
   return { root: make("div", "cs-tile-of-input", plate.root, kernel.root, name), plate, kernel, name };
 }
 
+/** Draw a map that a step reads, what of it is read for the chosen number, and the kernel on it. */
+function drawTile(tile, { network, chain, index, image, at }, { which, map }, side) {
+  const input = chain[index].inputs[which];
+  const before = mapsOf(chain[input].shape);
+  const isThere = paintStep(tile.plate, network, chain, input, image, map);
+  show(tile.plate.root, isThere);
+  if (isThere) sized(tile.plate, isRow(before) ? 1.5 * side : side, `${shortName(chain[input], 40)}, ${map === null ? "all numbers" : channelName(chain, input, map)}`);
+  const { map: own, box } = readBy(chain, index, which, { map: at.map, box: oneCell(at) });
+  const { numbers = {} } = chain[index];
+  tile.plate.lay("window", isRow(before) ? (own === null ? null : placeInRow(own, before.count)) : box);
+  tile.plate.mark("window", (numbers.dilation ?? [1]).some((apart) => apart > 1) ? " cs-spread" : "");
+  setText(tile.name, map === null ? shapeText(chain[input].shape) : channelName(chain, input, map));
+  const weights = kernelOf(network, chain, index, at);
+  show(tile.kernel.root, Boolean(weights));
+  if (!weights) return;
+  const { own: filter, each, size, most } = weights;
+  paintKernel(tile.kernel.canvas, filter, (map % each) * size[0] * size[1], size, most);
+  sized(tile.kernel, 0.55 * side, `kernel on ${channelName(chain, input, map)}, weights up to ${told(most)}`);
+}
+
+/** The filter that makes the chosen map: its weights, of how many kernels, their size, the largest; null where none is drawn. */
+function kernelOf(network, chain, index, { map }) {
+  const kernel = chain[index].opens === "conv" ? network.kernel(index) : null;
+  if (!kernel || kernel.shape[2] * kernel.shape[3] === 1) return null;
+  const [, each, ...size] = kernel.shape;
+  const many = each * size[0] * size[1];
+  const own = kernel.weight.subarray(map * many, (map + 1) * many);
+  return { own, each, size, most: own.reduce((largest, weight) => Math.max(largest, Math.abs(weight)), 0) };
+}
+
+const oneCell = ({ row, column }) => ({ top: row, left: column, height: 1, width: 1 });
+
+/** The maps that a step reads, with their kernels: `draw(scene, side, room)`, at most so many. */
+function makeInput(title) {
+  const [list, more] = [make("div", "cs-tiles-of-input"), make("div", "cs-small")];
+  const tiles = [];
+  return {
+    parts: [list, more],
+    draw(scene, side, room) {
+      const { network, chain, index, image, at, answer } = scene;
+      const { read, count } = readMaps(network, chain, index, at.map, answer, room);
+      while (tiles.length < read.length) {
+        tiles.push(makeTile());
+        list.append(tiles.at(-1).root);
+      }
+      tiles.forEach(({ root }, place) => show(root, place < read.length));
+      read.forEach((each, place) => drawTile(tiles[place], scene, each, side));
+      const names = [...new Set(chain[index].inputs.map((input) => (input ? shortName(chain[input], 24) : "image")))].join(" and ");
+      setText(title, names ? `input: ${names}` : "input");
+      const weights = kernelOf(network, chain, index, at);
+      const greys = weights && `kernels: grey 0, white +${told(weights.most, 2)}`;
+      setText(more, [read.length < count && `${read.length} of ${count} maps`, greys].filter(Boolean).join(" · "));
+    },
+  };
+}
+
 /** The panels: `draw(scene, width)`; `out` is the plate of the map that comes out, which can be pointed at. */
 export function makeTrail() {
   const titles = ["image", "input", "output"].map((name) => make("div", `cs-title cs-${name === "image" ? "input" : name}-ink`));
-  const image = makePlate("cs-looked-at", ["field"]);
-  const out = makePlate("cs-came-out", ["cell"]);
-  const remark = make("div", "cs-small");
-  const tiles = [];
-  const list = make("div", "cs-tiles-of-input");
-  const more = make("div", "cs-small");
+  const [image, out] = [makePlate("cs-looked-at", ["field"]), makePlate("cs-came-out", ["cell"])];
+  const [input, remark] = [makeInput(titles[1]), make("div", "cs-small")];
   const panel = (name, ...parts) => make("div", `cs-way cs-way-${name}`, ...parts);
   const arrow = () => make("span", "cs-arrow", "→");
-  const panels = [panel("image", titles[0], image.root), arrow(), panel("input", titles[1], list, more), arrow(), panel("output", titles[2], out.root, remark)];
+  const panels = [panel("image", titles[0], image.root), arrow(), panel("input", titles[1], ...input.parts), arrow(), panel("output", titles[2], out.root, remark)];
   const root = make("div", "cs-trail", ...panels);
 
-  function drawTile(tile, { network, chain, index, image, at }, { which, map }, side) {
-    const input = chain[index].inputs[which];
-    const before = mapsOf(chain[input].shape);
-    const isThere = paintStep(tile.plate, network, chain, input, image, map);
-    show(tile.plate.root, isThere);
-    if (isThere) sized(tile.plate, isRow(before) ? 1.5 * side : side, `${shortName(chain[input], 40)}, ${map === null ? "all numbers" : channelName(chain, input, map)}`);
-    const part = { map: at.map, box: { top: at.row, left: at.column, height: 1, width: 1 } };
-    const { map: own, box } = readBy(chain, index, which, part);
-    const { numbers = {} } = chain[index];
-    tile.plate.lay("window", isRow(before) ? (own === null ? null : placeInRow(own, before.count)) : box);
-    tile.plate.mark("window", (numbers.dilation ?? [1]).some((apart) => apart > 1) ? " cs-spread" : "");
-    setText(tile.name, map === null ? shapeText(chain[input].shape) : channelName(chain, input, map));
-    const kernel = chain[index].opens === "conv" ? network.kernel(index) : null;
-    show(tile.kernel.root, Boolean(kernel) && kernel.shape[2] * kernel.shape[3] > 1);
-    if (!kernel || kernel.shape[2] * kernel.shape[3] === 1) return;
-    const [, each, rows, columns] = kernel.shape;
-    const own_weights = kernel.weight.subarray(at.map * each * rows * columns, (at.map + 1) * each * rows * columns);
-    const most = own_weights.reduce((largest, weight) => Math.max(largest, Math.abs(weight)), 0);
-    paintKernel(tile.kernel.canvas, own_weights, (map % each) * rows * columns, [rows, columns], most);
-    sized(tile.kernel, 0.55 * side, `kernel on ${channelName(chain, input, map)}, weights up to ${told(most)}`);
+  function drawImage({ network, chain, index, image: shown, at }, side) {
+    paintStep(image, network, chain, 0, shown, null);
+    sized(image, side, `image ${shown + 1}`);
+    setText(titles[0], `image ${shown + 1}`);
+    image.lay("field", fieldOf(chain, index, { map: at.map, box: oneCell(at) }));
+  }
+  function drawOut({ network, chain, index, image: shown, at, zeros }, side, width) {
+    const maps = mapsOf(chain[index].shape);
+    const isThere = maps && paintStep(out, network, chain, index, shown, at.map);
+    show(out.root, Boolean(isThere));
+    if (isThere) sized(out, side, `${shortName(chain[index], 40)}, ${isRow(maps) ? "all numbers" : `map ${at.map}`}`);
+    if (maps) out.lay("cell", isRow(maps) ? placeInRow(at.map, maps.count) : oneCell(at));
+    const own = !maps ? "" : isRow(maps) ? `number ${at.map}` : `map ${at.map}`;
+    setText(titles[2], width < NARROW ? own : [shortName(chain[index], 16), own].filter(Boolean).join(", ")); // the line above has its name
+    setAttribute(titles[2], "title", chain[index].name);
+    setText(remark, zeros.includes(at.map) ? `0 in ${theseImages(network.trait("pictures"))}` : "");
   }
 
   return {
@@ -123,41 +180,14 @@ export function makeTrail() {
     out,
     pixel: out.outlines.cell,
     draw(scene, width) {
-      const { network, chain, index, image: shown, at, answer, dead } = scene;
       const [side, tile] = [SIDES, TILES].map((sizes) => sizes[Number(width >= NARROW)]);
-      paintPicture(image.canvas, network.picture(shown));
-      sized(image, side, `image ${shown + 1}`);
-      setText(titles[0], `image ${shown + 1}`);
-      image.lay("field", fieldOf(chain, index, { map: at.map, box: { top: at.row, left: at.column, height: 1, width: 1 } }));
       const room = Math.max(2, Math.min(MOST_TILES, Math.floor((width - 2 * side - ARROWS - 4 * GAPS) / (tile + GAPS))));
-      const { read, count } = readMaps(network, chain, index, at.map, answer, room);
-      while (tiles.length < read.length) {
-        tiles.push(makeTile());
-        list.append(tiles.at(-1).root);
-      }
-      tiles.forEach(({ root: each }, place) => {
-        show(each, place < read.length);
-        if (place < read.length) drawTile(tiles[place], scene, read[place], tile);
-      });
-      writeInput(chain, index, read.length < count ? `${read.length} of ${count} maps` : "");
-      const maps = mapsOf(chain[index].shape);
-      const isThere = maps && paintStep(out, network, chain, index, shown, at.map);
-      show(out.root, Boolean(isThere));
-      if (isThere) sized(out, side, `${shortName(chain[index], 40)}, ${isRow(maps) ? "all numbers" : `map ${at.map}`}`);
-      if (maps) out.lay("cell", isRow(maps) ? placeInRow(at.map, maps.count) : { top: at.row, left: at.column, height: 1, width: 1 });
-      const own = !maps ? "" : isRow(maps) ? `number ${at.map}` : `map ${at.map}`;
-      setText(titles[2], width < NARROW ? own : [shortName(chain[index], 16), own].filter(Boolean).join(", ")); // the line above has its name
-      setText(remark, dead.includes(at.map) ? "dead: the same everywhere" : "");
+      drawImage(scene, side);
+      input.draw(scene, tile, room);
+      drawOut(scene, side, width);
       setStyle(root, "--side", `${side}px`);
     },
   };
-
-  function writeInput(chain, index, part) {
-    const { inputs } = chain[index];
-    const names = [...new Set(inputs.map((input) => (input ? shortName(chain[input], 24) : "image")))].join(" and ");
-    setText(titles[1], names ? `input: ${names}` : "input");
-    setText(more, part);
-  }
 }
 
 /** Which number of a row was pointed at in its folded rectangle, or the pixel of a map. */

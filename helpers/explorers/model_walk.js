@@ -1,6 +1,6 @@
 // Ways through a network: the line of where one is, keys, pointing and clicking.
 
-import { make, setClass, setText, within } from "./page/elements.js";
+import { make, setAttribute, setClass, setText, within } from "./page/elements.js";
 import { cellAt } from "./model_trail.js";
 import { shortName } from "./model_words.js";
 
@@ -23,6 +23,7 @@ export function makeCrumbs(go) {
       const cell = !maps ? "" : maps.rows * maps.columns === 1 ? `number ${at.map}` : width < 560 ? `[${at.map}, ${at.row}, ${at.column}]` : `map ${at.map}, row ${at.row}, column ${at.column}`;
       ["network", shortName(chain[index], width < 560 ? 15 : 30), cell].forEach((text, place) => {
         setText(parts[place], text);
+        setAttribute(parts[place], "title", place === 1 ? chain[index].name : "");
         setClass(parts[place], `cs-button cs-crumb${place === deep ? " cs-here" : ""}${place > deep ? " cs-ahead" : ""}`);
         if (place === deep) parts[place].setAttribute("aria-current", "location");
         else parts[place].removeAttribute("aria-current");

@@ -1,6 +1,7 @@
 // What a network's steps are called, and what is said of them.
 
 import { plural } from "./page/elements.js";
+import { told } from "./model_paint.js";
 
 export const shapeText = (shape) => `(${shape.join(", ")})`;
 
@@ -11,23 +12,36 @@ export function shortName({ name, kind }, characters = 13) {
   return short.length > characters ? `…${short.slice(1 - characters)}` : short;
 }
 
+/** The images that are looked at: of others they say nothing. */
+export const theseImages = ({ count }) => (count === 1 ? "this image" : `these ${count} images`);
+
+const areZero = (zeros, word, pictures) => `${plural(zeros.length, word)} ${zeros.length === 1 ? "is" : "are"} 0 in ${theseImages(pictures)}`;
+
 /** A step in a sentence: what it is, and its shapes. */
-export function stepSentence(chain, index, dead) {
+export function stepSentence({ chain, network }, index) {
+  const zeros = network.trait("zeros")[index];
+  return `${shapesSentence(chain, index)}${zeros ? ` ${areZero(zeros, wordOf(chain[index].shape), network.trait("pictures"))}.` : ""}`;
+}
+
+const wordOf = (shape) => (shape.length === 1 ? "number" : "map");
+
+function shapesSentence(chain, index) {
   const { call, kind, shape, inputs, parameters, note, name } = chain[index];
   if (!index) return `The image: ${shapeText(shape)}.`;
   const from = inputs.map((input) => shapeText(chain[input].shape)).join(" and ");
-  const none = dead?.length ? ` ${plural(dead.length, "map")} of it ${dead.length === 1 ? "is" : "are"} dead.` : "";
-  return `${name}: ${from} → ${shapeText(shape)}. ${call ?? kind}${parameters ? `, ${parameters === 1 ? "1 parameter" : `${parameters.toLocaleString("en")} parameters`}` : ""}.${note ? ` ${note}` : ""}${none}`;
+  return `${name}: ${from} → ${shapeText(shape)}. ${call ?? kind}${parameters ? `, ${parameters === 1 ? "1 parameter" : `${parameters.toLocaleString("en")} parameters`}` : ""}.${note ? ` ${note}` : ""}`;
 }
 
 /** A layer in a sentence. */
-export function layerSentence({ chain, index, dead, at, pointed, head, note }) {
+export function layerSentence({ chain, index, zeros, at, pointed, head, network, image, maps }) {
   if (pointed?.cell) return `${head}: the window in its input and its field in the image are marked.`;
   const { shape } = chain[index];
-  const names = dead.slice(0, 12).join(", ") + (dead.length > 12 ? ", …" : "");
-  const none = dead.length ? ` ${plural(dead.length, "dead map")}, the same everywhere in all images: ${names}.` : "";
+  const names = zeros.slice(0, 12).join(", ") + (zeros.length > 12 ? " and others" : "");
+  const none = zeros.length ? ` ${areZero(zeros, wordOf(shape), network.trait("pictures"))}: ${names}.` : "";
   const size = chain[index].formula && ` Size: ${chain[index].formula}.`;
-  return `${stepSentence(chain, index, null)}${size}${none}${dead.includes(at.map) ? " The chosen one is dead." : ""}`;
+  const value = network.row(index)?.[image * maps.count + at.map];
+  const own = value === undefined ? "" : ` Number ${at.map} is ${told(value)} for image ${image + 1}.`;
+  return `${shapesSentence(chain, index)}${own}${size}${none}${zeros.includes(at.map) ? " The chosen one is among them." : ""}`;
 }
 
 /** What a screen reader is told. */

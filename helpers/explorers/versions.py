@@ -26,6 +26,14 @@ class Version:
 
         return told(self.inside, self.number)
 
+    @cached_property
+    def largest(self) -> dict:
+        """{(place, name, shape): the largest size of a number}, of each block that is drawn."""
+        from helpers.inside.maps import largest
+
+        drawn = [(place, block) for place, block in enumerate(self.inside.blocks) if place and block.sizes]
+        return {(place, block.name, block.shape): largest(block) for place, block in drawn}
+
     def cell(self, block, image, place) -> dict:
         """The answer for one number."""
         from helpers.inside.cells import cell
@@ -62,6 +70,11 @@ class Versions:
 
     def named(self, label) -> Version:
         return self.all[self.labels.index(label)]
+
+    def limits(self, version) -> dict:
+        """{"1": the largest size of a number, …}: for each block of a version, of all states that have this block."""
+        states = [each.largest for each in self.all]
+        return {str(block[0]): max(each[block] for each in states if block in each) for block in version.largest}
 
     def keep(self) -> Version:
         """Run the model as it is now, as one more epoch; what was there before the first is kept, too."""

@@ -11,6 +11,7 @@ WHOLE = 400_000  # bytes: as much as all blocks of a small model take
 LARGEST_SIDE = 32  # pixels of a preview
 PREVIEWS = 8  # maps of a block that a preview shows
 LARGEST_KERNELS = 64_000  # bytes of weights that are drawn beside a layer
+LARGEST_ROWS = 16_000  # bytes of a block's single numbers that are written
 
 
 def in_bytes(values):
@@ -83,12 +84,24 @@ def strongest(block):
     return maps.amax((0, 2)).argsort(descending=True, stable=True).tolist()
 
 
-def dead(block):
-    """Its maps that are the same number everywhere, for all images; of one cell a map: those that are always 0."""
-    maps = block.values.reshape(len(block.values), block.sizes[0], -1).transpose(0, 1).flatten(1)
-    if maps.shape[1] == 1 or block.sizes[1:] == (1, 1):
-        return (maps == 0).all(1).nonzero().flatten().tolist()
-    return (maps == maps[:, :1]).all(1).nonzero().flatten().tolist()
+def zeros(block):
+    """Its maps that are 0 everywhere, for all of these images."""
+    maps = block.values.reshape(len(block.values), block.sizes[0], -1)
+    return (maps == 0).all(2).all(0).nonzero().flatten().tolist()
+
+
+def largest(block):
+    """How far its numbers lie from 0 at most, without those that are not finite."""
+    return float(block.values.abs().nan_to_num(0, 0, 0).max())
+
+
+def rows(inside):
+    """{"5": bytes, …}: the numbers of small blocks of single ones, float32, an image's behind the other's."""
+    found = {}
+    for place, block in _blocks(inside):
+        if block.sizes[1:] == (1, 1) and 4 * block.values.numel() <= LARGEST_ROWS:
+            found[str(place)] = block.values.float().contiguous().numpy().tobytes()
+    return found
 
 
 def kernels(inside):

@@ -15,14 +15,15 @@ MOST = 64  # maps whose order is told
 
 
 def told(inside, version):
-    """{"chain", "scores", "maps", "kernels", "dead", "strongest", "cells", "problem"} of an Inside."""
+    """{"chain", "scores", "maps", "kernels", "rows", "zeros", "strongest", "cells", "problem"} of an Inside."""
     scores, drawn = inside.scores, [(str(at), block) for at, block in enumerate(inside.blocks) if at and block.sizes]
     return {
         "chain": [_block(block) for block in inside.blocks],
         "scores": [] if scores is None else in_words(scores.tolist()),
         "maps": {"version": version, "blocks": maps.drawn(inside)},
         "kernels": maps.kernels(inside),
-        "dead": {at: dead for at, block in drawn if (dead := maps.dead(block))},
+        "rows": maps.rows(inside),
+        "zeros": {at: zeros for at, block in drawn if (zeros := maps.zeros(block))},
         "strongest": {at: maps.strongest(block)[:MOST] for at, block in drawn},
         "cells": _cells(inside, version),
         "problem": asdict(inside.problem) if inside.problem else {},
