@@ -419,6 +419,15 @@ def test_what_a_kernel_does_not_answer_is_said_and_an_answer_of_another_version_
     assert texts(page, ".cs-cell-sum .cs-sum")[-1].endswith("= 123.0000")
 
 
+def test_the_sum_of_a_place_set_from_python_is_there_without_a_kernel(show, explorers):
+    explorer = explorers["SimpleCNN"]
+    explorer.step = 1
+    explorer.place = [3, 20, 21]
+    page = show(explorer, depth="cell", step=1)
+    hold_cell(page, explorer)
+    assert page.evaluate("() => asked.splice(0)") == []
+
+
 def test_a_model_that_has_changed_is_drawn_anew_with_none_of_the_old_numbers(show):
     images, labels = TEST_SET[:IMAGES]
     model = seeded(lambda: SimpleCNN(conv_channels=2))

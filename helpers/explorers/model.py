@@ -100,7 +100,11 @@ class ModelExplorer(Explorer):
         if not isinstance(place, (tuple, list)) or len(place) != 3:
             raise TypeError(f"place wants [map, row, column], but got {place!r}.")
         named = zip(("map", "row", "column"), place, self._chosen().sizes or (1, 1, 1), strict=True)
+        from helpers.inside.told import key
+
         self.view.place = [whole(f"place: {name}", at, 0, size - 1) for name, at, size in named]
+        if self._chosen().sizes:  # its sum is there without a kernel, too, and in a still picture
+            self.view.cells = self.view.cells | {key(self.step, self.image - 1, self.view.place): self.cell()}
 
     @property
     def epoch(self) -> str:

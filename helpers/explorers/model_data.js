@@ -99,7 +99,8 @@ function makeAsking(send, redraw) {
  * comes. An answer about another version of the network is not used.
  */
 export function makeNetwork(model, redraw) {
-  let [version, answers] = [null, new Map()];
+  let version = null;
+  const answers = new Map(); // those that came later
   const [sent, asking] = [makeSent(model), makeAsking((question) => model.send({ ...question, version }), redraw)];
   const epochs = makeAsking(() => {}, redraw); // the slider itself has told the kernel
 
@@ -107,7 +108,7 @@ export function makeNetwork(model, redraw) {
   function renew() {
     if (version === model.get("maps").version) return;
     version = model.get("maps").version;
-    answers = new Map(Object.entries(model.get("cells")));
+    answers.clear();
     sent.forget();
     asking.answered();
   }
@@ -139,7 +140,7 @@ export function makeNetwork(model, redraw) {
     /** { answer }, or what is known of its absence: { waited } or { late }. */
     cell(index, image, [map, row, column]) {
       const key = [index, image, map, row, column].join();
-      const answer = answers.get(key);
+      const answer = answers.get(key) ?? model.get("cells")[key];
       if (answer) return { answer };
       asking.ask(key, { ask: "cell", block: index, image, map, row, column });
       return asking.isMissed(key) ? { late: true } : { waited: true };
