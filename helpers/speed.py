@@ -21,11 +21,12 @@ from helpers.trace import trace
 from helpers.trace.operations import FLATTENING
 from helpers.training.devices import check_device
 
+DISTURBED = 1.2  # times the shortest: with nothing else to do, the median of a few steps stays below that
 FLOAT, INDEX, BYTE = 4, 8, 1  # bytes of a float32, of the place of a maximum (int64), of a colour of a pixel
 
 
 class Times(list):
-    """Seconds for each step, shortest first. `.median`, and `.shortest` to `.longest`: how far they spread."""
+    """Seconds for each step, shortest first. `.median`; `.shortest` to `.longest` is how far they spread."""
 
     def __init__(self, seconds):
         super().__init__(sorted(seconds))
@@ -41,6 +42,11 @@ class Times(list):
     @property
     def longest(self):
         return self[-1]
+
+    @property
+    def disturbed(self):
+        """Did half of them take much longer than the shortest? Then something else was running."""
+        return self.median > DISTURBED * self.shortest
 
     def __repr__(self):
         told = (1000 * value for value in (self.shortest, self.median, self.longest))

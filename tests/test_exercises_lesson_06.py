@@ -49,29 +49,29 @@ def test_with_the_lessons_numbers_no_two_mistakes_give_the_same(question):
 
 def test_the_gain_is_how_many_epochs_fit_into_one_of_before():
     for numbers, found in asked(lesson.q1):
-        network, hand_over = numbers["network"], numbers["network"] * (numbers["times"] - 1)
-        before, after = network + hand_over, network
-        assert f"takes {before} s: for {hand_over} s" in found.text
+        network, loading = numbers["network"], numbers["network"] * (numbers["times"] - 1)
+        before, after = network + loading, network
+        assert f"takes {before} s: {loading} s of loading" in found.text
         assert found.answer == len(range(0, before, after))
-        assert wrong(found, "the two parts compared") == Fraction(hand_over, network)
-        assert wrong(found, "divided by the part that goes") == pytest.approx(before / hand_over)
+        assert wrong(found, "the two parts compared") == Fraction(loading, network)
+        assert wrong(found, "divided by the part that goes") == pytest.approx(before / loading)
         assert wrong(found, "the seconds that are saved") == before - after
         assert wrong(found, "the seconds that are left") == after
         assert wrong(found, "the share that is saved") == pytest.approx(1 - after / before)
 
 
-def milliseconds(steps, cores, hand_over, network, own_cores=0):
-    """So long the steps take: each ms a core works on a batch that is to be handed over, or else for the network."""
+def milliseconds(steps, cores, loading, network, own_cores=0):
+    """How long the steps take: each ms a core works on a batch that is to be loaded, or else for the network."""
     waiting, of_batch, of_step, done, passed = 0, 0, 0, 0, 0
     while done < steps:
         passed += 1
         # Workers share one batch, and stop when three are waiting.
-        handing = min(own_cores or cores, hand_over - of_batch) if waiting < 3 else 0
-        free = cores if own_cores else cores - handing
-        of_batch += handing
+        loading_now = min(own_cores or cores, loading - of_batch) if waiting < 3 else 0
+        free = cores if own_cores else cores - loading_now
+        of_batch += loading_now
         if waiting:
             of_step += free
-        if of_batch == hand_over:
+        if of_batch == loading:
             waiting, of_batch = waiting + 1, 0
         if of_step >= cores * network:  # what is left of this ms goes to the next step
             waiting, of_step, done = waiting - 1, of_step - cores * network, done + 1
@@ -81,17 +81,17 @@ def milliseconds(steps, cores, hand_over, network, own_cores=0):
 def test_the_cores_that_workers_and_network_share_take_so_long_and_cannot_be_faster():
     steps = 200
     for numbers, found in asked(lesson.q3, at_most=120):
-        cores, hand_over, network = numbers.values()
-        start = 4 * hand_over  # for the first batch nobody computes, and three are waiting in the end
+        cores, loading, network = numbers.values()
+        start = 4 * loading  # for the first batch nobody computes, and three are waiting in the end
         assert abs(milliseconds(steps, *numbers.values()) - steps * found.answer) <= start + network
-        if hand_over < network:
+        if loading < network:
             more = milliseconds(steps, *numbers.values(), own_cores=1)
             assert abs(more - steps * wrong(found, "workers with cores of their own")) <= start
-        assert wrong(found, "one after the other") == hand_over + network
-        alone = milliseconds(steps, 1, hand_over, cores * network)
+        assert wrong(found, "one after the other") == loading + network
+        alone = milliseconds(steps, 1, loading, cores * network)
         assert abs(alone - steps * wrong(found, "the work of one core")) <= start
-        assert wrong(found, "handing over alone") * cores == hand_over
-        assert wrong(found, "the network's time divided too") * cores == hand_over + network
+        assert wrong(found, "loading alone") * cores == loading
+        assert wrong(found, "the network's time divided too") * cores == loading + network
         assert wrong(found, "workers with cores of their own") < found.answer
         assert found.answer < wrong(found, "one after the other"), "workers do help, but not so much"
 
@@ -112,7 +112,7 @@ def test_a_step_waits_for_whoever_is_slower():
 
 def test_the_products_that_are_not_with_a_0_are_those_of_the_winners():
     torch.manual_seed(0)
-    for numbers, found in asked(lesson.q11, at_most=30):
+    for numbers, found in asked(lesson.q12, at_most=30):
         channels, size, kernel_size = numbers.values()
         conv = nn.Conv2d(3, channels, 3, padding=1)
         maps = conv(torch.randn(1, 3, size, size)).detach().requires_grad_()
@@ -201,7 +201,7 @@ def test_the_sum_and_the_ways_to_get_it_wrong_are_torchs():
         exact = wrong(found, "as if all digits were kept")
         assert exact == sums(step, lesson._rounded, 64)[pictures]
         assert wrong(found, "rounded once at the end") == torch.tensor(exact).to(dtype).item() != exact
-        assert wrong(found, "the largest of so many digits") == int("1" * digits, base=2)
+        assert wrong(found, "all ones") == int("1" * digits, base=2)
         assert wrong(found, "begun again at 0") == sums(step, remainder, 2**digits)[pictures]
         fewer = sums(step, lesson._rounded, digits - 1)[pictures]
         assert wrong(found, "one digit fewer") == fewer
@@ -217,7 +217,7 @@ def test_rounding_to_digits_is_torchs():
 
 
 def test_the_last_step_is_what_is_left_of_a_list_of_pictures():
-    for numbers, found in asked(lesson.q12):
+    for numbers, found in asked(lesson.q11):
         pictures, batch_size, processes = numbers.values()
         *_, full, last = torch.arange(pictures).split(batch_size)
         shares = {len(share) for share in last.tensor_split(processes)}
@@ -234,7 +234,7 @@ def test_the_last_step_is_what_is_left_of_a_list_of_pictures():
 def test_the_obvious_ways_to_write_the_answers_are_right():
     assert lesson.q1.predict("5").state == lesson.q3.predict(32 / 2).state == "right"
     assert lesson.q4.predict(2.4).state == lesson.q7.predict(6.0).state == "right"
-    assert lesson.q11.predict(18 * 16 * 16 * 27).state == lesson.q12.predict(8).state == "right"
+    assert lesson.q12.predict(18 * 16 * 16 * 27).state == lesson.q11.predict(8).state == "right"
     assert lesson.q10.predict(1.6).state == lesson.q10.predict("1.60").state == "right"
     assert lesson.q9.predict(torch.tensor(256.0, dtype=torch.bfloat16)).state == "right"
 
@@ -764,15 +764,15 @@ def test_a_clock_that_was_not_read_and_a_missing_return_are_told():
 def test_the_seconds_are_those_of_a_queue_that_is_worked_off():
     for seed in range(20):
         for case in lesson._devices(random.Random(seed)):
-            steps, (hand_over, work, _) = case["steps"], case["seconds"].values()
-            handed_over = [hand_over * (number + 1) for number in range(steps)]
+            steps, (queuing, work, _) = case["steps"], case["seconds"].values()
+            queued_at = [queuing * (number + 1) for number in range(steps)]
             done = 0
-            for moment in handed_over:
+            for moment in queued_at:
                 done = max(done, moment) + work
             right = lesson._timed(lesson.q2.reference, *case.values())
             assert right["seconds per step"] == pytest.approx(done / steps)
             queued = lesson._timed(waits_after_the_clock, *case.values())
-            assert queued["seconds per step"] == pytest.approx(handed_over[-1] / steps)
+            assert queued["seconds per step"] == pytest.approx(queued_at[-1] / steps)
 
 
 def test_the_scores_are_simple_cnns_and_relu_gets_what_the_pool_gives():

@@ -50,6 +50,12 @@ def test_the_first_call_only_warms_up(monkeypatch):
     assert measure(Clock(monkeypatch).taking(100, 1, 2, 3), repeats=3) == [1, 2, 3]
 
 
+def test_times_are_disturbed_where_half_of_them_took_much_longer_than_the_shortest():
+    assert not Times([1.0, 1.1, 1.15, 9.0, 9.0]).disturbed, "two interruptions leave three that agree"
+    assert Times([1.0, 1.0, 1.3, 1.3, 1.3]).disturbed
+    assert not Times([1.0]).disturbed
+
+
 def test_times_are_for_one_step_and_the_shortest_comes_first(monkeypatch):
     assert measure(Clock(monkeypatch).taking(100, 3, 5, 1, 1), repeats=2, steps=2) == [1, 4]
 

@@ -20,56 +20,55 @@ from helpers.tape import Tape, captured, taped
     times=(5, range(2, 13)),
 )
 def q1(network, times):
-    total, hand_over = network * times, network * (times - 1)
-    working = f"{total} / {network}"
+    total, loading = network * times, network * (times - 1)
     return Asked(
-        f"An epoch takes {total} s: for {hand_over} s pictures are handed over, for {network} s the network computes. "
-        "If handing over cost nothing, how many times as fast would the epoch be?",
+        f"An epoch takes {total} s: {loading} s of loading and {network} s of computing. If loading cost nothing, how "
+        "many times as fast would the epoch be?",
         answer=times,
-        working=working,
+        working=f"{total} / {network}",
         hints=(
             "How long is an epoch before, and how long after? Which of the two is divided by the other?",
-            f"Before it takes {total} s. Afterwards only the network's {network} s are left.",
+            f"Before, it takes {total} s. Afterwards only the {network} s of computing are left.",
         ),
         mistakes={
             "the two parts compared": (
                 times - 1,
-                "that compares handing over with the network. But the whole epoch gets faster, and what is "
-                f"left of it is the network's part: {working}.",
+                "that compares loading with computing. But it is the whole epoch that gets faster, and computing is "
+                "part of it before, too.",
             ),
             "divided by the part that goes": (
-                total / hand_over,
-                f"{hand_over} s are what goes. Compare with what stays: {working}.",
+                total / loading,
+                f"you divided by the {loading} s that go. What is the epoch's time when they are gone?",
             ),
             "the seconds that are saved": (
-                hand_over,
-                f"these are seconds. How many times as fast is a ratio, before to after: {working}.",
+                loading,
+                "these are the seconds that are saved. How many times as fast is a ratio: before to after.",
             ),
             "the seconds that are left": (
                 network,
-                f"these are the seconds of an epoch afterwards. How often do they fit into those before: {working}.",
+                "these are the seconds of an epoch afterwards. How many times do they fit into those before?",
             ),
             "the share that is saved": (
-                hand_over / total,
-                f"this is the fraction of the time that goes. The ratio is that of before to after: {working}.",
+                loading / total,
+                "this is the fraction of the time that goes. The question asks for a ratio: before to after.",
             ),
         },
     )
 
 
 class _Device:
-    """Computes one step after the other, while others are handed over. Its time passes only in the calls.
+    """Computes one step after the other, while others are queued. Its time passes only in the calls.
 
-    Handing over takes a while, the first time a longer one.
+    Queuing a step takes a while, and longer the first time.
     """
 
-    def __init__(self, hand_over, work, first):
-        self.hand_over, self.work, self.first = hand_over, work, first
+    def __init__(self, queuing, work, first):
+        self.queuing, self.work, self.first = queuing, work, first
         self.now = self.done = 0.0
-        self.steps, self.seen = 0, []  # how many were handed over so far, and at each look at the clock
+        self.steps, self.seen = 0, []  # how many were queued so far, and at each look at the clock
 
     def step(self):
-        self.now += self.hand_over if self.steps else self.first
+        self.now += self.queuing if self.steps else self.first
         self.done = max(self.now, self.done) + self.work
         self.steps += 1
 
@@ -92,14 +91,14 @@ def _timed(seconds_per_step, steps, seconds):
 
 
 def _devices(generator):
-    """Two on which the work takes longer than handing it over, and one on which it does not."""
+    """Two on which a step takes longer to compute than to queue, and one on which it does not."""
     cases = []
-    for steps, hand_over, work in (
+    for steps, queuing, work in (
         (3, 1, 4),
         (generator.randint(4, 9), generator.randint(1, 3), generator.randint(4, 9)),
         (generator.randint(4, 9), generator.randint(4, 9), generator.randint(1, 3)),
     ):
-        seconds = {"to hand over": hand_over, "to compute": work, "to hand over the first": 10 * hand_over}
+        seconds = {"to queue": queuing, "to compute": work, "to queue the first": 10 * queuing}
         cases.append({"steps": steps, "seconds": seconds})
     return cases
 
@@ -136,15 +135,15 @@ def seconds_per_step(step, steps, synchronize, clock):
     start = clock()
     for _ in range(steps):
         step()
-    synchronize()  # handed over is not yet computed
+    synchronize()  # queued is not yet computed
     return (clock() - start) / steps
 
 
 @implementation("seconds per step", "2 · Measure first", solution=seconds_per_step, cases=_devices, observe=_timed)
 def q2():
     """Write `seconds_per_step(step, steps, synchronize, clock)`: the mean seconds of `steps` steps in a row.
-    `step()` hands a step over to a device and returns before it is computed, `synchronize()` waits until all is
-    computed, and `clock()` returns seconds. The very first step takes longer, and must not count.
+    `step()` queues a step on a device and returns before it is computed, `synchronize()` waits until everything
+    queued is computed, and `clock()` returns seconds. The very first step takes longer, and must not count.
     """
     hints = (
         "What is the device still doing when the last `step()` has returned? And when the first one has?",
@@ -155,21 +154,20 @@ def q2():
     mistakes = {
         "the first step timed": (
             _calls("synchronize", "clock", "steps", "synchronize", "clock"),
-            "it takes longer than all others, and you count it with them. Make one step before the clock starts.",
+            "it takes longer than all others, and you count it. Make one step before the clock starts.",
         ),
         "the clock started before the first step": (
             _calls("clock", "step", "synchronize", "steps", "synchronize", "clock"),
-            "there is a step to warm up, but the clock is running by then. Start it afterwards.",
+            "you make a step to warm up, but the clock is already running. Start it afterwards.",
         ),
         "the first step timed like the others": (
             _calls("clock", "step", "steps", "synchronize", "clock"),
-            "there is one step more, and the clock is running from the first one on. Start it when that one is "
-            "computed.",
+            "you make one step more, but the clock runs from the first one on. Start it when that one is computed.",
         ),
         "the clock stopped without waiting": (
             _calls("step", "synchronize", "clock", "steps", "clock"),
-            "this is the time to hand the steps over. The device is still busy with them: synchronise before the clock "
-            "is read for the last time.",
+            "this is the time to queue the steps. The device is still busy with them: synchronise before the clock is "
+            "read for the last time.",
         ),
         "the clock started without waiting": (
             _calls("step", "clock", "steps", "synchronize", "clock"),
@@ -182,11 +180,11 @@ def q2():
         ),
         "neither warmed up nor waited": (
             _calls("clock", "steps", "clock"),
-            "the first step takes longer, and is counted. And at the end the steps are handed over, but not computed.",
+            "the first step takes longer, and is counted. And at the end the steps are queued, but not computed.",
         ),
         "waited in each step": (
             _wait_in_each_step,
-            "the device stands still while the next step is handed over. In a row they overlap: synchronise once, "
+            "the device stands idle while the next step is queued. In training the two overlap: synchronise once, "
             "after all of them.",
         ),
         "not divided": (
@@ -199,7 +197,7 @@ def q2():
         ),
         "one step too few": (
             lambda step, steps, *others: seconds_per_step(step, steps - 1, *others) * (steps - 1) / steps,
-            "the step that warms up is not one of the `steps`: it comes before them.",
+            "the step that warms up is not one of the `steps`: make it before them.",
         ),
     }
     return hints, mistakes
@@ -209,45 +207,45 @@ def q2():
     "more workers",
     "4 · Waiting for pictures",
     cores=(2, (2, 4)),
-    hand_over=(8, range(4, 33, 4)),
+    loading=(8, range(4, 33, 4)),
     network=(12, range(6, 33)),
 )
-def q3(cores, hand_over, network):
-    work = hand_over + cores * network
-    working = f"({hand_over} + {cores}·{network}) / {cores} = {work} / {cores}"
+def q3(cores, loading, network):
+    work = loading + cores * network
     return Asked(
-        f"A machine has {cores} cores. The network's step takes {network} ms and keeps every core busy. To hand over a "
-        f"batch, one core works for {hand_over} ms. Now {cores} workers hand over the next batches while the network "
+        f"A machine has {cores} cores. The network's step takes {network} ms and keeps every core busy. Loading a "
+        f"batch keeps one core busy for {loading} ms. Now {cores} workers load the next batches while the network "
         "computes; suppose that starting them and sending a batch cost nothing. How many milliseconds does a step take "
         "at least?",
         answer=work // cores,
-        working=working,
+        working=f"({loading} + {cores}·{network}) / {cores} = {work} / {cores}",
         hints=(
-            "How long would a single core work for one step, if it did all of it?",
-            f"It would compute for {cores}·{network} ms and hand over for {hand_over} ms. There are {cores} cores to "
-            "share that work.",
+            "How long would a single core work for one step, if it did everything?",
+            f"It would compute for {cores}·{network} ms and load for {loading} ms. {cores} cores can share that work.",
         ),
         mistakes={
             "workers with cores of their own": (
                 network,
-                "that is how long the network needs every core. A worker has none of its own: what it does comes on "
-                f"top. Share all work out: {working}.",
+                "that is how long the network needs every core. A worker has no core of its own: its work has to be "
+                "shared among the same cores.",
             ),
             "one after the other": (
-                hand_over + network,
-                "that is how long it takes without workers: one core hands over while the others are idle. Workers "
-                f"fill those idle cores: {working}.",
+                loading + network,
+                "that is how long a step takes without workers: one core loads while the others are idle. Workers use "
+                "those idle cores.",
             ),
             "the network's time divided too": (
-                (hand_over + network) / cores,
-                f"in its {network} ms the network keeps all {cores} cores busy. They cannot be shared out again: "
-                f"{working}.",
+                (loading + network) / cores,
+                f"in its {network} ms the network keeps all {cores} cores busy already. You shared them out twice.",
             ),
-            "handing over alone": (
-                hand_over / cores,
-                f"that is how long all cores hand over. The network needs the same cores: {working}.",
+            "loading alone": (
+                loading / cores,
+                "that is how long all cores load. The network needs the same cores for its part.",
             ),
-            "the work of one core": (work, f"that is how long a single core would take. There are {cores}: {working}."),
+            "the work of one core": (
+                work,
+                f"that is how long a single core would take. {cores} of them share the work.",
+            ),
         },
     )
 
@@ -260,35 +258,32 @@ def q3(cores, hand_over, network):
     work=(10, (4, 5, 8, 10, 12, 16)),
 )
 def q4(operations, call, work):
-    working = f"{operations}·max({call}, {work}) µs = {operations}·{call} / 1000 ms"
     return Asked(
         f"A training step is {operations} operations. Python needs {call} µs to start each of them, one after the "
         f"other; the GPU needs {work} µs to compute each, and computes one while Python starts the next. In a long "
         "row of steps, how many milliseconds does each step take?",
         answer=operations * call / 1000,
-        working=working,
+        working=f"{operations}·max({call}, {work}) µs = {operations}·{call} / 1000 ms",
         hints=(
-            "When the GPU has computed an operation, is the next one there already? Who waits for whom?",
+            "When the GPU has computed an operation, has the next one been started? Who waits for whom?",
             f"The GPU is done {call} − {work} = {call - work} µs before the next operation arrives. So operations "
             f"follow each other every {call} µs.",
         ),
         mistakes={
             "starting and computing added": (
                 operations * (call + work) / 1000,
-                f"while the GPU computes one operation, Python starts the next. The longer of the two decides: "
-                f"{working}.",
+                "you added the two. But while the GPU computes one operation, Python starts the next.",
             ),
             "the GPU's work alone": (
                 operations * work / 1000,
-                f"that is how long the GPU computes. It is done with each operation before Python has started the "
-                f"next: {working}.",
+                "that is how long the GPU computes. It is done with each operation before Python has started the next.",
             ),
             "only the first start counted": (
                 (call + operations * work) / 1000,
-                "this is right where the GPU is the slower one, as in lesson 05: then it always has work in its queue. "
-                f"Here it has none: {working}.",
+                "that is right where the GPU is the slower one, as in lesson 05: its queue is never empty then. Here "
+                "it runs empty after every operation.",
             ),
-            "microseconds": (operations * call, f"these are µs, and 1000 of them are a millisecond: {working}."),
+            "microseconds": (operations * call, "these are µs, and the question asks for ms."),
         },
     )
 
@@ -392,7 +387,7 @@ def q5():
     mistakes = {
         "the batch not copied": (
             _capture(),
-            "every replay trains on the batch that was captured. A name that means another tensor changes nothing: "
+            "every replay trains on the batch that was captured. Giving a name to another tensor changes nothing: "
             "write into the captured memory, with `copy_`.",
         ),
         "only the pictures copied": (
@@ -405,8 +400,7 @@ def q5():
         ),
         "no memory of its own": (
             _capture("images", "labels", own=False),
-            "it copies new batches into the first one, which belongs to whoever called. Capture with `images.clone()` "
-            "and `labels.clone()`.",
+            "it copies new batches into the caller's first one. Capture with `images.clone()` and `labels.clone()`.",
         ),
         "not warmed up": (
             _capture("images", "labels", warm_up=False),
@@ -419,7 +413,7 @@ def q5():
         ),
         "the step itself": (
             _not_captured,
-            "it trains, but Python starts every operation again. Only `graph.replay()` does without.",
+            "it trains, but Python starts every operation again. Only `graph.replay()` avoids that.",
         ),
         "the loss read too early": (
             _capture("images", "labels", frozen=True),
@@ -505,11 +499,11 @@ def q6():
         ),
         "before the pool and after it": (
             _forward(before=F.relu),
-            "the scores are right, but the ReLU that stood before the pool still stands there.",
+            "the scores are right, but the ReLU before the pool is still there.",
         ),
         "the first ReLU left out": (
             _forward(after=_unchanged),
-            "it is to move, not to go. After the pool there are numbers below 0, where all of a window was below 0.",
+            "it should move, not disappear. Where all of a window is below 0, so is what comes out of the pool.",
         ),
         "the second ReLU left out": (
             _forward(hidden=_unchanged),
@@ -540,14 +534,13 @@ def q7(compute, move, rate, bandwidth):
     if compute == move:
         return None
     macs, megabytes = compute * rate, move * bandwidth
-    working = f"max({macs} / {rate}, {megabytes} / {bandwidth})"
     longer, shorter = ("bytes", "multiply-adds") if move > compute else ("multiply-adds", "bytes")
     return Asked(
         f"A layer makes {macs} million multiply-adds and moves {megabytes} MB. The machine can make {rate} billion "
         f"multiply-adds a second, and move {bandwidth} GB a second. How many milliseconds does the layer take at "
         "least?",
         answer=max(compute, move),
-        working=working,
+        working=f"max({macs} / {rate}, {megabytes} / {bandwidth})",
         hints=(
             "How long do the multiply-adds take alone? And the bytes? Does one have to wait for the other?",
             f"The multiply-adds take {macs} / {rate} ms and the bytes {megabytes} / {bandwidth} ms. At best the "
@@ -556,20 +549,18 @@ def q7(compute, move, rate, bandwidth):
         mistakes={
             "added up": (
                 compute + move,
-                f"that is the time of first moving, then computing. The machine may do both at once: {working}.",
+                "you added the two times: first moving, then computing. A machine can do both at once.",
             ),
             "the shorter of the two": (
                 min(compute, move),
-                f"by then the {shorter} are done, but not the {longer}. The layer is done when both are: {working}.",
+                f"by then the {shorter} are done, but not the {longer}. The layer is done when both are.",
             ),
             "each limit with the other's work": (
                 max(macs / bandwidth, megabytes / rate),
-                f"multiply-adds are limited by multiply-adds a second, bytes by bytes a second: {working}.",
+                "you divided each by the other's speed: multiply-adds are limited by multiply-adds a second, bytes by "
+                "bytes a second.",
             ),
-            "seconds": (
-                max(compute, move) / 1000,
-                f"these are seconds. A million, at a billion a second, takes a thousandth of one, a ms: {working}.",
-            ),
+            "seconds": (max(compute, move) / 1000, "these are seconds, and the question asks for milliseconds."),
         },
     )
 
@@ -652,7 +643,7 @@ def q8():
     mistakes = {
         "the layers outside": (
             _half(forward=False),
-            "the layers compute in float32 as ever: `model(images)` belongs inside.",
+            "the layers still compute in float32: `model(images)` belongs inside.",
         ),
         "the model itself in bfloat16": (
             _half(forward=False, loss=False, cast=nn.Module.bfloat16, pictures=torch.Tensor.bfloat16),
@@ -661,12 +652,13 @@ def q8():
         ),
         "only the pictures in bfloat16": (
             _half(forward=False, loss=False, pictures=torch.Tensor.bfloat16),
-            "the layer wants pictures of its weights' kind. Leave both float32: autocast rounds them where it helps.",
+            "a layer expects pictures of the same kind as its weights. Leave both float32: autocast rounds them where "
+            "it helps.",
         ),
         "the loss outside": (
             _half(loss=False),
-            "the loss is computed from bfloat16 scores and is one itself. Under autocast torch makes float32 of them "
-            "first, as sums need it.",
+            "the loss is computed in bfloat16, like the scores. Under autocast torch turns them into float32 first, "
+            "because a sum needs it.",
         ),
         "backward inside": (
             _half(backward=True),
@@ -705,7 +697,7 @@ def q9(dtype, step, pictures):
         working=power,
         hints=(
             f"The first whole number that cannot be kept has {digits + 1} binary digits, and the last of them is a 1. "
-            "Which one is it, and what becomes of it?",
+            "Which one is it, and what is it rounded to?",
             f"2**{digits} + 1 lies in the middle between two numbers that can be kept, and becomes the smaller one, "
             f"whose last digit is 0.{further}",
         ),
@@ -720,14 +712,14 @@ def q9(dtype, step, pictures):
                 "this is the right sum, rounded. But the sum is rounded after each picture, and what is lost then is "
                 "lost.",
             ),
-            "the largest of so many digits": (
+            "all ones": (
                 2**digits - 1,
-                f"this is {digits} ones. The number after it is a 1 and zeros, and can be kept too: zeros at the end "
+                f"this is {digits} ones. The number after it is a 1 and zeros, and can be kept, too: zeros at the end "
                 "need no digits.",
             ),
             "begun again at 0": (
                 total % 2**digits,
-                f"whole numbers of {digits} bits count like this. `{dtype}` has an exponent besides: it does not begin "
+                f"whole numbers of {digits} bits count like this. `{dtype}` also has an exponent: it does not begin "
                 "again, it rounds.",
             ),
             "one digit fewer": (
@@ -758,12 +750,11 @@ def q10(small, factor, ms_small, ms_large):
         return None  # more pictures take longer, but not in proportion; and two decimals are to be enough
     if abs(answer - ms_large / ms_small) < 0.1:
         return None  # rounded to one decimal, a mistake would pass for the answer
-    working = f"({large} / {ms_large}) / ({small} / {ms_small})"
     return Asked(
         f"Run A takes {ms_small} ms for a step with a batch of {small}, run B {ms_large} ms with a batch of {large}. "
-        "Compared with A, how many times as many pictures a second does B train on? (Two decimals at most.)",
+        "B trains on how many times as many pictures a second as A? (Two decimals at most.)",
         answer=answer,
-        working=working,
+        working=f"({large} / {ms_large}) / ({small} / {ms_small})",
         hints=(
             "A step of A and one of B are not the same work. How many pictures does each of them train on in a ms?",
             f"A trains on {small} / {ms_small} pictures in a ms, B on {large} / {ms_large}.",
@@ -771,91 +762,38 @@ def q10(small, factor, ms_small, ms_large):
         mistakes={
             "steps compared": (
                 ms_small / ms_large,
-                f"this compares steps a second. But a step of B has {large} pictures, and one of A has {small}: "
-                f"{working}.",
+                f"this compares steps a second. But a step of B has {large} pictures, and one of A has {small}.",
             ),
             "milliseconds compared": (
                 ms_large / ms_small,
-                f"that is how many times as long B takes for a step. It has more pictures, too: {working}.",
+                "that is how many times as long a step of B takes. It has more pictures, too.",
             ),
             "batches compared": (
                 factor,
-                f"that is how many times as many pictures B has in a step. It takes longer, too: {working}.",
+                "that is how many times as many pictures B has in a step. Its step takes longer, too.",
             ),
-            "A compared with B": (
-                1 / answer,
-                f"this is how A compares with B. The question is how B compares with A: {working}.",
-            ),
-        },
-    )
-
-
-@prediction(
-    "the winners' products",
-    "9 · Read a kernel",
-    channels=(18, (6, 10, 12, 16, 18, 24, 32)),
-    size=(32, range(12, 65, 4)),
-    kernel_size=(2, (2, 3, 4)),
-)
-def q11(channels, size, kernel_size):
-    side, taps = size // kernel_size, 27
-    if size % kernel_size:
-        return None
-    before = channels * size**2 * taps
-    working = f"{channels}·{side}·{side}·{taps}"
-    return Asked(
-        f"`conv1` has {channels} filters of 3 × 3 × 3 and makes {channels} maps of {size} × {size} from a picture. "
-        f"For the gradient of its weight, each number in the maps' gradient is multiplied with the {taps} numbers "
-        f"of its window: {before:,} products. But after `conv1` comes a {kernel_size} × {kernel_size} max pool. How "
-        "many of these products are not with a 0?",
-        answer=channels * side**2 * taps,
-        working=working,
-        hints=(
-            "The gradient goes only to the winner of each window of the pool (lesson 02). How many winners are there?",
-            f"There are {side} × {side} windows in each of the {channels} maps, and one winner in each. Each winner is "
-            f"multiplied with {taps} numbers.",
-        ),
-        mistakes={
-            "as many as before": (
-                before,
-                f"all but the winner of each {kernel_size} × {kernel_size} window have the gradient 0: {working}.",
-            ),
-            "one side only": (channels * size * side * taps, f"the pool shortens height and width: {working}."),
-            "one map only": (side**2 * taps, f"that is one map. There are {channels}: {working}."),
-            "winners, not products": (
-                channels * side**2,
-                f"that is how many winners there are. Each is multiplied with {taps} numbers: {working}.",
-            ),
-            "those with a 0": (
-                before - channels * side**2 * taps,
-                f"these are the products that can be left out. The question is how many are left: {working}.",
-            ),
-            "one colour only": (
-                channels * side**2 * 9,
-                f"a filter is 3 × 3 × 3: it has nine numbers for each of the three colours: {working}.",
-            ),
+            "A compared with B": (1 / answer, "this is A compared with B. The question is the other way round."),
         },
     )
 
 
 @prediction(
     "the last step of several processes",
-    "10 · Waiting for each other",
+    "8 · Waiting for other processes",
     pictures=(10_000, (2_000, 5_000, 10_000, 12_000, 20_000, 50_000, 60_000)),
     batch_size=(256, (48, 64, 96, 128, 192, 256, 384, 512)),
     processes=(2, (2, 4, 8)),
 )
-def q12(pictures, batch_size, processes):
+def q11(pictures, batch_size, processes):
     full, left = divmod(pictures, batch_size)
     alone = pictures // processes % batch_size
     if left == 0 or left % processes or batch_size % processes or pictures % processes or alone == 0:
         return None
-    working = f"({pictures:,} − {full}·{batch_size}) / {processes} = {left} / {processes}"
     return Asked(
-        f"An epoch has {pictures:,} pictures. Each step takes {batch_size} of them, and {processes} processes share "
-        "them out evenly. How many pictures does each process get in the last step?",
+        f"An epoch has {pictures:,} pictures. Each step takes {batch_size} of them, shared evenly among {processes} "
+        "processes. How many pictures does each process get in the last step?",
         answer=left // processes,
-        working=working,
+        working=f"({pictures:,} − {full}·{batch_size}) / {processes} = {left} / {processes}",
         hints=(
             "How many steps have a full batch? How many pictures are left for the one after them?",
             f"{full} full batches hold {full * batch_size:,} pictures. {left} are left, and all processes share them.",
@@ -863,20 +801,61 @@ def q12(pictures, batch_size, processes):
         mistakes={
             "the last batch as full as the others": (
                 batch_size // processes,
-                f"right for every step but the last. After {full} full batches {left} pictures are left: {working}.",
+                "that is right for every step but the last. How many pictures are left after the full batches?",
             ),
-            "not shared out": (
-                left,
-                f"that is how many pictures the last step has. {processes} processes share them: {working}.",
-            ),
+            "not shared out": (left, f"that is how many pictures the last step has. {processes} processes share them."),
             "a full batch for each process": (
                 alone,
-                f"this is what is left if each process takes {batch_size} at a time. Here {batch_size} are what they "
-                f"take together: {working}.",
+                f"you gave each process {batch_size} pictures a step. {batch_size} is what they take together.",
             ),
-            "the batch of all processes": (
-                batch_size,
-                f"that is how many all processes take together, and in a full step: {working}.",
+            "the batch of all processes": (batch_size, "that is what all processes take together, in a full step."),
+        },
+    )
+
+
+@prediction(
+    "the winners' products",
+    "Extra · Read a kernel",
+    channels=(18, (6, 10, 12, 16, 18, 24, 32)),
+    size=(32, range(12, 65, 4)),
+    kernel_size=(2, (2, 3, 4)),
+)
+def q12(channels, size, kernel_size):
+    side, taps = size // kernel_size, 27
+    if size % kernel_size:
+        return None
+    before = channels * size**2 * taps
+    return Asked(
+        f"`conv1` has {channels} filters of 3 × 3 × 3 and turns a picture into {channels} maps of {size} × {size}. "
+        f"For the gradient of its weight, each number in the maps' gradient is multiplied by the {taps} numbers "
+        f"of its window: {before:,} products. But after `conv1` comes a {kernel_size} × {kernel_size} max pool. In how "
+        "many of these products is the gradient not 0?",
+        answer=channels * side**2 * taps,
+        working=f"{channels}·{side}·{side}·{taps}",
+        hints=(
+            "The gradient goes only to the winner of each window of the pool (lesson 02). How many winners are there?",
+            f"There are {side} × {side} windows in each of the {channels} maps, and one winner in each. Each winner is "
+            f"multiplied by {taps} numbers.",
+        ),
+        mistakes={
+            "as many as before": (
+                before,
+                f"you left the pool out. Within each of its {kernel_size} × {kernel_size} windows, which numbers get a "
+                "gradient?",
+            ),
+            "one side only": (channels * size * side * taps, "you divided one side only. The pool shortens both."),
+            "one map only": (side**2 * taps, f"that is one map. There are {channels}."),
+            "winners, not products": (
+                channels * side**2,
+                f"that is how many winners there are. Each is multiplied by {taps} numbers.",
+            ),
+            "those with a 0": (
+                before - channels * side**2 * taps,
+                "these are the products with a 0. The question is how many are left without them.",
+            ),
+            "one colour only": (
+                channels * side**2 * 9,
+                "a filter is 3 × 3 × 3: you counted nine numbers, those of a single colour.",
             ),
         },
     )
