@@ -66,7 +66,7 @@ class SimpleCNN(nn.Module):
 
 
 class FastCNN(SimpleCNN):
-    """SimpleCNN with its first ReLU behind the pool: the same scores and gradients, and a quarter of the work for it.
+    """SimpleCNN with its first ReLU after the pool: the same scores and gradients, and a quarter of the work for it.
 
     ReLU and the maximum commute: whichever comes first, the largest number of a window is kept, and is 0 if it
     is negative. The weights have the same names and shapes, so each network takes the other's.

@@ -241,7 +241,7 @@ def accuracy_table(results):
 
 
 def recorded(results):
-    """All of it in Markdown, as lesson 06 shows it: the machine, the road, the kernels of a step, the accuracies."""
+    """All of it in Markdown, as it is printed: the machine, the road, the kernels of a step, the accuracies."""
     versions = f"torch {results['torch']}, Python {results['python']}, {results['date']}"
     how = f"{results['data']}, {results['pictures']:,} pictures an epoch, medians"
     if results.get("tf32"):

@@ -82,7 +82,7 @@ SWITCHES = [
     Candidate("channels_last", flipped="channels_last"),
     Candidate("memory kept", flipped="memory_kept"),
     Candidate("fused Adam", flipped="fused"),
-    Candidate("ReLU behind the pool", network="SimpleCNN"),
+    Candidate("ReLU after the pool", network="SimpleCNN"),
     Candidate("bfloat16", precision="bfloat16"),
     Candidate("torch.compile", compiled=True),
 ]
@@ -434,7 +434,7 @@ def hardware_told(machine):
 
 
 def recorded(results):
-    """All of it in Markdown, as lesson 06 shows it: the machine, the loops, the switches."""
+    """All of it in Markdown, as it is printed: the machine, the loops, the switches."""
     if results["device"] == "cuda":
         import benchmark_gpu
 

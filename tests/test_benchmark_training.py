@@ -1,10 +1,8 @@
 import json
 import multiprocessing
 import os
-from pathlib import Path
 
 import benchmark_training as benchmark
-import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
@@ -282,16 +280,3 @@ def test_the_committed_file_is_one_of_this_benchmark():
     assert [row["name"] for row in results["rows"]] == names * 2
     assert [row["name"] for row in results["switches"]] == [switch.name for switch in benchmark.SWITCHES] * 2
     assert all(row["n"] >= 5 for row in results["rows"] if "n" in row)
-
-
-# -- what is kept --------------------------------------------------------------------------------------
-
-LESSON = Path(__file__).parent.parent / "notebooks" / "06_fast_training.ipynb"
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_lesson_06_shows_the_recorded_numbers_of_each_device(device):
-    cells = nbformat.read(LESSON, as_version=4).cells
-    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    path = benchmark.MEASURED / f"training-{device}.json"
-    assert benchmark.recorded(json.loads(path.read_text("utf-8"))) in prose

@@ -146,7 +146,7 @@ def by_all(maps):
 
 
 class Own(nn.Module):
-    """The same as a class, with the ReLU behind the pool."""
+    """The same as a class, with the ReLU after the pool."""
 
     def __init__(self, first, second):
         super().__init__()
