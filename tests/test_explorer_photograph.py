@@ -55,20 +55,21 @@ TURNED[0x0112] = 6  # a quarter turn
 
 
 @pytest.mark.parametrize(
-    ("image", "name", "options", "close"),
+    ("made", "name", "options", "close"),  # made when it is needed: a large one takes as long as collecting the tests
     [
-        (NOISE, "noise.png", {}, 1),
-        (smooth(300, 200, 4), "transparent.png", {}, 2),
-        (smooth(2300, 2048), "large.png", {"compress_level": 1}, 2),
-        (smooth(640, 320), "turned.jpg", {"exif": TURNED}, 4),
-        (NOISE[:10, :14], "small.png", {}, 0),
-        (a_picture(5, 1), "thin.png", {}, 0),
+        (lambda: NOISE, "noise.png", {}, 1),
+        (lambda: smooth(300, 200, 4), "transparent.png", {}, 2),
+        (lambda: smooth(2300, 2048), "large.png", {"compress_level": 1}, 2),
+        (lambda: smooth(640, 320), "turned.jpg", {"exif": TURNED}, 4),
+        (lambda: NOISE[:10, :14], "small.png", {}, 0),
+        (lambda: a_picture(5, 1), "thin.png", {}, 0),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_chosen_picture_is_cut_square_and_made_grey_as_python_does_it_and_filtered_as_torch_does(
-    stand, image, name, options, close
+    stand, made, name, options, close
 ):
+    image = made()
     explorer = FilterExplorer(a_picture(3, 4), padding=2)
     page = stand(explorer)
     choose(page, file(image, name, **options))
