@@ -80,7 +80,7 @@ def _download_archive(root):
             try:
                 data = _fetch(url, enough)
                 if hashlib.sha256(data).hexdigest() != sha256:
-                    raise _OtherError("sent something else than the archive (its checksum is wrong)")
+                    raise _OtherError("sent something other than the archive (its checksum is wrong)")
             except _TooSlowError as error:
                 said.append(f"{host}: {error}")
                 if enough > LEAST:
@@ -172,7 +172,7 @@ def _reason(error):
         words = "".join(filter(str.isprintable, error.response.reason))  # the host's own, whatever they are
         return f"answered {error.response.status_code} {words[:80]}"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
+        return "the connection broke"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate was not accepted"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):

@@ -187,7 +187,7 @@ def _check_images(images):
         hint = "images.to(torch.uint8)"
         if images.is_floating_point() and images.max() <= 1:
             hint = "(images * 255).round().to(torch.uint8)"
-        raise TypeError(f"{got}. With values 0–255 it is the set that normalises. Try {hint}.")
+        raise TypeError(f"{got}. It takes values 0–255 and normalises them itself. Try {hint}.")
     return images.contiguous()
 
 
@@ -202,7 +202,7 @@ def _check_labels(labels, images, classes):
     if len(labels) != len(images):
         raise ValueError(
             f"labels wants one class number for each of the {len(images):,} pictures, but got {len(labels):,}. "
-            "Pictures and labels are cut alike: images[:k], labels[:k]."
+            "Cut pictures and labels alike: images[:k], labels[:k]."
         )
     return torch.from_numpy(labels).to(images.device)
 

@@ -18,7 +18,7 @@ def check_regular(path):
     """Raises OSError if there is something at `path` that is no file to be replaced: a device, a pipe, a folder."""
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "what is there is no regular file", str(path))
+        raise OSError(errno.EINVAL, "what is there is not a regular file", str(path))
 
 
 def check_writable(path):

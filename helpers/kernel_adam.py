@@ -25,7 +25,7 @@ class KernelAdam(torch.optim.Adam):
                 if parameter.dtype != torch.float32 or not parameter.is_contiguous():
                     raise ValueError(
                         f"KernelAdam wants contiguous float32 parameters, but got {tuple(parameter.shape)} of "
-                        f"{parameter.dtype}, strides {parameter.stride()}: take torch.optim.Adam."
+                        f"{parameter.dtype}, strides {parameter.stride()}: use torch.optim.Adam."
                     )
 
     @torch.no_grad()

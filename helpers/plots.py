@@ -76,10 +76,10 @@ def show_filters(weight, columns=6, image=None):
         else:
             maps = _maps(weight, image)
             figure = _beside(colours, maps, columns, note)
-            about += f", and the map each makes of an image of {'×'.join(map(str, maps.shape[1:]))}"
+            about += f", and the map each gives for an image of {'×'.join(map(str, maps.shape[1:]))}"
     else:
         if out * channels > MOST:
-            raise ValueError(f"{out}×{channels} kernels are too many for one figure: take weight[:8, :8].")
+            raise ValueError(f"{out}×{channels} kernels are too many for one figure: use weight[:8, :8].")
         titles, bar = range(out), "weight"
         if channels > 1:
             titles = [f"{row}, {column}" for row in range(out) for column in range(channels)]
@@ -119,7 +119,7 @@ def show_feature_maps(maps, columns=6):
     """The feature maps of one image, (C, H, W) or (1, C, H, W), numbered from 0, on one scale."""
     maps = array(maps)
     if maps.ndim == 4 and len(maps) > 1:
-        raise ValueError(f"show_feature_maps shows one image's maps, but got {maps.shape}: take maps[0].")
+        raise ValueError(f"show_feature_maps shows one image's maps, but got {maps.shape}: use maps[0].")
     maps = numbers("maps", maps[0] if maps.ndim == 4 else maps, 3, "(C, H, W) or (1, C, H, W)")
     channels, height, width = maps.shape
     check_count(channels, "maps", "maps")

@@ -115,9 +115,9 @@ def test_a_flipped_bit_in_the_list_of_its_parts_is_never_loaded_as_weights(saved
 
 
 def test_a_device_is_neither_written_nor_read(device):
-    with pytest.raises(OSError, match=f"Cannot write the checkpoint {device}: what is there is no regular file\\."):
+    with pytest.raises(OSError, match=f"Cannot write the checkpoint {device}: what is there is not a regular file\\."):
         save_checkpoint(device, nn.Linear(3, 2))
-    with pytest.raises(OSError, match=f"Cannot read the checkpoint {device}: what is there is no regular file\\."):
+    with pytest.raises(OSError, match=f"Cannot read the checkpoint {device}: what is there is not a regular file\\."):
         load_checkpoint(device)
 
 
@@ -186,7 +186,7 @@ def test_another_torch_file_is_told_from_a_damaged_one(tmp_path):
 
 def test_one_of_a_later_version_is_told_from_another_file(tmp_path):
     torch.save({"format": "helpers.training checkpoint, version 2"}, tmp_path / "later.pt")
-    with pytest.raises(ValueError, match=r"later.pt is of version 2: a newer version of the course reads it\."):
+    with pytest.raises(ValueError, match=r"later.pt has version 2: it needs a newer version of the course\."):
         load_checkpoint(tmp_path / "later.pt")
 
 

@@ -112,7 +112,7 @@ def test_what_the_command_line_says_is_how_it_trains(run, monkeypatch):
         ),
         (
             ["--checkpoint", "."],
-            "--checkpoint wants a file that can be written, but got .: what is there is no regular file",
+            "--checkpoint wants a file that can be written, but got .: what is there is not a regular file",
         ),
         (
             ["--checkpoint", "no/x.pt"],
@@ -138,7 +138,7 @@ def test_a_checkpoint_that_is_a_device_is_refused_before_it_is_moved_aside(run, 
     status, out = run("--epochs", "1", "--checkpoint", device)
     assert status == 1
     wants = "--checkpoint wants a file that can be written"
-    assert out == f"error: {wants}, but got {device}: what is there is no regular file.\n"
+    assert out == f"error: {wants}, but got {device}: what is there is not a regular file.\n"
 
 
 @pytest.mark.parametrize(("epochs", "rest"), [("3", "go on with --resume"), ("1", "as many as asked for")])
@@ -194,7 +194,7 @@ def test_a_port_that_is_taken_is_said_with_another_to_take(run, monkeypatch):
         status, out = run("--epochs", "1")
     assert status == 1
     assert out.startswith(f"error: The processes could not meet at 127.0.0.1:{port} (")
-    assert out.endswith("take another: torchrun --master-port 29501 …\n")
+    assert out.endswith("use another: torchrun --master-port 29501 …\n")
     assert out.count("\n") == 1
 
 

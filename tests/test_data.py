@@ -631,7 +631,7 @@ def test_a_pipe_or_what_never_ends_under_the_archives_name_is_refused(hosts, tmp
     for kind, make in {BINARY: os.mkfifo, PYTHON: lambda path: path.symlink_to("/dev/zero")}.items():
         (host,) = hosts("good", kinds=[kind])
         make(tmp_path / kind)
-        with pytest.raises(OSError, match=r"cannot keep its archive in .* \(what is there is no regular file\)"):
+        with pytest.raises(OSError, match=r"cannot keep its archive in .* \(what is there is not a regular file\)"):
             load_cifar10(tmp_path)
         assert host.asked == []
 
@@ -668,8 +668,8 @@ def test_when_no_host_delivers_one_sentence_says_what_each_said_and_what_works(h
     assert str(caught.value).splitlines() == [
         "CIFAR-10 could not be downloaded. What works offline: load_shapes().",
         f"  {made[0].name}: answered 404 Not Found",
-        f"  {made[1].name}: the connection broke off",
-        f"  {made[2].name}: sent something else than the archive (its checksum is wrong)",
+        f"  {made[1].name}: the connection broke",
+        f"  {made[2].name}: sent something other than the archive (its checksum is wrong)",
         f"  {made[3].name}: silent for 0.3 seconds",
         f"  {made[4].name}: answered 500 Internal Server Error",
         f"  127.0.0.1:{port}: could not be reached",

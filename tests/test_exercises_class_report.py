@@ -130,7 +130,7 @@ def test_foreign_damaged_and_hostile_files_are_named_and_left(report, tmp_path):
         assert f"left out: {name}: there are no answers of this course in it" in out
     assert "left out: large.txt: it is larger than 5 MB" in out
     assert "hidden" not in out
-    assert ("pipe.txt: what is there is no regular file" in out) == hasattr(os, "mkfifo")
+    assert ("pipe.txt: what is there is not a regular file" in out) == hasattr(os, "mkfifo")
     assert {row["student"] for row in rows} == {"'=SUM(A1)", "<script>alert(1)<:script>", "older"}
     page = (tmp_path / "class.html").read_text()
     assert "<script" not in page

@@ -105,7 +105,7 @@ def test_what_a_full_disk_has_cut_off_is_added_once(tmp_path):
 def test_a_pipe_is_no_file_for_answers_and_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (said,) = record.keep_in(tmp_path / "pipe")
-    assert "cannot be used: what is there is no regular file." in said
+    assert "cannot be used: what is there is not a regular file." in said
 
 
 def test_another_file_that_cannot_be_used_changes_nothing(tmp_path):

@@ -242,9 +242,7 @@ def hold_refusal(seen, values, shapes, message):
         assert how == "Smallest change that works"
         works = lambda features: features == 4608  # noqa: E731
     else:
-        assert how == (
-            "Smallest change that works" if values["compute_fc1"] else "Smallest change that takes it on to fc1"
-        )
+        assert how == ("Smallest change that works" if values["compute_fc1"] else "Smallest change that gets it to fc1")
         works = bool
         assert seen["problem"].split(":")[0] == ("conv1", "pool")[len(shapes) - 1]
         hold_against_simple_cnn(seen["problem"], dict(map(change, offers)), values)

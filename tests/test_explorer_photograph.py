@@ -249,7 +249,7 @@ def test_one_picture_is_taken_where_the_camera_is_seen_live_and_then_the_camera_
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
-        ("NotAllowedError", "The camera was refused: allow it for this page in the browser, or choose a file."),
+        ("NotAllowedError", "The camera is blocked: allow it for this page in the browser, or choose a file."),
         ("NotFoundError", "There is no camera. Choose a file."),
         ("NotReadableError", "The camera cannot be used: It is in use."),
     ],

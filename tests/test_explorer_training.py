@@ -233,7 +233,7 @@ def test_a_run_that_blows_up_and_learns_nothing_more_says_so(stand):
     assert run.state == "diverged"
     assert run.message == (
         f"The loss rose to {highest:,.1f} and ended at {run.history.loss[-1]:.2f}, where guessing gives 2.30: "
-        "most likely the learning rate 1 is too large. Try a tenth of it, or 0.001, with which most trainings start."
+        "most likely the learning rate 1 is too large. Try a tenth of it, or 0.001, a common first choice."
     )
     assert len(run.history.test_accuracy) == 4
     page = stand(explorer)
@@ -263,7 +263,7 @@ def test_a_loss_that_is_no_number_any_more_ends_the_run_and_its_curve_holds_numb
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (RuntimeError("a shape is wrong\nand more"), "The run broke off: RuntimeError: a shape is wrong"),
+        (RuntimeError("a shape is wrong\nand more"), "The run failed: RuntimeError: a shape is wrong"),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: 99 bytes"),
             "A batch of 32 images did not fit into memory: try batch_size=16.",
@@ -449,7 +449,7 @@ def test_the_curves_of_all_runs_are_drawn_over_one_another_and_stay_readable(sta
 def test_before_the_first_run_the_loss_of_guessing_is_marked(stand):
     page = stand(explorer_of())
     assert page.get_by_text("guessing: 2.30").is_visible()
-    assert page.get_by_text("Press Train: the curves come here.").is_visible()
+    assert page.get_by_text("Press Train: the curves appear here.").is_visible()
     assert page.get_by_text("accuracy on 60 other pictures").is_visible()
     line = page.locator("[data-chart=loss] .cs-guess")
     top = float(line.get_attribute("y1"))

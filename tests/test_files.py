@@ -108,7 +108,7 @@ def test_what_is_no_regular_file_is_refused_and_left(tmp_path, device):
     (tmp_path / "to a device").symlink_to(device)
     for name in ("pipe", "folder", "to a device"):
         for attempt in (check_regular, check_writable, lambda path: write_whole(path, b"data")):
-            with pytest.raises(OSError, match="what is there is no regular file") as refused:
+            with pytest.raises(OSError, match="what is there is not a regular file") as refused:
                 attempt(tmp_path / name)
             assert refused.value.errno == errno.EINVAL
     assert sorted(os.listdir(tmp_path)) == ["folder", "pipe", "to a device"]

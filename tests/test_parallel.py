@@ -127,7 +127,7 @@ def test_an_apple_gpu_is_not_shared(monkeypatch, asked):
     monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend: None)
     monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
     if asked:
-        with pytest.raises(ValueError, match="cannot share an Apple GPU: take --device cpu"), group(asked):
+        with pytest.raises(ValueError, match="cannot share an Apple GPU: use --device cpu"), group(asked):
             pass
     else:
         with group(asked) as device:
@@ -139,6 +139,6 @@ def test_more_processes_than_gpus_are_refused_in_a_sentence(monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setattr(parallel, "check_device", lambda device: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    message = "2 processes want a GPU each, and this machine has 1: take --nproc-per-node 1, or --device cpu."
+    message = "2 processes need a GPU each, and this machine has 1: use --nproc-per-node 1, or --device cpu."
     with pytest.raises(ValueError, match=message), group():
         pass

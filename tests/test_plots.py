@@ -318,7 +318,7 @@ def test_beside_each_kernel_stands_the_map_that_torch_makes_of_the_image(kernel,
     assert titles(figure)[:4] == ["kernel 0", "map 0", "kernel 1", "map 1"]
     for drawn, wanted in zip(shown(figure)[1:10:2], maps, strict=True):
         assert np.allclose(drawn, wanted, atol=1e-5)
-    assert repr(figure).endswith(f"and the map each makes of an image of {image.shape[1]}×{image.shape[2]}")
+    assert repr(figure).endswith(f"and the map each gives for an image of {image.shape[1]}×{image.shape[2]}")
     limit = maps.abs().max().item()
     assert np.allclose([ax.images[0].get_clim() for ax in figure.axes[1:10:2]], (-limit, limit))
     places = [ax.get_position() for ax in figure.axes]
@@ -478,13 +478,13 @@ def test_no_mistake_is_said():
         (lambda: show_images(pictures(3), columns=2.0), "columns wants a whole number of at least 1"),
         (lambda: show_filters(numbers(3, 3)), "such as conv1.weight, but got float32 (3, 3)"),
         (lambda: show_filters(torch.nn.Conv2d(3, 2, 3)), "such as conv1.weight, but got a Conv2d"),
-        (lambda: show_filters(numbers(32, 16, 3, 3)), "take weight[:8, :8]"),
+        (lambda: show_filters(numbers(32, 16, 3, 3)), "use weight[:8, :8]"),
         (lambda: show_filters(numbers(101, 3, 3, 3)), "weight[:100] shows the first 100"),
         (lambda: show_filters(numbers(2, 1, 3, 3), image=numbers(1, 8, 8)), "kernels of 3 channels, but these have 1"),
         (lambda: show_filters(numbers(2, 3, 3, 3), image=numbers(1, 8, 8)), "(3, H, W), but got (1, 8, 8)"),
         (lambda: show_filters(numbers(2, 3, 3, 3), image=pictures(1)), "colour picture, (3, H, W), but got uint8"),
         (lambda: show_filters(numbers(60, 3, 3, 3), image=numbers(3, 8, 8)), "120 kernels and maps are too many"),
-        (lambda: show_feature_maps(numbers(2, 3, 4, 4)), "take maps[0]"),
+        (lambda: show_feature_maps(numbers(2, 3, 4, 4)), "use maps[0]"),
         (lambda: show_feature_maps(numbers(4, 4)), "(C, H, W) or (1, C, H, W), but got float32 (4, 4)"),
         (lambda: show_feature_maps(numbers(101, 4, 4)), "maps[:100] shows the first 100"),
         (lambda: show_history([1, 2]), "wants what train returned, or {name: history}, but got a list"),

@@ -582,7 +582,7 @@ def test_files_in_no_repository_name_no_commit_not_even_one_around_them(monkeypa
     inside.mkdir()
     git(tmp_path, "init", "--quiet")
     monkeypatch.setattr(build_site, "ROOT", inside)
-    assert build_site.commit() == "files that are in no git repository"
+    assert build_site.commit() == "files outside any git repository"
 
 
 def test_a_build_that_fails_half_way_leaves_the_earlier_site_whole(monkeypatch, earlier):

@@ -623,10 +623,10 @@ def test_an_optimizer_that_wants_the_loss_again_and_again_is_refused():
 @pytest.mark.parametrize(
     ("images", "batch_size", "words"),
     [
-        (49, 16, r"In batches of 16, 49 images leave a single one for a step, .* Take batch_size=15\."),
-        (49, 1, r"In batches of 1, 49 images .* Take batch_size=5\."),
-        (25, 8, r"Take batch_size=7\."),
-        (1, 8, "Take more images"),
+        (49, 16, r"In batches of 16, 49 images leave a single one for a step, .* Use batch_size=15\."),
+        (49, 1, r"In batches of 1, 49 images .* Use batch_size=5\."),
+        (25, 8, r"Use batch_size=7\."),
+        (1, 8, "Use more images"),
     ],
 )
 def test_a_last_batch_of_one_is_refused_before_a_step_where_the_model_cannot_train_on_it(images, batch_size, words):

@@ -444,8 +444,8 @@ def hooked(parameters):
 @pytest.mark.parametrize(
     ("optimizer", "why"),
     [
-        (Mine, "Mine is none of SGD, Adam, AdamW"),
-        (torch.optim.Adagrad, "Adagrad is none of SGD, Adam, AdamW"),
+        (Mine, "Mine is not one of SGD, Adam, AdamW"),
+        (torch.optim.Adagrad, "Adagrad is not one of SGD, Adam, AdamW"),
         (hooked, "the model or the optimizer has hooks"),
     ],
 )

@@ -96,7 +96,7 @@ def commit() -> str:
 
     # The course may have been unpacked inside a repository that is not its own.
     if shutil.which("git") is None or not (ROOT / ".git").exists():
-        return "files that are in no git repository"
+        return "files outside any git repository"
     name, changed = git("rev-parse", "HEAD"), git("status", "--porcelain")
     link = f'<a href="{address.on_github()}/tree/{name}">{name[:10]}</a>' if address.on_github() else name[:10]
     return f"commit {link}{', with changes that are not committed' if changed else ''}"

@@ -83,7 +83,7 @@ def _tensor(images, image_shape):
         images = [_fitted(colour_picture(image), image_shape) for image in images]
     if isinstance(images, (tuple, list)) and images and all(hasattr(image, "shape") for image in images):
         if len({tuple(image.shape) for image in images}) > 1:
-            raise ValueError("images wants pictures of one size, but got several. Cut them alike, or give one.")
+            raise ValueError("images wants pictures of one size, but got several sizes. Cut them alike, or give one.")
         images = torch.stack([_own(image) for image in images])
     wanted = "images wants pictures (N, C, height, width)"
     if not hasattr(images, "shape"):

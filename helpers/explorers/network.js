@@ -92,7 +92,7 @@ async function render({ model, el }) {
     const reasons = broken === null ? null : reasonsOf(values, chain, chainAt, sliders);
     refusal.write(reasons);
     if (broken !== null && broken !== FC1 && !values.compute_fc1)
-      setText(refusal.parts[1], `Smallest change that takes it on to fc1: ${reasons.remedy.join(" · or ")}`);
+      setText(refusal.parts[1], `Smallest change that gets it to fc1: ${reasons.remedy.join(" · or ")}`);
     budget.write(chain);
     source.write(classOf(values, chain), "");
     if (!player.playing()) speaker.say(spoken(chain, lines, at, reasons, refusal)); // else sentence would follow sentence

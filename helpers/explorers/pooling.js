@@ -466,7 +466,7 @@ function moveWindow({ root }, glider, { values: { stride }, backward, inside, wi
 
 function writeCode(code, { remark, legend }, { values, max, shape, out, backward, where, reasons }) {
   const { size, kernel_size, stride, padding, dilation, ceil_mode } = values;
-  const marks = backward ? "Each output sends back 1" : max ? "A green ring marks a winner" : "Every cell counts the same";
+  const marks = backward ? "Each output sends back 1" : max ? "A green ring marks a winner" : "Every cell counts equally";
   legend.write(marks);
   setText(remark, out && shape.skipped ? ` − 1 = ${out}: the last window would start ${where}, so torch drops it` : "");
   const options = `${dilation > 1 ? `, dilation=${dilation}` : ""}${ceil_mode ? ", ceil_mode=True" : ""}`;

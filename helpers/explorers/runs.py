@@ -101,7 +101,7 @@ class Run:
         self.state = "diverged"
         self.message = (
             f"{what}: most likely the learning rate {self.settings['lr']:g} is too large. "
-            "Try a tenth of it, or 0.001, with which most trainings start."
+            "Try a tenth of it, or 0.001, a common first choice."
         )
 
     def stopped(self):

@@ -76,7 +76,7 @@ async function render({ model, el }) {
     const current = model.get("current");
     if (current.state) return current.progress || "starting";
     if (model.get("message")) return model.get("message");
-    return allRuns().length ? "Hover a curve, or press ← →, to read it." : "Press Train: the curves come here.";
+    return allRuns().length ? "Hover a curve, or press ← →, to read it." : "Press Train: the curves appear here.";
   }
   const readout = makeReadout(figure, charts, speaker, hint);
   const epochs = makeEpochs(picture, draw);

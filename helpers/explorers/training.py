@@ -141,7 +141,7 @@ class TrainingExplorer(Explorer):
 
     def _reserve(self):
         if self.train_button.disabled:
-            raise RuntimeError("A run is under way: press Stop first, or wait for its end.")
+            raise RuntimeError("A run is under way: press Stop first, or wait until it ends.")
         self.train_button.disabled, self._stopping = True, False
         self.stop_button.disabled = False
 
@@ -209,7 +209,7 @@ def _explained(error, device, batch_size) -> str:
     if is_out_of_memory(error):
         return explain_memory(device, batch_size)
     first_line = str(error).partition("\n")[0]
-    return f"The run broke off: {type(error).__name__}: {first_line}"
+    return f"The run failed: {type(error).__name__}: {first_line}"
 
 
 def _checked_set(name, images):

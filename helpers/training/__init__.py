@@ -177,7 +177,7 @@ def _explain_divergence(loop, epochs):
     for images, _ in loop.train_set.batches(512):
         if not torch.isfinite(images).all():
             return (
-                f"The loss became infinite or NaN in epoch {epochs + 1}, for so are numbers in train_set's pictures. "
+                f"The loss became infinite or NaN in epoch {epochs + 1}, because numbers in train_set's pictures are. "
                 "Fix the pictures, and make the model again."
             )
     lr = float(loop.optimizer.param_groups[0]["lr"])

@@ -37,8 +37,8 @@ def main(arguments=None):
         "python -m helpers.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", help="shapes (default), cifar10, or a folder with CIFAR-10")
-    parser.add_argument("--epochs", type=int, default=5, help="in all, those before --resume included")
-    parser.add_argument("--batch-size", type=int, help="images of one step, of all processes together (128)")
+    parser.add_argument("--epochs", type=int, default=5, help="in total, including those before --resume")
+    parser.add_argument("--batch-size", type=int, help="images in one step, over all processes (128)")
     parser.add_argument("--lr", type=float, help="default: 0.001, or that of the checkpoint")
     parser.add_argument("--seed", type=int, help="of the weights and of the order of the images (0)")
     parser.add_argument("--device", help="cpu, cuda or mps; default: the fastest there is")
@@ -119,8 +119,8 @@ def _settle(wanted):
         elif name in kept and asked != before:
             option = f"--{name.replace('_', '-')}"
             raise ValueError(
-                f"{wanted.checkpoint} was trained with {option} {before}, and {option} {asked} would be another run. "
-                f"Leave {option} out to go on with it, or --resume to begin anew."
+                f"{wanted.checkpoint} was trained with {option} {before}, and {option} {asked} makes it another run. "
+                f"Leave {option} out to go on with it, or leave out --resume to start again."
             )
 
 

@@ -97,12 +97,12 @@ def load_checkpoint(path):
         content = _read(buffer)
     except Exception:  # whatever the bytes may be, and torch.load has a dozen ways of not reading them
         raise ValueError(
-            f"{path} is damaged or was not written by save_checkpoint. Save it again, or take an older one."
+            f"{path} is damaged or was not written by save_checkpoint. Save it again, or use an older one."
         ) from None
     written = content.get("format") if isinstance(content, dict) else None
     if written != FORMAT and str(written).startswith(KIND):
         raise ValueError(
-            f"{path} is of version {written.removeprefix(KIND)[:20]}: a newer version of the course reads it."
+            f"{path} has version {written.removeprefix(KIND)[:20]}: it needs a newer version of the course."
         )
     if written != FORMAT:
         raise ValueError(

@@ -21,7 +21,7 @@ def check_settings(lr, precision):
     if precision == "float16":
         raise ValueError(
             'precision="float16" needs its loss scaled, or small gradients become 0; '
-            'precision="bfloat16" is as short and does not.'
+            'precision="bfloat16" is as short and does not need that.'
         )
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f'precision wants "float32" or "bfloat16", but got {precision!r}.')
@@ -111,7 +111,7 @@ def check_smallest_batch(model, train_set, batch_size, processes):
         raise ValueError(
             f"In batches of {batch_size}, {len(train_set)} images leave a single one for a step"
             f"{f' of one of the {processes} processes' * (processes > 1)}, and this model cannot train on one: "
-            f"{error}. {f'Take batch_size={nearest}' if nearest else 'Take more images'}."
+            f"{error}. {f'Use batch_size={nearest}' if nearest else 'Use more images'}."
         ) from None
 
 
@@ -140,7 +140,7 @@ def check_optimizer(model, optimizer, lr, fused):
     if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
         raise ValueError(
             f"{type(optimizer).__name__} computes the loss of a batch many times for one step (it wants a closure), "
-            f"and this training computes it once: take another, such as {such}."
+            f"and this training computes it once: use another, such as {such}."
         )
     ours = {id(parameter) for parameter in model.parameters()}
     if not all(id(parameter) in ours for group in optimizer.param_groups for parameter in group["params"]):

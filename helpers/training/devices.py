@@ -105,5 +105,5 @@ def is_out_of_memory(error):
 def explain_memory(device, batch_size):
     where = {"cuda": "the GPU's memory", "mps": "the Apple GPU's memory"}.get(device.type, "memory")
     if batch_size == 1:
-        return f"Even a batch of one image did not fit into {where}: take a smaller model."
+        return f"Even a batch of one image did not fit into {where}: use a smaller model."
     return f"A batch of {batch_size} images did not fit into {where}: try batch_size={batch_size // 2}."

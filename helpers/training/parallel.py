@@ -35,13 +35,13 @@ def group(device=None):
         return
     if device.type == "mps":
         if wanted is not None:
-            raise ValueError("Several processes cannot share an Apple GPU: take --device cpu, or one process.")
+            raise ValueError("Several processes cannot share an Apple GPU: use --device cpu, or one process.")
         device = torch.device("cpu")
     if device.type == "cuda":
         here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
         if here > gpus:
             raise ValueError(
-                f"{here} processes want a GPU each, and this machine has {gpus}: take --nproc-per-node {gpus}, "
+                f"{here} processes need a GPU each, and this machine has {gpus}: use --nproc-per-node {gpus}, "
                 "or --device cpu."
             )
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -52,7 +52,7 @@ def group(device=None):
         place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         raise ConnectionError(
             f"The processes could not meet at {place} ({str(error).splitlines()[0]}). If another program uses the "
-            "port, take another: torchrun --master-port 29501 …"
+            "port, use another: torchrun --master-port 29501 …"
         ) from None
     try:
         yield device

@@ -37,7 +37,7 @@ def observed(model, optimizer):
         if not any(words in str(each.message) for words in OURS):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
     if kind not in CAPTURABLE and not getattr(kind, "captures", False):
-        reasons.append(f"{kind.__name__} is none of {', '.join(each.__name__ for each in CAPTURABLE)}")
+        reasons.append(f"{kind.__name__} is not one of {', '.join(each.__name__ for each in CAPTURABLE)}")
     if _hooks(model, optimizer):
         reasons.append("the model or the optimizer has hooks, and a graph does not call Python")
     if any(WAITED in str(each.message) for each in told):

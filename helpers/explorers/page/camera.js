@@ -3,7 +3,7 @@
 import { make, show } from "./elements.js";
 
 const REFUSALS = {
-  NotAllowedError: "The camera was refused: allow it for this page in the browser, or choose a file.",
+  NotAllowedError: "The camera is blocked: allow it for this page in the browser, or choose a file.",
   NotFoundError: "There is no camera. Choose a file.",
 };
 
