@@ -141,7 +141,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, where):
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
-@pytest.mark.parametrize(("where", "why"), [("none.pt", "there is no such file"), (".", "no regular file")])
+@pytest.mark.parametrize(("where", "why"), [("none.pt", "there is no such file"), (".", "not a regular file")])
 def test_a_path_that_cannot_be_read_is_named(tmp_path, where, why):
     with pytest.raises(OSError, match=f"Cannot read the checkpoint .*: .*{why}"):
         load_checkpoint(tmp_path / where)

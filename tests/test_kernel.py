@@ -329,7 +329,7 @@ def test_it_computes_a_loss_anew_where_it_is_asked_to():
 
 @pytest.mark.parametrize("weight", [torch.zeros(2, 3).t(), torch.zeros(2, dtype=torch.float64)])
 def test_weights_that_it_is_not_made_for_are_refused_in_a_sentence(weight):
-    with pytest.raises(ValueError, match=r"KernelAdam wants contiguous float32 parameters, .* take torch.optim.Adam\."):
+    with pytest.raises(ValueError, match=r"KernelAdam wants contiguous float32 parameters, .* use torch.optim.Adam\."):
         KernelAdam([torch.nn.Parameter(weight)])
 
 

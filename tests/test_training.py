@@ -499,7 +499,7 @@ def test_pictures_that_are_no_numbers_are_named_and_not_the_learning_rate():
 
     with pytest.raises(DivergedError) as error:
         quietly(Watched(), Broken())
-    assert "in epoch 1, for so are numbers in train_set's pictures" in said(error)
+    assert "in epoch 1, because numbers in train_set's pictures are." in said(error)
 
 
 def test_a_learning_rate_far_too_high_diverges():
@@ -616,7 +616,7 @@ def test_an_optimizer_of_another_model_is_refused():
 
 
 def test_an_optimizer_that_wants_the_loss_again_and_again_is_refused():
-    with pytest.raises(ValueError, match=r"LBFGS computes the loss .* take another, such as torch.optim.Adam"):
+    with pytest.raises(ValueError, match=r"LBFGS computes the loss .* use another, such as torch.optim.Adam"):
         quietly(model := Watched(), TinySet(), optimizer=torch.optim.LBFGS(model.parameters()))
 
 

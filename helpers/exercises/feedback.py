@@ -42,7 +42,7 @@ class Feedback:
         return "\n".join(lines)
 
     def _repr_html_(self):
-        headline = f"<b>{_marked_up(self.name)}</b> <strong>{MARKS[self.state]} {_marked_up(self.headline)}</strong>"
+        headline = f"<b>{marked_up(self.name)}</b> <strong>{MARKS[self.state]} {marked_up(self.headline)}</strong>"
         parts = [
             f'<div class="cs-answer cs-answer-{self.state}" role="status"><style>{style(SHEET)}</style>',
             f"<p>{headline}</p>",
@@ -65,26 +65,27 @@ def _flat(paragraphs):
 def _paragraph(paragraph):
     if isinstance(paragraph, Beside):
         parts = (
-            f"<div><p><b>{_marked_up(label)}</b></p><pre>{escape(text)}</pre></div>" for label, text in paragraph.parts
+            f"<div><p><b>{marked_up(label)}</b></p><pre>{escape(text)}</pre></div>" for label, text in paragraph.parts
         )
         return f'<div class="cs-answer-beside">{"".join(parts)}</div>'
     label, text = _labelled(paragraph)
-    label = f"<b>{_marked_up(label)}</b>: " if label else ""
+    label = f"<b>{marked_up(label)}</b>: " if label else ""
     if "\n" in text:
         return f"<p>{label}</p><pre>{escape(text)}</pre>" if label else f"<pre>{escape(text)}</pre>"
-    return f"<p>{label}{_marked_up(text)}</p>"
+    return f"<p>{label}{marked_up(text)}</p>"
 
 
-def _marked_up(text):
+def marked_up(text):
+    """A text as HTML; `code` stands in backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
 
 
 def _table(rows):
     if not rows:
         return ""
-    heads = "".join(f'<th scope="col">{_marked_up(cell)}</th>' for cell in rows[0])
+    heads = "".join(f'<th scope="col">{marked_up(cell)}</th>' for cell in rows[0])
     body = "".join(
-        f'<tr><th scope="row">{_marked_up(first)}</th>{"".join(f"<td>{_marked_up(cell)}</td>" for cell in rest)}</tr>'
+        f'<tr><th scope="row">{marked_up(first)}</th>{"".join(f"<td>{marked_up(cell)}</td>" for cell in rest)}</tr>'
         for first, *rest in rows[1:]
     )
     return f'<div class="cs-answer-box"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'

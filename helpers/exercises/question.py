@@ -81,6 +81,10 @@ class Question:
         warning = self._keep(what="solution")
         return self._says("note", "Solution", *self._solution(), *warning)
 
+    def on_paper(self):
+        """(the paragraphs of the question, those of its solution), for a worksheet: nothing is kept."""
+        return self._text(), self._solution()
+
     def again(self, seed=None):
         """The same question with new numbers: the next ones, or those of a seed that a class shares. 0: the first."""
         try:

@@ -119,7 +119,7 @@ def _settle(wanted):
         elif name in kept and asked != before:
             option = f"--{name.replace('_', '-')}"
             raise ValueError(
-                f"{wanted.checkpoint} was trained with {option} {before}, and {option} {asked} makes it another run. "
+                f"{wanted.checkpoint} was trained with {option} {before}, and {option} {asked} would be another run. "
                 f"Leave {option} out to go on with it, or leave out --resume to start again."
             )
 
