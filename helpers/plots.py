@@ -54,10 +54,10 @@ def show_images(images, titles=None, columns=8):
 
 @styled
 def show_filters(weight, columns=6, image=None):
-    """A convolution's kernels, (out_channels, in_channels, height, width), numbered from 0.
+    """A convolution's filters, (out_channels, in_channels, height, width), numbered from 0.
 
-    Three input channels: one picture in colour for each kernel; 0 is mid-grey, and the figure says how far
-    black and white are from it. With `image`, (3, H, W), the map that a kernel makes of it, padded to the same
+    Three input channels: one picture in colour for each filter; 0 is mid-grey, and the figure says how far
+    black and white are from it. With `image`, (3, H, W), the map that a filter makes of it, padded to the same
     size and without a bias, stands beside each. Otherwise a row for each output channel and a column for each
     input channel, with a colour bar.
     """
@@ -91,7 +91,7 @@ def show_filters(weight, columns=6, image=None):
 
 
 def _maps(weight, image):
-    """What the kernels make of one image, (out, H, W): padded to the same size, without a bias."""
+    """What the filters make of one image, (out, H, W): padded to the same size, without a bias."""
     is_bytes = array(image).dtype.kind in "iu"
     image = numbers("image", image, 3, "one colour picture, (3, H, W)")
     if len(image) != 3:
@@ -106,9 +106,9 @@ def _maps(weight, image):
 
 
 def _beside(kernels, maps, columns, note):
-    """Each kernel with its map at its right, in rows of whole pairs."""
+    """Each filter with its map at its right, in rows of whole pairs."""
     pairs = [picture for pair in zip(kernels, maps, strict=True) for picture in pair]
-    titles = [title for number in range(len(maps)) for title in (f"kernel {number}", f"map {number}")]
+    titles = [title for number in range(len(maps)) for title in (f"filter {number}", f"map {number}")]
     limit = float(np.abs(maps).max()) or 1.0
     columns = 2 * max(whole("columns", columns, least=1) // 2, 1)
     return tiles(pairs, titles, columns, size=0.84, note=note, bar="map", cmap=signed("output"), limits=(-limit, limit))

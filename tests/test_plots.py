@@ -315,7 +315,7 @@ def test_beside_each_kernel_stands_the_map_that_torch_makes_of_the_image(kernel,
     figure = show_filters(weight, 4, image)
     pixels = image / 255 if image.dtype == torch.uint8 else image
     maps = torch.nn.functional.conv2d(pixels, weight, padding="same")
-    assert titles(figure)[:4] == ["kernel 0", "map 0", "kernel 1", "map 1"]
+    assert titles(figure)[:4] == ["filter 0", "map 0", "filter 1", "map 1"]
     for drawn, wanted in zip(shown(figure)[1:10:2], maps, strict=True):
         assert np.allclose(drawn, wanted, atol=1e-5)
     assert repr(figure).endswith(f"and the map each gives for an image of {image.shape[1]}×{image.shape[2]}")
