@@ -1,4 +1,4 @@
-"""What a function was given, checked once and refused in one voice: what is wanted, what came, the nearest that works.
+"""What a function was given, checked once and refused in the same words: what is wanted, what came, what would work.
 
 "kernel_size wants a whole number of at least 1, but got 0."
 "stride wants a whole number from 1 to 4, but got 9. The nearest is 4."
@@ -56,7 +56,7 @@ def pair(name, value, least=None):
 
 
 def positive(name, value):
-    """`value` as a float. Raises TypeError for what is no number, and ValueError for one that is not above 0."""
+    """`value` as a float. Raises TypeError for what is not a number, and ValueError for one that is not above 0."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not 0 < value < float("inf"):
         error = ValueError if is_number else TypeError

@@ -15,14 +15,14 @@ STALE = 3600  # seconds: what was begun longer ago, nobody ends any more
 
 
 def check_regular(path):
-    """Raises OSError if there is something at `path` that is no file to be replaced: a device, a pipe, a folder."""
+    """Raises OSError if what is at `path` cannot be replaced as a file can: a device, a pipe, a folder."""
     path = Path(path)
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "what is there is not a regular file", str(path))
 
 
 def check_writable(path):
-    """Raises OSError if write_whole could not write `path`: what is there is no file, or its folder takes no other."""
+    """Raises OSError if write_whole could not write `path`: it is not a file, or its folder takes no other."""
     check_regular(path)
     part = _part(Path(os.path.realpath(path)))
     open(part, "xb").close()

@@ -99,7 +99,7 @@ def _in_text(text):
 
 
 def _is_single(given):
-    """A lone number where a shape is asked for: (7,) is a shape, 7 is none."""
+    """A lone number where a shape is asked for: (7,) is a shape, 7 is not."""
     if isinstance(given, str):
         return len(_in_text(given)) == 1 and "," not in given
     return not isinstance(given, (tuple, list)) and getattr(given, "ndim", 0) == 0

@@ -1,6 +1,6 @@
 """What was answered, in order: in memory, and in a file. Nothing leaves the machine.
 
-At a notebook of one's own the file lies beside it, from the first answer on, and brings back what was answered before.
+The file lies beside a notebook on your own machine, from the first answer on, and brings back what was answered before.
 """
 
 import json
@@ -58,7 +58,7 @@ def about():
 
 
 def beside_the_notebook():
-    """The file in which answers are kept unasked, or None: in no notebook of one's own, or switched off."""
+    """The file in which answers are kept unasked, or None: not in a notebook on your own machine, or switched off."""
     notebook = os.environ.get(NOTEBOOK)
     if not notebook or is_off("file") or not Path(notebook).parent.is_dir():
         return None

@@ -1,4 +1,4 @@
-"""Changes that could mend a model: in words, as the learner would write them, and for a trial run."""
+"""Changes that could fix a model: in words, as the learner would write them, and for a trial run."""
 
 import functools
 import inspect
@@ -131,7 +131,7 @@ def on_branch(step, number, maker, layer):
 
 
 def instead(step, text, do):
-    """Another call in the place of one: `torch.flatten(x, 1) instead of x.view(-1, 4608)`."""
+    """Another call in place of one: `torch.flatten(x, 1) instead of x.view(-1, 4608)`."""
     run = {step.call: lambda function, args, kwargs, last: do(*args, **kwargs)}
     return Change(f"{text} instead of {step.name if step.layer is None else f'{_where(step)}(x)'}", calls=run)
 

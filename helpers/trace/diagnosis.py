@@ -1,4 +1,4 @@
-"""What is wrong with a run, why, and the smallest change that mends it: rules are asked in turn, changes are tried."""
+"""What is wrong with a run, why, and the smallest change that fixes it: rules are asked in turn, changes are tried."""
 
 import warnings
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class Problem:
     what           the problem in a sentence
     got, wanted    what arrived there, and what would fit: a shape, a type or a device, as text
     why            where that comes from
-    fix            the change that makes this layer accept its input, and those that the layers behind it then need;
+    fix            the change that makes this layer accept its input, and those that the layers after it then need;
                    all were tried. "" if none was found
     torch_message  PyTorch's own words; "" where it reports nothing
     """
@@ -102,7 +102,7 @@ def _diagnosed(model, args, kwargs, run):
 
 
 def _mended(call, run, changes):
-    """(finding, all changes, the run with them): what mends everything; else what leads further; else what leads to
+    """(finding, all changes, the run with them): what fixes everything; else what leads further; else what leads to
     another problem of the same step; else Nones."""
     further = aside = None, None, None
     for finding in findings(run):

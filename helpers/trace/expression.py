@@ -90,7 +90,7 @@ class _Reader:
         return made, list(inputs.values())
 
     def prepared(self, node, before, given):
-        """The same, with a name in the place of each part that makes a tensor of something else than modules."""
+        """The same, with a name in place of each part that makes a tensor of something else than modules."""
         if isinstance(node, list):
             return [self.prepared(part, before, given) for part in node]
         if not isinstance(node, ast.AST):

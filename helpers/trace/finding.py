@@ -12,7 +12,7 @@ class Finding(NamedTuple):
 
     layer         where it shows
     call          where it begins: a change must lead further than this call
-    alternatives  lists of changes, the best first; the changes of any one list, together, may mend it. A change that
+    alternatives  lists of changes, the best first; the changes of any one list, together, may fix it. A change that
                   cannot be made (None) is left out, and so is a list that needs it
     """
 

@@ -54,7 +54,7 @@ class Loss(NamedTuple):
 
     @property
     def pair(self):
-        """What is held against each other, in the loss's order: (input, target), and of some losses a third."""
+        """What is compared, in the loss's order: (input, target), and of some losses a third."""
         return [value for name, value in self.given.items() if name not in WEIGHTS]
 
     @property
@@ -120,7 +120,7 @@ def on(loss, name, text, do):
 
 
 def another(loss, function, target, do):
-    """Another loss in the place of one, of `x` and this target: `F.cross_entropy(x, y) instead of F.mse_loss(x, y)`."""
+    """Another loss in place of one, of `x` and this target: `F.cross_entropy(x, y) instead of F.mse_loss(x, y)`."""
     step = loss.step
     text = f"F.{function}(x, {target}) instead of {step.name}"
     if step.layer is not None:

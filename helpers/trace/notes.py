@@ -1,6 +1,6 @@
 """Notes of a run: its steps, the tensors they met, the error that ended it. And what could be done differently.
 
-Notes stand in the place of the tensors, so that the memory of a run is free again as soon as it has ended.
+Notes stand for the tensors, so that the memory of a run is free again as soon as it has ended.
 """
 
 import re

@@ -33,10 +33,10 @@ class Sizes(tuple):
 
 
 def sizes(run, dims, most):
-    """The Sizes that the model of a run takes in the place of its inputs, up to `most`.
+    """The Sizes that the model of a run takes instead of its inputs, up to `most`.
 
     dims: how many sides the first input has. All inputs of the same sides change theirs. Where some sizes leave the
-    number of rows as it is, those that do not are none that fit: a view has mixed images.
+    number of rows as it is, those that do not, do not fit: a view has mixed images.
     """
     most, notes = whole("most", most, least=1), run.inputs
     sides = notes[0].shape[-dims:] if notes and dims > 0 else ()

@@ -56,7 +56,7 @@ class Span:
         return self
 
     def joined(self, other, places):
-        """Behind each of so many places, what lies there in one of two or in the other."""
+        """What each place sees in one of two Spans or in the other."""
         if self == other:
             return self
         length = len(self.low) * len(other.low) // gcd(len(self.low), len(other.low))
@@ -99,7 +99,7 @@ def transposed(size, stride, padding, dilation):
 
 
 def pieces(before, after):
-    """Adaptive pooling: the side in so many pieces."""
+    """Adaptive pooling: the side in as many pieces as wanted."""
     share = Fraction(before, after)
 
     def places(place):

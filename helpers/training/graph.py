@@ -21,7 +21,7 @@ PLAIN_STEPS = 3
 
 
 class NotCapturedError(RuntimeError):
-    """A capture failed, though a plain step had shown nothing that speaks against it."""
+    """A capture failed, though a plain step had shown nothing to prevent it."""
 
 
 class CapturedStep:

@@ -16,7 +16,7 @@ from helpers.training.parallel import data_parallel, share_of, sum_over_processe
 
 
 class NotFiniteError(Exception):
-    """The loss that was read is no number any more."""
+    """The loss that was read is not a number any more."""
 
 
 @dataclasses.dataclass
@@ -39,7 +39,7 @@ class Meter:
         return self.loss.item() / self.images, self.right.item() / self.images
 
     def read(self):
-        """(loss, accuracy). Raises NotFiniteError where the loss is no number any more."""
+        """(loss, accuracy). Raises NotFiniteError where the loss is not a number any more."""
         loss, accuracy = self.means()
         if not math.isfinite(loss):
             raise NotFiniteError

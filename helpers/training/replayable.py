@@ -1,4 +1,4 @@
-"""What speaks against replaying a step without Python, found out while it is done plainly. (The replay: graph.py)
+"""What prevents a step from being replayed without Python, found out while it is done plainly. (The replay: graph.py)
 
 A capture that fails leaves CUDA's random numbers broken, so all of this is known before one begins.
 """

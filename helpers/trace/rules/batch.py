@@ -12,7 +12,7 @@ SIDES = {1: "L", 2: "H, W", 3: "D, H, W"}
 
 
 def no_batch(run, step):
-    """One picture without its batch, grey pictures without their channel, or rows of numbers: the input is mended."""
+    """One picture without its batch, grey pictures without their channel, or rows of numbers: the input is fixed."""
     spatial, computed = first_spatial(run)
     if not run.inputs or spatial is None:
         return

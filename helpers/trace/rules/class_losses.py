@@ -13,7 +13,7 @@ from helpers.trace.rules.rows import rows_and, whose_rows
 
 
 def classes(run, step):
-    """What is held against the scores: another number of rows, another shape, another type, a class too high."""
+    """What is compared with the scores: another number of rows, another shape, another type, a class too high."""
     loss = loss_of(step)
     if loss is None or loss.function not in CLASSES or not all(isinstance(one, TensorNote) for one in loss.pair):
         return

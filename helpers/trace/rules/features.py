@@ -55,7 +55,7 @@ def linear(run, step):
 
 
 def _one_of_each_map(run, flatten):
-    """The mean of each map in the place of larger pieces: in the pool before, or in a new one."""
+    """The mean of each map instead of larger pieces: in the pool before, or in a new one."""
     pool = _maker_of_maps(run, flatten)
     is_mean = pool is not None and pool.kind in MEANS
     if is_mean and pool.layer is not None:

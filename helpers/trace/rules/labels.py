@@ -17,7 +17,7 @@ def is_one_hot(tensor):
 
 
 def in_numbers(run, loss, target, classes):
-    """(what is wrong with the numbers of a target, or ""; ways to mend it: each a Target, and changes besides)."""
+    """(what is wrong with the numbers of a target, or ""; ways to fix it: each a Target, and changes besides)."""
     if target.tensor.is_meta:
         return "", [(target, [])]
     target, why = _whole(target)

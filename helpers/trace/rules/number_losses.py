@@ -1,4 +1,4 @@
-"""Losses that hold number against number: their shapes, their types, and probabilities that are none."""
+"""Losses that compare number with number: their shapes, their types, and what should be probabilities."""
 
 from math import prod
 

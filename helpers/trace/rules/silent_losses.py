@@ -19,7 +19,7 @@ MOVING = ("permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis",
 
 def done_before(run):
     """A softmax before cross-entropy, a sigmoid before the loss that has its own; probabilities where their logarithms
-    are wanted, or scores where nothing makes probabilities of them. (A second log_softmax changes nothing.)"""
+    are wanted, or scores that nothing turns into probabilities. (A second log_softmax changes nothing.)"""
     for step in run.steps:
         loss = loss_of(step)
         maker = run.before(step) if loss is not None else None

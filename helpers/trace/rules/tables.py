@@ -62,7 +62,7 @@ def index(run, step):
 
 
 def _place_asked_for(value, size):
-    """The number that is none of 0 to size − 1, nor counts from the end; None if there is no such one."""
+    """The number that is neither one of 0 to size − 1 nor counts from the end; None if there is none."""
     numbers = []
     if isinstance(value, torch.Tensor) and _can_be_read(value) and value.dtype is not torch.bool:
         numbers = [int(value.max()), int(value.min())]

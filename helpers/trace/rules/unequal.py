@@ -65,7 +65,7 @@ def _transposed(note, other, path):
 
 
 def _output_padding(computed, dim, more):
-    """(padding, output_padding) along one side for so many more cells: the padding as it is, if it can be."""
+    """(padding, output_padding) along one side for `more` cells more: the padding as it is, if it can be."""
     _, stride, _, dilation = along(computed, dim)
     cells = more + computed.output_padding[dim] - 2 * computed.padding[dim]
     paddings = sorted(range(8), key=lambda padding: abs(padding - computed.padding[dim]))
