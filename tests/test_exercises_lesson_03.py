@@ -1,9 +1,11 @@
 """Lesson 03's answers are torch's; functions written as a learner might write them are judged rightly."""
 
+from math import prod
+
 import pytest
 import torch
 import torch.nn.functional as F
-from exercising import answers, checked, each
+from exercising import answers, asked, checked, each
 
 from helpers.exercises import lesson_03 as lesson
 from helpers.model import SimpleCNN
@@ -27,13 +29,28 @@ def test_strides_and_flattened_shapes_are_torchs():
     for numbers, answer in answers(lesson.q4, 400):
         x = torch.zeros(numbers["channels"], numbers["height"], numbers["width"])
         assert answer == x.permute(numbers["order"]).stride()
-    for numbers, answer in answers(lesson.q5, 400):
+    for numbers, answer in answers(lesson.q6, 400):
         assert answer == torch.flatten(torch.zeros(tuple(numbers.values()), device="meta"), 1).shape
+
+
+def test_what_reshape_copies_is_torchs_and_the_other_order_is_a_mistake():
+    tried = list(asked(lesson.q5, 400))
+    assert len(tried) > 30
+    for numbers, found in tried:
+        k, sizes = numbers["k"], (numbers["channels"], numbers["height"], numbers["width"])
+        x = torch.arange(prod(sizes)).reshape(sizes)
+        mistakes = {mistake.name: mistake.answer for mistake in found.mistakes}
+        assert found.answer == x.permute(1, 2, 0).reshape(-1)[k]
+        assert mistakes["permuted the other way"] == x.permute(2, 0, 1).reshape(-1)[k]
+
+
+def test_a_convolution_that_is_taken_to_keep_the_size_is_a_known_mistake():
+    assert "you halved 40" in repr(lesson.q9.predict(12 * 20 * 20))
 
 
 def test_the_rows_are_those_of_the_network_with_the_view():
     model = SimpleCNN().to("meta")
-    tried = answers(lesson.q6, 400)
+    tried = answers(lesson.q7, 400)
     assert len(tried) > 20
     for numbers, answer in tried:
         images = torch.zeros(numbers["pictures"], 3, numbers["image_size"], numbers["image_size"], device="meta")
@@ -41,7 +58,7 @@ def test_the_rows_are_those_of_the_network_with_the_view():
 
 
 def test_the_inputs_of_fc1_are_those_that_torch_flattens():
-    tried = answers(lesson.q8, 400)
+    tried = answers(lesson.q9, 400)
     assert len(tried) > 30
     for numbers, answer in tried:
         conv1 = torch.nn.Conv2d(3, numbers["conv_channels"], numbers["kernel_size"], padding=numbers["padding"])
@@ -109,13 +126,13 @@ def scores(flatten):
         lambda x: x[:, :, :16, :16].reshape(-1, 4608)[: len(x) - 1],
     ],
 )
-def test_a_view_that_is_mended_wrongly_is_rejected(flatten):
-    assert lesson.q7.check(scores(flatten)).state in ("wrong", "open")
+def test_a_view_that_is_fixed_wrongly_is_rejected(flatten):
+    assert lesson.q8.check(scores(flatten)).state in ("wrong", "open")
 
 
-def test_only_the_same_mistake_in_other_words_is_not_mended_yet():
-    assert "Not fixed yet" in lesson.q7.check(scores(lambda x: x.reshape(-1, 4608))).headline
-    assert lesson.q7.check(scores(lambda x: x.flatten())).state == "wrong"
+def test_only_the_same_mistake_in_other_words_is_not_fixed_yet():
+    assert "Not fixed yet" in lesson.q8.check(scores(lambda x: x.reshape(-1, 4608))).headline
+    assert lesson.q8.check(scores(lambda x: x.flatten())).state == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -128,13 +145,13 @@ def test_only_the_same_mistake_in_other_words_is_not_mended_yet():
         lambda x: F.adaptive_avg_pool2d(x, 16).flatten(1),
     ],
 )
-def test_a_view_that_is_mended_otherwise_is_accepted(flatten):
-    feedback = lesson.q7.check(scores(flatten))
+def test_a_view_that_is_fixed_otherwise_is_accepted(flatten):
+    feedback = lesson.q8.check(scores(flatten))
     assert feedback.state == "right", feedback
 
 
 def test_the_picture_of_the_bug_is_nine_rows_for_four_pictures():
-    assert "rows of scores: Yours is 9, expected is 4." in repr(lesson.q7.check(lesson.q7.broken))
+    assert "rows of scores, if there is no error: Yours is 9, expected is 4." in repr(lesson.q8.check(lesson.q8.broken))
 
 
 def test_an_error_of_ones_own_for_another_size_is_loud_as_well():
@@ -142,4 +159,4 @@ def test_an_error_of_ones_own_for_another_size_is_loud_as_well():
         assert x.shape[1:] == (18, 16, 16)
         return x.view(-1, 4608)
 
-    assert lesson.q7.check(scores(strict)).state == "right"
+    assert lesson.q8.check(scores(strict)).state == "right"

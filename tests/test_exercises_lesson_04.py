@@ -1,6 +1,8 @@
 """Lesson 04's answers are torch's; functions written as a learner might write them are judged rightly."""
 
 import re
+from contextlib import nullcontext
+from itertools import combinations
 
 import pytest
 import torch
@@ -10,6 +12,8 @@ from torch import nn
 
 from helpers.exercises import lesson_04 as lesson
 from helpers.exercises.prediction import Prediction
+from helpers.exercises.ten_networks import ten_networks
+from helpers.trace import trace
 
 
 def convolved(batch, channels, image_size, conv_channels, kernel_size, padding):
@@ -19,32 +23,20 @@ def convolved(batch, channels, image_size, conv_channels, kernel_size, padding):
     return layers.to("meta")(torch.empty(shape if batch is None else (batch, *shape), device="meta"))
 
 
-def test_the_size_with_the_bracket_in_its_place_is_torchs():
-    for numbers, found in asked(lesson.q1, at_most=80):
-        layer = nn.Conv1d(1, 1, numbers["kernel_size"], numbers["stride"], numbers["padding"])
-        assert found.answer == layer(torch.zeros(1, 1, numbers["size"])).shape[-1], numbers
-
-
-def test_a_bracket_closed_too_late_gives_what_the_lessons_cell_prints():
-    mistakes = {mistake.name: mistake.answer for mistake in lesson.q1.asked().mistakes}
-    assert mistakes["the bracket closed too late"] == (32 - 3 + 2 * 1 / 2) + 1 == 31
-    assert mistakes["the floor forgotten"] == (32 - 3 + 2 * 1) / 2 + 1 == 16.5
-
-
 def test_the_shape_after_the_pool_is_torchs():
-    for numbers, found in asked(lesson.q2, at_most=80):
+    for numbers, found in asked(lesson.q1, at_most=80):
         assert found.answer == tuple(convolved(**numbers).shape), numbers
 
 
 def test_what_flatten_makes_of_one_picture_without_a_batch_is_torchs():
-    for numbers, found in asked(lesson.q3, at_most=80):
+    for numbers, found in asked(lesson.q2, at_most=80):
         maps = convolved(None, **numbers, kernel_size=3, padding=1)
         assert found.answer == tuple(torch.flatten(maps, 1).shape), numbers
         assert tuple(torch.flatten(maps).shape) in [mistake.answer for mistake in found.mistakes]
 
 
 def test_what_fc1_needs_after_another_padding_is_what_the_flatten_makes():
-    for numbers, found in asked(lesson.q4, at_most=80):
+    for numbers, found in asked(lesson.q3, at_most=80):
         before = numbers["before"]
         now = {name: value for name, value in numbers.items() if name != "before"}
         assert found.answer == convolved(**now, channels=3).flatten(1).shape[1], numbers
@@ -53,7 +45,7 @@ def test_what_fc1_needs_after_another_padding_is_what_the_flatten_makes():
 
 
 def test_the_message_is_torchs_own_and_with_the_answer_the_layer_runs():
-    for numbers, found in asked(lesson.q5, at_most=80):
+    for numbers, found in asked(lesson.q4, at_most=80):
         batch, outputs = numbers["batch"], numbers["outputs"]
         arrives = torch.zeros(batch, numbers["conv_channels"] * numbers["arriving"] ** 2)
         written = numbers["conv_channels"] * numbers["written"] ** 2
@@ -61,6 +53,39 @@ def test_the_message_is_torchs_own_and_with_the_answer_the_layer_runs():
             nn.Linear(written, outputs)(arrives)
         assert f"`{error.value}`" in found.text
         assert nn.Linear(found.answer, outputs)(arrives).shape == (batch, outputs)
+
+
+def test_each_of_the_ten_networks_has_the_cause_that_trace_finds():
+    """The words in which trace's diagnosis says the same as the question's cause, and PyTorch's error, or none."""
+    diagnosed = [
+        ("4050 numbers arrive", RuntimeError),
+        ("not flattened", RuntimeError),
+        ("x.view(-1, 4608): 4 images went in, and 9 rows came out", None),
+        ("conv1: 1 channel arrives", RuntimeError),
+        ("channels last", RuntimeError),
+        ("One picture without a batch", RuntimeError),
+        ("conv1: The kernel (7) is larger", RuntimeError),
+        ("pool: The kernel (2) is larger", RuntimeError),
+        ("the target is (4, 1)", (RuntimeError, ValueError)),
+        ("torch.uint8 arrive", RuntimeError),
+    ]
+    networks = ten_networks()
+    assert list(networks) == list(range(1, 11))
+    for (model, inputs), (words, error) in zip(networks.values(), diagnosed, strict=True):
+        assert words in trace(model, inputs).problem.what
+        with pytest.raises(error) if error else nullcontext():
+            model(*inputs)
+
+
+def test_two_causes_that_change_places_are_told_at_the_first_of_the_two_networks():
+    for one, other in combinations(range(10), 2):
+        lines = list(lesson.q8.lines)
+        lines[one], lines[other] = lines[other], lines[one]
+        mistake = lesson.q8.problem(lines)
+        assert mistake.name == lesson.OVERLOOKED[one][0]
+        assert mistake.why.startswith(f"8 of 10 fit. Look at network {one + 1} again: ")
+        assert lesson.CAUSES[one] not in mistake.why
+    assert lesson.q8.problem([*lesson.q8.lines[1:], lesson.q8.lines[0]]).why.startswith("None fits yet.")
 
 
 def test_what_a_pooled_number_sees_is_where_torch_has_a_gradient():
@@ -141,7 +166,7 @@ def padding_on_one_side(image_size, padding):
 
 
 def viewed(image_size, padding):
-    """As the note has it: rows of 4608, wherever the pictures end."""
+    """Rows of 4608, wherever the pictures end."""
 
     class Rows(nn.Module):
         def forward(self, x):
@@ -175,6 +200,24 @@ def as_a_class(image_size, padding):
             return self.fc2(F.relu(self.fc1(x.flatten(1))))
 
     return Net()
+
+
+def halved_by_dividing(image_size, conv_channels, kernel_size, padding):
+    size = (image_size + 2 * padding - kernel_size + 1) / 2
+    return conv_channels * size * size
+
+
+def minus_the_mean_probability(logits, labels):
+    return -logits.softmax(dim=1)[range(len(labels)), labels].mean()
+
+
+KNOWN = {halved_by_dividing: (lesson.q5, "Write `// 2`."), minus_the_mean_probability: (lesson.q7, "−log p, not −p.")}
+
+
+@pytest.mark.parametrize("function", KNOWN, ids=lambda function: function.__name__)
+def test_a_likely_mistake_is_told_by_its_step(function):
+    question, words = KNOWN[function]
+    assert words in repr(question.check(function))
 
 
 def sigmoid_in_front(logits, labels):
@@ -223,9 +266,9 @@ def one_hot_floats(logits, labels):
 
 
 WRONG = {
-    lesson.q6: [without_padding, without_plus_one, rounds_the_pool_up, colours, strides_twice, one_number, a_shape],
-    lesson.q7: [batch_in_the_row, batch_in_fc1, padding_on_one_side, viewed, same_padding, returns_no_model],
-    lesson.q8: [
+    lesson.q5: [without_padding, without_plus_one, rounds_the_pool_up, colours, strides_twice, one_number, a_shape],
+    lesson.q6: [batch_in_the_row, batch_in_fc1, padding_on_one_side, viewed, same_padding, returns_no_model],
+    lesson.q7: [
         sigmoid_in_front,
         largest_in_place_of_right,
         minus_forgotten,
@@ -236,9 +279,9 @@ WRONG = {
     ],
 }
 RIGHT = {
-    lesson.q6: [by_sending_zeros, in_one_line],
-    lesson.q7: [lazily, as_a_class],
-    lesson.q8: [log_softmax_in_front, by_hand, nll, one_hot_floats],
+    lesson.q5: [by_sending_zeros, in_one_line],
+    lesson.q6: [lazily, as_a_class],
+    lesson.q7: [log_softmax_in_front, by_hand, nll, one_hot_floats],
 }
 
 
@@ -258,7 +301,7 @@ def broken_network(image_size, padding):
 
 
 def test_a_network_that_does_not_fit_is_explained_by_trace():
-    feedback = repr(lesson.q7.check(broken_network))
+    feedback = repr(lesson.q6.check(broken_network))
     assert "Not fixed yet" in feedback
     assert "mat1 and mat2 shapes cannot be multiplied (4x4050 and 4608x64)" in feedback
     assert "4050 numbers arrive for each image, but model[4] is written for 4608." in feedback
@@ -268,6 +311,6 @@ def test_a_padding_put_back_is_told_though_all_scores_have_the_right_shape():
     def padded_again(image_size, padding):
         return layers(1, nn.LazyLinear(64))
 
-    feedback = repr(lesson.q7.check(padded_again))
+    feedback = repr(lesson.q6.check(padded_again))
     assert "the padding put back" in feedback
     assert "after the convolution" in feedback

@@ -1,7 +1,6 @@
 """The questions of lesson 03, Flattening."""
 
 from itertools import permutations
-from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -12,22 +11,23 @@ from helpers.exercises.prediction import Asked, prediction
 from helpers.model import SimpleCNN
 
 SIDES = {"channels": (2, range(2, 6)), "height": (3, range(3, 8)), "width": (4, range(3, 8))}
+FIRST_SIDES = {"channels": (3, range(2, 6)), "height": (4, range(3, 8)), "width": (5, range(3, 8))}
 
 
 @prediction(
     "a place in memory",
     "1 · A volume is one row of memory",
-    **SIDES,
-    c=(1, range(1, 5)),
+    **FIRST_SIDES,
+    c=(2, range(1, 5)),
     h=(1, range(1, 7)),
-    w=(2, range(7)),
+    w=(3, range(7)),
 )
 def q1(channels, height, width, c, h, w):
     if c >= channels or h >= height or w >= width:
         return None
     formula = f"{c}·{height}·{width} + {h}·{width} + {w}"
     return Asked(
-        f"A volume of ({channels}, {height}, {width}), channels, rows, columns. At which place of its memory is "
+        f"`x` is a volume of ({channels}, {height}, {width}): channels, rows, columns. At which place in memory is "
         f"`x[{c}, {h}, {w}]`? (Places count from 0.)",
         answer=c * height * width + h * width + w,
         working=f"{formula} = {c * height * width} + {h * width} + {w}",
@@ -38,23 +38,26 @@ def q1(channels, height, width, c, h, w):
         mistakes={
             "H where W belongs": (
                 c * height * width + h * height + w,
-                f"a row is {width} numbers long, as there are {width} columns: {formula}.",
+                f"you multiplied `h` by the number of rows. A row is {width} numbers long, one for each column.",
             ),
             "H − 1 and W − 1": (
                 c * (height - 1) * (width - 1) + h * (width - 1) + w,
-                f"indices end at {height - 1} and {width - 1}, but a row is {width} numbers long, and a channel "
-                f"{height}·{width}: {formula}.",
+                f"the last indices are {height - 1} and {width - 1}, but a row has {width} numbers, and a channel "
+                f"has {height}·{width}.",
             ),
-            "counted from 1": (c * height * width + h * width + w + 1, f"the first number is at place 0: {formula}."),
+            "counted from 1": (
+                c * height * width + h * width + w + 1,
+                "you counted the number itself. Its place is how many numbers lie before it.",
+            ),
             "channels last": (
                 (h * width + w) * channels + c,
-                f"in PyTorch the channels lie one after the other, each with all its rows: {formula}.",
+                "you put the channels of one pixel side by side. In PyTorch a whole channel lies before the next one.",
             ),
         },
     )
 
 
-@prediction("the way back", "2 · The way back", **SIDES, place=(22, range(13, 120)))
+@prediction("the way back", "2 · The way back", **FIRST_SIDES, place=(33, range(13, 120)))
 def q2(channels, height, width, place):
     if place >= channels * height * width:
         return None
@@ -62,31 +65,32 @@ def q2(channels, height, width, place):
     h, w = divmod(rest, width)
     pixel, last = divmod(place, channels)
     return Asked(
-        f"A volume of ({channels}, {height}, {width}). Which (c, h, w) is at place {place}?",
+        f"A volume of ({channels}, {height}, {width}) again. Which (c, h, w) is at place {place}?",
         answer=(c, h, w),
-        working=f"whole channels first: {place} = {c}·{height * width} + {rest}; then whole rows: "
-        f"{rest} = {h}·{width} + {w}",
+        working=f"({place} // {height * width}, {rest} // {width}, {rest} % {width}), where {rest} is "
+        f"{place} % {height * width},",
         hints=(
             f"How many whole channels of {height}·{width} = {height * width} numbers lie before place {place}?",
-            f"{c} of them, and {rest} numbers are left. How many whole rows of {width} are these?",
+            f"{place} = {c}·{height * width} + {rest}. How many whole rows of {width} fit into the {rest}?",
         ),
         mistakes={
             "divided by H": (
                 (c, *divmod(rest, height)),
-                f"a row is {width} numbers long, not {height}: {rest} = {h}·{width} + {w}.",
+                f"you divided the rest by the number of rows. A row is {width} numbers long.",
             ),
             "counted from 1": (
                 (c + 1, h + 1, w + 1),
-                f"whole channels that lie before it: {c}, so its own has the index {c}. "
-                "Rows and columns count from 0, too.",
+                f"{c} whole channels lie before it, and indices count from 0: that is the index of its own channel. "
+                "The same goes for rows and columns.",
             ),
-            "the order turned round": (
+            "the order reversed": (
                 (w, h, c),
-                "the numbers are right. The channel comes first, and the column last.",
+                "these are the right numbers in the wrong order. The channel comes first, the column last.",
             ),
             "channels last": (
                 (last, *divmod(pixel, width)),
-                f"in PyTorch a whole channel of {height * width} numbers comes before the next one begins.",
+                f"you divided by the number of channels. In PyTorch a whole channel, {height * width} numbers, lies "
+                "before the next one.",
             ),
         },
     )
@@ -116,25 +120,25 @@ def way_back(place, height, width):
 def q3():
     """Write `way_back(place, height, width)`: it returns (c, h, w), for any height and width."""
     hints = (
-        "You did it by hand above: whole channels first, then whole rows. `divmod(a, b)` gives both numbers at once.",
-        "`c, rest = divmod(place, height * width)`. And what is `rest` divided by?",
+        "You did it by hand in q2: whole channels first, then whole rows. `divmod(a, b)` returns `a // b` and `a % b`.",
+        "`c, rest = divmod(place, height * width)`. What do you divide `rest` by?",
     )
     mistakes = {
         "divided by H": (
             lambda place, height, width: (place // (height * width), *divmod(place % (height * width), height)),
-            "a row is `width` numbers long.",
+            "you divided the rest by the number of rows. A row is `width` numbers long.",
         ),
         "counted from 1": (
             lambda place, height, width: tuple(index + 1 for index in _unraveled(place, height, width)),
             "the first channel, row and column have the index 0.",
         ),
-        "the order turned round": (
+        "the order reversed": (
             lambda place, height, width: _unraveled(place, height, width)[::-1],
-            "the channel comes first, and the column last.",
+            "the channel comes first, the column last.",
         ),
         "the rest not taken": (
             lambda place, height, width: (place // (height * width), place // width, place % width),
-            "`place // width` counts the rows of all channels. Count those of what is left after whole channels.",
+            "`place // width` counts rows from the start of memory. Count those in what is left after whole channels.",
         ),
     }
     return hints, mistakes
@@ -154,28 +158,70 @@ def q4(channels, height, width, order):
     return Asked(
         f"`x` is {sizes} and contiguous, with the strides {strides}. Which strides does `x.permute{order}` have?",
         answer=tuple(strides[dimension] for dimension in order),
-        working=f"no number moves, and each dimension takes its stride along: dimensions {order} of {strides}",
+        working=f"no number moves, so each dimension keeps its stride: {strides} in the order {order}",
         hints=(
             "Does `permute` move any number in memory?",
-            f"Its first dimension is dimension {order[0]} of `x`. How far is it there from one index to the next?",
+            f"Its first dimension is dimension {order[0]} of `x`. How many places lie between two indices of that one?",
         ),
         mistakes={
             "the strides of before": (
                 strides,
-                f"the dimensions change places, and their strides go with them: {order} of {strides}.",
+                "you left the strides where they were. A dimension that changes its position takes its stride along.",
             ),
             "the strides of a copy": (
                 (permuted[1] * permuted[2], permuted[2], 1),
-                "these would be the strides if the numbers were copied into the new order. `permute` copies nothing: "
-                f"{order} of {strides}.",
+                "you computed them from the new shape, as if the numbers had been copied. `permute` copies nothing.",
             ),
-            "turned round": (
+            "reversed": (
                 strides[::-1],
-                f"`permute{order}` does not turn the order round: it takes the dimensions {order} of {strides}.",
+                f"you reversed the dimensions. `permute{order}` takes dimension {order[0]} first, then {order[1]}, "
+                f"then {order[2]}.",
             ),
             "permuted the other way": (
                 tuple(strides[dimension] for dimension in back),
-                f"{order} says which old dimension stands at each place, not where each old one goes.",
+                f"you read {order} as where each dimension goes. It says which old dimension comes first, second, "
+                "third.",
+            ),
+        },
+    )
+
+
+@prediction("reshape after permute", "4 · When the row is out of order: `permute`", **FIRST_SIDES, k=(11, range(4, 60)))
+def q5(channels, height, width, k):
+    if k >= channels * height * width:
+        return None
+    plane = height * width
+    pixel, c = divmod(k, channels)
+    first, rest = divmod(k, channels * height)
+    return Asked(
+        f"`x` is ({channels}, {height}, {width}) and contiguous, and holds 0, 1, 2, … in memory order. What is number "
+        f'{k}, counted from 0, of `x.permute(1, 2, 0).reshape(-1)`? (A number, or "error".)',
+        answer=c * plane + pixel,
+        working=f"number {k} is channel {c} of pixel {pixel}: {c}·{plane} + {pixel}",
+        hints=(
+            "In which order does `reshape` read the permuted tensor? Its last dimension, which counts fastest, is the "
+            "channels.",
+            f"Each pixel has {channels} numbers, one for each channel: {k} = {pixel}·{channels} + {c}. Where in memory "
+            "is that channel of that pixel?",
+        ),
+        mistakes={
+            "the order of memory kept": (
+                k,
+                "you read memory as it lies. `reshape` reads the tensor in the order of its dimensions: row, column, "
+                "channel.",
+            ),
+            "an error expected": (
+                "error",
+                "`view` would refuse here. `reshape` copies the numbers where no view can do it.",
+            ),
+            "a channel taken for a row": (
+                c * width + pixel,
+                f"from one channel to the next you went {width} places, the length of a row. A channel is longer.",
+            ),
+            "permuted the other way": (
+                (rest // height) * plane + rest % height * width + first,
+                "you read the columns first, then channels, then rows. `permute(1, 2, 0)` puts the rows first, then "
+                "the columns, then the channels.",
             ),
         },
     )
@@ -189,31 +235,31 @@ def q4(channels, height, width, order):
     height=(16, (4, 5, 7, 8, 14, 16)),
     width=(16, (4, 5, 7, 8, 14, 16)),
 )
-def q5(batch, channels, height, width):
+def q6(batch, channels, height, width):
     shape = (batch, channels, height, width)
     numbers = channels * height * width
     product = f"{channels}·{height}·{width}"
     return Asked(
-        f"`x` is {shape}. Which shape has `torch.flatten(x, 1)`?",
+        f"`x` is {shape}. What is the shape of `torch.flatten(x, 1)`?",
         answer=(batch, numbers),
-        working=f"dimension 0 stays, all from 1 on become one: ({batch}, {product})",
+        working=f"dimension 0 stays, the others become one: ({batch}, {product})",
         hints=(
             "The 1 is the dimension at which the flattening starts. Dimensions count from 0.",
-            f"One picture has {product} numbers.",
+            f"One picture has {product} numbers, and each picture stays a row of its own.",
         ),
         mistakes={
             "the batch flattened too": (
                 (batch * numbers,),
-                f"that is `torch.flatten(x)`. With the 1, dimension 0 stays: {batch} rows.",
+                "that is `torch.flatten(x)`, from dimension 0 on. With the 1, dimension 0 stays.",
             ),
-            "the batch lost": ((numbers,), f"this is one picture. There are {batch}, and each gets a row."),
+            "the batch lost": ((numbers,), f"you flattened one picture. There are {batch}, and each gets a row."),
             "the channels kept": (
                 (batch, channels, height * width),
-                f"that is `torch.flatten(x, 2)`. From dimension 1 on, the channels are flattened too: {product}.",
+                "that is `torch.flatten(x, 2)`. From dimension 1 on, the channels are flattened, too.",
             ),
             "the channels forgotten": (
                 (batch, height * width),
-                f"one picture has {channels} maps of {height} × {width}: {product} numbers.",
+                f"you flattened one map of {height} × {width}. A picture has {channels} of them.",
             ),
         },
     )
@@ -225,36 +271,38 @@ def q5(batch, channels, height, width):
     pictures=(4, (4, 8, 12, 16, 32, 64)),
     image_size=(48, (16, 20, 24, 40, 48, 56, 72, 80, 88, 104, 112)),
 )
-def q6(pictures, image_size):
+def q7(pictures, image_size):
     pooled = pool_output_size(conv_output_size(image_size, 3, padding=1), 2)
     one, row = 18 * pooled**2, 18 * 16 * 16
     if pictures * one % row:
         return None
     return Asked(
-        f"{pictures} pictures of {image_size} × {image_size} go through `conv1` (18 kernels of 3 × 3, padding 1), the "
+        f"{pictures} pictures of {image_size} × {image_size} go through `conv1` (18 filters of 3 × 3, padding 1), the "
         "2 × 2 pool and `x.view(-1, 18 * 16 * 16)`. How many rows come out? "
         '(A number, or "error".)',
         answer=pictures * one // row,
         working=f"{pictures}·18·{pooled}·{pooled} / (18·16·16) = {pictures * one} / {row}",
         hints=(
             f"What is the shape after the pool? The pictures are {image_size} × {image_size}, not 32 × 32.",
-            f"({pictures}, 18, {pooled}, {pooled}). −1 means: all numbers, divided by {row}.",
+            f"({pictures}, 18, {pooled}, {pooled}). The −1 becomes the count of all these numbers, divided by {row}.",
         ),
         mistakes={
             "−1 taken for the batch": (
                 pictures,
-                f"−1 is what is left over when all numbers are cut into rows of {row}, wherever a picture ends.",
+                f"you took −1 for the batch. It is the number of rows of {row} that all the numbers fill, wherever a "
+                "picture ends.",
             ),
             "an error expected": (
                 "error",
-                f"`view` minds only if the numbers do not come out even, and here they do: {pictures}·18·{pooled}·"
-                f"{pooled} is a multiple of {row}.",
+                f"`view` raises one only if {row} does not divide the count of all numbers. Here it does: they are "
+                f"{pictures}·18·{pooled}·{pooled}.",
             ),
             "each picture cut by itself": (
                 pictures * (one // row),
-                f"`view` knows no pictures. What is left of one ({one % row} numbers) begins a row with the next one.",
+                f"you cut each picture by itself. `view` does not know where one ends: the last {one % row} numbers of "
+                "the first go into a row with the next.",
             ),
-            "one picture alone": (one / row, f"that is how many rows one picture makes. There are {pictures}."),
+            "one picture alone": (one / row, f"you counted the rows that one picture fills. There are {pictures}."),
         },
     )
 
@@ -277,7 +325,7 @@ def _rows_and_scores(function, images):
         except Exception:
             scores, changed = images, [{n} for n in range(len(images))]
     pictures = tuple(tuple(n for n, rows in enumerate(changed) if row in rows) for row in range(len(scores)))
-    return {"rows of scores": len(scores), "pictures in each row": pictures}
+    return {"rows of scores, if there is no error": len(scores), "pictures in each row": pictures}
 
 
 def _changed_rows(function, model, images, number, scores):
@@ -309,31 +357,31 @@ def scores(model, images):
     cases=_batches,
     observe=_rows_and_scores,
 )
-def q7():
-    """Change one line of `scores(model, images)` so that a wrong image size is loud, and pictures of 32 × 32 give
-    the same scores as before.
+def q8():
+    """Change one line of `scores(model, images)` so that no row ever mixes two pictures: each picture gets a row of
+    its own, or there is an error. Pictures of 32 × 32 must give the same scores as before.
     """
     hints = (
-        "Which line lets the number of rows come out as it likes?",
-        "Name the batch and leave the length open, not the other way round.",
+        "In which line can the number of rows become something else than the number of pictures?",
+        "Fix the number of rows and leave their length open, not the other way round.",
         "`torch.flatten(x, 1)`, or `x.view(len(x), -1)`.",
     )
     mistakes = {
         "the batch flattened too": (
             lambda model, images: _scores(model, images, torch.flatten),
-            "`torch.flatten(x)` starts at dimension 0, and makes one row of all pictures. Start at dimension 1.",
+            "`torch.flatten(x)` starts at dimension 0 and puts all pictures into one row. Start at dimension 1.",
         ),
         "the batch written by hand": (
             lambda model, images: _scores(model, images, lambda x: x.view(4, -1)),
-            "a batch may have any number of pictures: `len(x)`, not 4.",
+            "you wrote the size of one batch into the line. A batch may have any number of pictures.",
         ),
         "the surplus rows cut off": (
             lambda model, images: _scores(model, images, lambda x: x.view(-1, 18 * 16 * 16)[: len(x)]),
-            "there are as many rows as pictures now, but they are still cut at the wrong places.",
+            "there are as many rows as pictures now, but they are still cut in the wrong places.",
         ),
         "the channels kept": (
             lambda model, images: _scores(model, images, lambda x: torch.flatten(x, 2)),
-            "dimension 0 is the batch, and dimension 1 the channels: these are flattened as well.",
+            "you started at dimension 2. Dimension 1 is the channels, and they belong into the row, too.",
         ),
     }
     return hints, mistakes
@@ -347,15 +395,16 @@ def q7():
     kernel_size=(5, (3, 5, 7)),
     padding=(1, (1, 2, 3)),
 )
-def q8(image_size, conv_channels, kernel_size, padding):
+def q9(image_size, conv_channels, kernel_size, padding):
     maps = conv_output_size(image_size, kernel_size, padding=padding)
     pooled = pool_output_size(maps, 2)
     unpadded = pool_output_size(conv_output_size(image_size, kernel_size), 2)
     product = f"{conv_channels}·{pooled}·{pooled}"
     return Asked(
-        f"Pictures of {image_size} × {image_size} in colour, `conv1` with {conv_channels} kernels of {kernel_size} × "
-        f"{kernel_size} and padding {padding}, the 2 × 2 pool. How many inputs does `fc1` need?",
-        answer=prod((conv_channels, pooled, pooled)),
+        f"Colour pictures of {image_size} × {image_size} go through `conv1`, with {conv_channels} filters of "
+        f"{kernel_size} × {kernel_size} and padding {padding}, and through the 2 × 2 pool. How many inputs does `fc1` "
+        "need?",
+        answer=conv_channels * pooled**2,
         working=product,
         hints=(
             "How large is one map after `conv1`, and how large after the pool? How many maps are there?",
@@ -364,14 +413,28 @@ def q8(image_size, conv_channels, kernel_size, padding):
         mistakes={
             "the pool forgotten": (
                 conv_channels * maps**2,
-                f"{maps} × {maps} is a map after `conv1`. The pool makes {pooled} × {pooled} of it: {product}.",
+                f"you stopped after `conv1`, where a map is {maps} × {maps}. The pool comes before `fc1`.",
             ),
-            "the channels forgotten": (pooled**2, f"that is one map. There are {conv_channels}: {product}."),
-            "pooled in one direction": (conv_channels * maps * pooled, f"the pool halves height and width: {product}."),
+            "the convolution taken to keep the size": (
+                conv_channels * pool_output_size(image_size, 2) ** 2,
+                f"you halved {image_size}. A kernel of {kernel_size} with padding {padding} does not keep the size: "
+                f"`conv1` leaves {maps}.",
+            ),
+            "the channels forgotten": (
+                pooled**2,
+                f"you counted one map. Each of the {conv_channels} filters makes one.",
+            ),
+            "pooled in one direction": (
+                conv_channels * maps * pooled,
+                "you halved one side of the map. The pool halves height and width.",
+            ),
             "the padding forgotten": (
                 conv_channels * unpadded**2,
-                f"with padding {padding} a map is {maps} wide after `conv1`, and {pooled} after the pool: {product}.",
+                f"you left the padding out. With padding {padding} a map is {maps} wide after `conv1`.",
             ),
-            "the input's channels": (3 * pooled**2, f"`conv1` makes {conv_channels} maps of the 3 colours: {product}."),
+            "the input's channels": (
+                3 * pooled**2,
+                f"you counted the 3 colours that go in. {conv_channels} maps come out of `conv1`.",
+            ),
         },
     )

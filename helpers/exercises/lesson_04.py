@@ -6,7 +6,9 @@ from torch import nn
 
 from helpers.arithmetic import conv_output_size, pool_output_size, receptive_field
 from helpers.exercises.implementation import implementation
+from helpers.exercises.ordering import ordering
 from helpers.exercises.prediction import Asked, prediction
+from helpers.exercises.question import Mistake
 from helpers.trace import explained
 
 SIZES, KERNELS, PADDINGS = range(12, 65), (3, 5, 7), (0, 1, 2, 3)
@@ -20,67 +22,25 @@ def _sizes(image_size, kernel_size, padding):
 
 
 @prediction(
-    "the missing bracket",
-    "1 · Two classes, one network",
-    size=(32, SIZES),
-    kernel_size=(3, KERNELS),
-    padding=(1, (1, 2, 3)),
-    stride=(2, (2, 3, 4)),
-)
-def q1(size, kernel_size, padding, stride):
-    room = size - kernel_size + 2 * padding
-    inner = f"{size} − {kernel_size} + 2·{padding}"
-    return Asked(
-        f"Size {size}, kernel {kernel_size}, padding {padding}, stride {stride}. How large is the output?",
-        answer=conv_output_size(size, kernel_size, stride, padding),
-        working=f"⌊({inner}) / {stride}⌋ + 1 = ⌊{room} / {stride}⌋ + 1",
-        hints=(
-            f"The kernel moves in steps of {stride}. What is it that you divide into steps: the padding alone, or all "
-            "the room it has?",
-            f"It can move by {inner} = {room} cells, and half a step does not count.",
-        ),
-        mistakes={
-            "the bracket closed too late": (
-                size - kernel_size + 2 * padding / stride + 1,
-                f"you divided 2·{padding} alone by the stride. All of {inner} is divided: ({inner}) / {stride}.",
-            ),
-            "the floor forgotten": (room / stride + 1, f"a part of a step is none: {room} / {stride} is rounded down."),
-            "rounded up": (
-                -(-room // stride) + 1,
-                f"⌊ ⌋ rounds down: in {room} cells there are {room // stride} whole steps of {stride}.",
-            ),
-            "the + 1 forgotten": (
-                room // stride,
-                f"the place the kernel started from counts too: ⌊{room} / {stride}⌋ + 1.",
-            ),
-            "the stride left out": (
-                room + 1,
-                f"that is the number of places with stride 1. Here the kernel goes {stride} cells at a time.",
-            ),
-        },
-    )
-
-
-@prediction(
     "the shape after the pool",
     "2 · Every shape, with the batch in it",
     batch=(64, (2, 5, 8, 16, 64, 128)),
     channels=(3, (2, 3, 4)),
     image_size=(32, SIZES),
-    conv_channels=(18, CHANNELS),
-    kernel_size=(3, KERNELS),
-    padding=(1, PADDINGS),
+    conv_channels=(24, CHANNELS),
+    kernel_size=(5, KERNELS),
+    padding=(0, PADDINGS),
 )
-def q2(batch, channels, image_size, conv_channels, kernel_size, padding):
+def q1(batch, channels, image_size, conv_channels, kernel_size, padding):
     maps, pooled = _sizes(image_size, kernel_size, padding)
     image = f"{image_size}, {image_size}"
     convolved = f"({batch}, {conv_channels}, {maps}, {maps})"
     return Asked(
         f"A batch of {batch} pictures, ({batch}, {channels}, {image}), goes through `conv1` with {conv_channels} "
-        f"kernels of {kernel_size} × {kernel_size} and padding {padding}, and through a 2 × 2 pool. "
+        f"filters of {kernel_size} × {kernel_size} and padding {padding}, and through a 2 × 2 pool. "
         "What shape comes out?",
         answer=(batch, conv_channels, pooled, pooled),
-        working=f"conv1 makes {convolved}; the pool keeps batch and channels, and {maps} becomes ⌊{maps} / 2⌋: "
+        working=f"`conv1` returns {convolved}, and the pool halves height and width: "
         f"({batch}, {conv_channels}, ⌊{maps} / 2⌋, ⌊{maps} / 2⌋)",
         hints=(
             "Four numbers: the pictures, the channels, the height, the width. Which of them does `conv1` change, "
@@ -90,25 +50,25 @@ def q2(batch, channels, image_size, conv_channels, kernel_size, padding):
         mistakes={
             "the batch forgotten": (
                 (conv_channels, pooled, pooled),
-                f"this is one picture's shape. {batch} went in, and no layer takes the batch away: it comes first.",
+                f"you left out the batch. {batch} pictures went in, and no layer changes their number: it comes first.",
             ),
             "the input's channels kept": (
                 (batch, channels, pooled, pooled),
-                f"each of the {conv_channels} kernels lies on all input channels at once, and makes one map.",
+                f"you kept the {channels} channels of the input. Each of the {conv_channels} filters makes one map.",
             ),
             "the pool forgotten": (
                 (batch, conv_channels, maps, maps),
-                "that is the shape after `conv1`. The pool makes one number of each 2 × 2.",
+                "you stopped after `conv1`. The pool turns each 2 × 2 into one number.",
             ),
             "the channels last": (
                 (batch, pooled, pooled, conv_channels),
-                "the numbers are right, their order is that of image files. In PyTorch the channels come before height "
+                "these are the right numbers in the order of image files. In PyTorch the channels come before height "
                 "and width.",
             ),
             "the channels multiplied": (
                 (batch, channels * conv_channels, pooled, pooled),
-                f"what a kernel finds in the {channels} input channels is added up to one map: {conv_channels} kernels "
-                f"make {conv_channels} maps.",
+                f"you counted a map for each kernel. A filter has a kernel for each of the {channels} input channels, "
+                "and adds up what they find: one map.",
             ),
         },
     )
@@ -121,39 +81,39 @@ def q2(batch, channels, image_size, conv_channels, kernel_size, padding):
     image_size=(32, range(8, 65, 2)),
     conv_channels=(18, CHANNELS),
 )
-def q3(channels, image_size, conv_channels):
+def q2(channels, image_size, conv_channels):
     pooled = image_size // 2
     return Asked(
         f"One picture without a batch, ({channels}, {image_size}, {image_size}), goes through `conv1` with "
-        f"{conv_channels} kernels of 3 × 3 and padding 1, through a 2 × 2 pool, and through `torch.flatten(x, 1)`. "
+        f"{conv_channels} filters of 3 × 3 and padding 1, through a 2 × 2 pool, and through `torch.flatten(x, 1)`. "
         'What shape comes out? (A shape, or "error".)',
         answer=(conv_channels, pooled**2),
         working=f"({channels}, {image_size}, {image_size}) → ({conv_channels}, {image_size}, {image_size}) → "
         f"({conv_channels}, {pooled}, {pooled}) → ({conv_channels}, {pooled}·{pooled})",
         hints=(
-            "`nn.Conv2d` and `nn.MaxPool2d` take one picture too. Which shape leaves the pool?",
+            "`nn.Conv2d` and `nn.MaxPool2d` accept one picture, too. What is the shape after the pool?",
             f"({conv_channels}, {pooled}, {pooled}). `torch.flatten(x, 1)` keeps the first dimension, whatever it is, "
             "and flattens the others.",
         ),
         mistakes={
             "a batch of one expected": (
                 (1, conv_channels * pooled**2),
-                f"nothing puts a batch in front. The pool returns ({conv_channels}, {pooled}, {pooled}), and flatten "
-                "keeps the first of these three numbers.",
+                f"you added a batch of one, and no layer does. The pool returns ({conv_channels}, {pooled}, "
+                f"{pooled}), and flatten keeps the first of these.",
             ),
             "everything in one row": (
                 (conv_channels * pooled**2,),
-                "`torch.flatten(x)` would do this. With the 1 it begins at dimension 1 and keeps dimension 0, "
-                f"which is {conv_channels} here.",
+                "that is `torch.flatten(x)`. With the 1 it begins at dimension 1 and keeps dimension 0, whatever that "
+                "is.",
             ),
             "an error expected": (
                 "error",
-                "none of these three steps minds: PyTorch's convolution and pool take (C, H, W) as well as "
-                "(N, C, H, W). Only `fc1`, the next step, would complain.",
+                "none of these three steps raises one: PyTorch's convolution and pool accept (C, H, W) as well as "
+                "(N, C, H, W). Only `fc1`, the next step, would refuse.",
             ),
             "not flattened": (
                 (conv_channels, pooled, pooled),
-                "this leaves the pool. `torch.flatten(x, 1)` then makes one of all dimensions but the first.",
+                "you stopped after the pool. `torch.flatten(x, 1)` then joins all dimensions but the first.",
             ),
         },
     )
@@ -169,49 +129,50 @@ def fc1_inputs(image_size, conv_channels, kernel_size, padding):
     "fc1 after another padding",
     "4 · Move it",
     batch=(64, (5, 16, 32, 64)),
-    image_size=(32, SIZES),
-    conv_channels=(18, CHANNELS),
-    kernel_size=(3, KERNELS),
-    before=(1, PADDINGS),
+    image_size=(28, SIZES),
+    conv_channels=(12, CHANNELS),
+    kernel_size=(5, KERNELS),
+    before=(2, PADDINGS),
     padding=(0, PADDINGS),
 )
-def q4(batch, image_size, conv_channels, kernel_size, before, padding):
+def q3(batch, image_size, conv_channels, kernel_size, before, padding):
     if padding == before:
         return None
     maps, pooled = _sizes(image_size, kernel_size, padding)
     counted = f"{image_size} + 2·{padding} − {kernel_size} + 1 = {maps}"
     row = f"{conv_channels}·⌊{maps} / 2⌋·⌊{maps} / 2⌋"
     return Asked(
-        f"A batch of {batch} colour pictures of {image_size} × {image_size}; {conv_channels} kernels of "
-        f"{kernel_size} × {kernel_size}; a 2 × 2 pool; the flatten. The padding of `conv1` was {before} and is now "
-        f"{padding}. How many inputs does `fc1` need?",
+        f"A batch of {batch} colour pictures of {image_size} × {image_size} goes through `conv1` with {conv_channels} "
+        f"filters of {kernel_size} × {kernel_size}, a 2 × 2 pool and the flatten. The padding of `conv1` was {before} "
+        f"and is now {padding}. How many inputs does `fc1` need?",
         answer=conv_channels * pooled**2,
         working=f"{counted}, and {row} = {conv_channels}·{pooled}·{pooled}",
         hints=(
-            "One input for each number of one picture after the flatten. How high and wide is a map after `conv1`, "
-            "and how after the pool?",
+            "One input for each number that one picture has after the flatten. How high and wide is a map after "
+            "`conv1`, and after the pool?",
             f"After `conv1`: {counted}.",
         ),
         mistakes={
             "fc1 unchanged": (
                 fc1_inputs(image_size, conv_channels, kernel_size, before),
-                f"that was right with padding {before}. The maps have another size now: {counted}.",
+                f"you counted with padding {before}. The maps have another size now: {counted}.",
             ),
             "the channels forgotten": (
                 pooled**2,
-                f"this is one map. The flatten puts all {conv_channels} of them into the row: {row}.",
+                f"you counted one map. The flatten puts all {conv_channels} of them into the row.",
             ),
             "the pool forgotten": (
                 conv_channels * maps**2,
-                f"between `conv1` and `fc1` the pool halves height and width: {row}.",
+                "you counted what leaves `conv1`. Before `fc1` the pool halves height and width.",
             ),
             "the batch counted in": (
                 batch * conv_channels * pooled**2,
-                f"the {batch} pictures stay rows of their own. `fc1` sees one row at a time: {row}.",
+                f"you counted all {batch} pictures together. Each stays a row of its own, and `fc1` sees one row at a "
+                "time.",
             ),
             "the input's channels": (
                 3 * pooled**2,
-                f"3 channels go into `conv1`, {conv_channels} come out of it: {row}.",
+                f"you counted the 3 channels that go into `conv1`. {conv_channels} come out of it.",
             ),
         },
     )
@@ -226,7 +187,7 @@ def q4(batch, image_size, conv_channels, kernel_size, before, padding):
     written=(14, range(5, 25)),
     outputs=(10, (10, 64, 100, 128)),
 )
-def q5(batch, conv_channels, arriving, written, outputs):
+def q4(batch, conv_channels, arriving, written, outputs):
     if arriving == written:
         return None
     arrives, has = conv_channels * arriving**2, conv_channels * written**2
@@ -235,7 +196,7 @@ def q5(batch, conv_channels, arriving, written, outputs):
         f"({batch}x{arrives} and {has}x{outputs})`. Which number belongs in place of the question mark in "
         f"`nn.Linear(?, {outputs})`?",
         answer=arrives,
-        working=f"mat1 is what arrives: {batch} rows, one for each picture. Its second number, the length of a row",
+        working="mat1 is what arrives: one row for each picture. The length of a row, its second number,",
         hints=(
             "One of the two matrices is what arrives at the layer, the other is what the layer has. Which is which?",
             f"mat1 arrives, in {batch} rows. A linear layer has one input for each number of a row.",
@@ -243,20 +204,20 @@ def q5(batch, conv_channels, arriving, written, outputs):
         mistakes={
             "what the layer has": (
                 has,
-                "this is the first number of mat2, the inputs it was written with, and they do not fit. "
-                "Change them to what arrives.",
+                "you took the first number of mat2: the inputs that the layer has now, and they do not fit.",
             ),
             "the batch": (
                 batch,
-                f"{batch} is the number of rows, one for each picture. The layer wants the length of a row.",
+                f"you took the number of rows: {batch}, one for each picture. The layer needs the length of a row.",
             ),
             "the batch counted in": (
                 batch * arrives,
-                f"{batch}·{arrives} are the numbers of all pictures together. Each picture keeps its own row.",
+                "you counted the numbers of all pictures together. Each picture keeps its own row.",
             ),
             "the outputs": (
                 outputs,
-                f"{outputs} is what the layer makes of each row; it stands in the second place already.",
+                f"you took the outputs, how many numbers the layer returns for each row. {outputs} is in its place "
+                "already.",
             ),
         },
     )
@@ -274,13 +235,13 @@ def _networks(generator):
 
 
 @implementation("fc1's inputs, computed", "Let it be computed", solution=fc1_inputs, cases=_networks)
-def q6():
+def q5():
     """Write `fc1_inputs(image_size, conv_channels, kernel_size, padding)`: the number of inputs that `fc1` needs
-    for square pictures, after a convolution with stride 1, a 2 × 2 pool and the flatten.
+    for square pictures after a convolution with stride 1, a 2 × 2 pool and the flatten.
     """
     hints = (
-        "Go the way of a picture: how high and wide is a map after the convolution, and how after the pool? Then: how "
-        "many numbers is that in all maps?",
+        "Follow one picture: how high and wide is a map after the convolution, and after the pool? How many numbers "
+        "are there in all maps together?",
         "`conv_output_size(image_size, kernel_size, padding=padding)` is the size after the convolution. The pool "
         "rounds down: `// 2`, or `pool_output_size(…, 2)`.",
         "With `pooled` for the size after the pool it is `conv_channels * pooled * pooled`.",
@@ -290,13 +251,26 @@ def q6():
             lambda image_size, conv_channels, kernel_size, padding: (
                 conv_channels * (_maps(image_size, kernel_size, padding) / 2) ** 2
             ),
-            "half a window is none: a map of 5 × 5 leaves 2 × 2 after the pool. Write `// 2`.",
+            "you divided with `/`, and the pool rounds down: a map of 5 × 5 leaves 2 × 2. Write `// 2`.",
         ),
         "the floor too late": (
             lambda image_size, conv_channels, kernel_size, padding: (
                 conv_channels * _maps(image_size, kernel_size, padding) ** 2 // 4
             ),
-            "the pool rounds the height down, and the width. Take half of each before you multiply.",
+            "you divided the area by 4. The pool rounds height and width down, each by itself: halve, then multiply.",
+        ),
+        "the floor after the square": (
+            lambda image_size, conv_channels, kernel_size, padding: (
+                conv_channels * int((_maps(image_size, kernel_size, padding) / 2) ** 2)
+            ),
+            "you rounded the area of a map. The pool rounds height and width down, each by itself, before you "
+            "multiply.",
+        ),
+        "halved once": (
+            lambda image_size, conv_channels, kernel_size, padding: (
+                conv_channels * _maps(image_size, kernel_size, padding) * _sizes(image_size, kernel_size, padding)[1]
+            ),
+            "you halved one side of the map. The pool halves height and width.",
         ),
         "the channels forgotten": (
             lambda image_size, conv_channels, kernel_size, padding: fc1_inputs(image_size, 1, kernel_size, padding),
@@ -306,19 +280,19 @@ def q6():
             lambda image_size, conv_channels, kernel_size, padding: (
                 conv_channels * _maps(image_size, kernel_size, padding) ** 2
             ),
-            "after the convolution the pool halves height and width.",
+            "you counted what leaves the convolution. After it the pool halves height and width.",
         ),
         "padding counted once": (
             lambda image_size, conv_channels, kernel_size, padding: fc1_inputs(
                 image_size + padding, conv_channels, kernel_size, 0
             ),
-            "it is added on both sides: `image_size + 2 * padding`.",
+            "you added it on one side. It goes on both: `image_size + 2 * padding`.",
         ),
         "the height without the width": (
             lambda image_size, conv_channels, kernel_size, padding: (
                 conv_channels * _sizes(image_size, kernel_size, padding)[1]
             ),
-            "a map has as many rows as columns: multiply by its height and by its width.",
+            "you multiplied by one side of the map. It has a height and a width.",
         ),
     }
     return hints, mistakes
@@ -372,29 +346,29 @@ def network_for(image_size, padding):
     cases=_paddings,
     observe=_shapes,
 )
-def q7():
-    """`network_for(image_size, padding)` is to return a network for batches (N, 3, image_size, image_size), with
-    this padding in its convolution. It was written for one size and one padding. Mend it for all of them.
+def q6():
+    """`network_for(image_size, padding)` should return a network for batches (N, 3, image_size, image_size), with
+    this padding in its convolution. It was written for one size and one padding. Make it right for all of them.
     """
     hints = (
-        "Which numbers in it were right for one image size and one padding only?",
+        "Which numbers in it are right for one image size and one padding only?",
         "18 · 16 · 16: the 18 is the number of channels and stays. The 16 is the size after the pool, and follows from "
         "`image_size` and `padding`.",
-        "Count it before the layers are made, with `conv_output_size` and `pool_output_size`, or as in q6. "
-        "(`nn.LazyLinear(64)` counts for itself.)",
+        "Count it before the layers are made, with `conv_output_size` and `pool_output_size`, or as in q5. "
+        "(`nn.LazyLinear(64)` counts by itself.)",
     )
     mistakes = {
         "the number for one case": (
             lambda image_size, padding: _network(padding, 18 * 15 * 15),
-            "18·15·15 is right for 32 × 32 without padding. It has to follow from `image_size` and `padding`.",
+            "you wrote in the number for 32 × 32 without padding. It has to follow from `image_size` and `padding`.",
         ),
         "the padding put back": (
             lambda image_size, padding: _network(1, fc1_inputs(image_size, 18, 3, 1)),
-            "`fc1` fits now, but the convolution no longer has the padding that was asked for.",
+            "you changed the padding until `fc1` fitted. The convolution has to keep the padding that is asked for.",
         ),
         "the channels forgotten": (
             lambda image_size, padding: _network(padding, fc1_inputs(image_size, 1, 3, padding)),
-            "you counted one map, and 18 of them go into the row.",
+            "you counted one map. All 18 go into the row.",
         ),
         "the pool forgotten": (
             lambda image_size, padding: _network(padding, 18 * _maps(image_size, 3, padding) ** 2),
@@ -402,7 +376,7 @@ def q7():
         ),
         "the image size left out": (
             lambda image_size, padding: _network(padding, fc1_inputs(32, 18, 3, padding)),
-            "your number follows the padding, but it stays that of pictures of 32 × 32.",
+            "you let the number follow the padding, but it stays that of pictures of 32 × 32.",
         ),
     }
     return hints, mistakes
@@ -428,41 +402,89 @@ def loss_of(logits, labels):
     broken=lambda logits, labels: F.cross_entropy(logits.softmax(dim=1), labels),
     cases=_scores,
 )
-def q8():
-    """`loss_of(logits, labels)` is to return the mean over the pictures of −log of the right class's probability.
-    It runs, and returns something else. Mend it.
+def q7():
+    """`loss_of(logits, labels)` should return −log of the right class's probability, averaged over the pictures. It
+    runs, and returns something else. Fix it.
     """
     hints = (
-        "What did `cross_entropy` get in the lesson's cell above this one, and what does it get here?",
+        "What did `cross_entropy` get in the lesson's cell before this one, and what does it get here?",
         "`F.cross_entropy` computes the softmax itself. How often is it computed in `loss_of`?",
-        "Hand the logits over as they are: `F.cross_entropy(logits, labels)`.",
+        "Pass the logits as they are: `F.cross_entropy(logits, labels)`.",
     )
     mistakes = {
         "softmax over the batch": (
             lambda logits, labels: F.cross_entropy(logits.softmax(dim=0), labels),
-            "`dim=0` goes down the pictures; and in whichever direction, no softmax belongs in front: it is inside "
-            "`cross_entropy`.",
+            "you took the softmax over the pictures, `dim=0`. And along either dimension it would be one too many: "
+            "`cross_entropy` has its own.",
         ),
         "no logarithm": (
             lambda logits, labels: F.nll_loss(logits.softmax(dim=1), labels),
-            "`nll_loss` only picks the right class's number and turns its sign. It computes no logarithm: it wants "
-            "`logits.log_softmax(dim=1)`.",
+            "you averaged the right class's probability with a minus sign. Take its logarithm first: −log p, not −p. "
+            "(`nll_loss` takes none; it wants `logits.log_softmax(dim=1)`.)",
         ),
         "no softmax at all": (
             lambda logits, labels: F.nll_loss(logits, labels),
-            "`nll_loss` has no softmax in it, `cross_entropy` has.",
+            "you averaged the right class's logit with a minus sign. It is not a probability yet: `cross_entropy` "
+            "makes it one, `nll_loss` does not.",
         ),
         "the mean forgotten": (
             lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"),
-            "this is the sum over the pictures. Divide it by their number, or leave `reduction` at what it is by "
-            "itself.",
+            "you added up the pictures' losses. Divide by their number, or leave `reduction` at its default.",
         ),
         "a loss for each picture": (
             lambda logits, labels: F.cross_entropy(logits, labels, reduction="none"),
-            "a loss is one number: the mean over the pictures.",
+            "you kept a loss for each picture. Average them.",
         ),
     }
     return hints, mistakes
+
+
+CAUSES = (  # of the ten networks in ten_networks.py, in their order
+    "padding=0 in conv1, and fc1 was not changed",
+    "no flatten before fc1",
+    "x.view(-1, 4608) in place of the flatten",
+    "grey pictures, (N, 1, H, W)",
+    "pictures with the channels last, (N, H, W, C)",
+    "one picture without a batch, (C, H, W)",
+    "a kernel in conv1 that is too large for the pictures",
+    "one pool too many",
+    "labels of shape (N, 1)",
+    "pictures as bytes, 0 to 255",
+)
+OVERLOOKED = (  # what a wrong cause for each of them has missed: a name, and what to look at again
+    ("a row for each picture", "4 rows arrive, as many as there are pictures. Only their length is wrong."),
+    ("more rows than pictures", "1152 = 4·18·16 rows of 16 numbers arrive. Which step should have joined 18, 16, 16?"),
+    ("no error, nine rows", "nothing is raised, and 4 pictures give 9 rows. Which line can change the number of rows?"),
+    ("1 in the channels' place", "the input is [4, 1, 32, 32]. What is there only one of?"),
+    ("32 in the channels' place", "the input is [4, 32, 32, 3]. Where is the 3 that was expected in second place?"),
+    ("18 rows", "18 rows of 256 = 16·16 arrive. Which layer made 18 of something, and which number is missing before?"),
+    ("which kernel is 7", "the kernel of the message is 7 × 7, and the pool's is 2 × 2."),
+    ("which layer found 1 × 1", "18 channels of 1 × 1 arrive, so `conv1` is long past. What halves them once more?"),
+    ("what a target is", "the target is what a loss compares the scores with. No picture is meant."),
+    ("a type, not a shape", "no size is named, only two types. Which numbers does an image file hold?"),
+)
+
+
+@ordering(
+    "ten networks",
+    "8 · Ten ways a CNN's shapes go wrong",
+    lines=CAUSES,
+    first="GCJAHEBIDF",
+    hints=(
+        "Sort the messages first. Which of them speak of mat1 and mat2, which of channels, which of kernels and sizes?",
+        "With mat1 and mat2, compare the rows of mat1 with the pictures: as many, more, or 18 for a single picture.",
+        "A wrong order says for the first wrong network what to look at again.",
+    ),
+)
+def q8(lines):
+    """Which cause belongs to which network? Write the ten letters in the order of the networks, 1 to 10."""
+    fits = [cause == line for cause, line in zip(CAUSES, lines, strict=True)]
+    if all(fits):
+        return None
+    first = fits.index(False)
+    name, why = OVERLOOKED[first]
+    count = f"{sum(fits)} of 10 fit." if sum(fits) else "None fits yet."
+    return Mistake(name, lines, f"{count} Look at network {first + 1} again: {why}")
 
 
 @prediction(
@@ -473,8 +495,8 @@ def q8():
 )
 def q9(kernel_size, pool):
     return Asked(
-        f"A convolution with kernel {kernel_size} and stride 1, then a pool with kernel {pool}. How many pixels wide "
-        "is the part of the picture that one number after the pool sees?",
+        f"A convolution with kernel {kernel_size} and stride 1 is followed by a pool with kernel {pool}. How many "
+        "pixels wide is the part of the picture that one number after the pool sees?",
         answer=receptive_field([(kernel_size, 1, 1), (pool, pool, 1)]),
         working=f"{kernel_size} + ({pool} − 1)",
         hints=(
@@ -486,24 +508,24 @@ def q9(kernel_size, pool):
         mistakes={
             "the kernels added": (
                 kernel_size + pool,
-                f"the {pool} windows overlap. The first one sees {kernel_size} pixels, each further one adds one.",
+                f"you added the two kernels. The {pool} windows overlap: each one after the first adds a single pixel.",
             ),
             "the kernels multiplied": (
                 kernel_size * pool,
-                f"right if {pool} windows of {kernel_size} lay side by side. But they are one pixel apart and overlap.",
+                f"you laid {pool} windows of {kernel_size} side by side. They are one pixel apart and overlap.",
             ),
             "the pool alone": (
                 pool,
-                f"these {pool} are numbers of the feature map. Each of them sees {kernel_size} pixels.",
+                f"you counted the {pool} numbers of the map that the pool takes. Each of them sees {kernel_size} "
+                "pixels.",
             ),
             "the convolution alone": (
                 kernel_size,
-                f"that is how many pixels one number after the convolution sees. The pool takes {pool} of them in a "
-                "row, one pixel apart.",
+                f"you stopped at the convolution. The pool takes {pool} of its numbers side by side, one pixel apart.",
             ),
             "the whole square counted": (
                 (kernel_size + pool - 1) ** 2,
-                "that is the number of pixels in the whole square. The question is how wide it is.",
+                "you counted the pixels of the whole square. The question is how wide it is.",
             ),
         },
     )

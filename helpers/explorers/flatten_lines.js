@@ -21,12 +21,12 @@ function makeLine(className, template) {
 export function makeFormulas() {
   const templates = {
     contiguous: [
-      "index = {c name}·{H name}·{W name} + {h name}·{W name} + {w name}",
+      "place = {c name}·{H name}·{W name} + {h name}·{W name} + {w name}",
       "= {c}·{C stride} + {h}·{H stride} + {w} = {place}",
       "x.stride() = ({C stride}, {H stride}, {W stride}): places to the next channel {C stride}, row {H stride}, column {W stride}",
     ],
     permuted: [
-      "index = {h name}·{W name} + {w name} + {c name}·{H name}·{W name}",
+      "place = {h name}·{W name} + {w name} + {c name}·{H name}·{W name}",
       "= {h}·{H stride} + {w} + {c}·{C stride} = {place}",
       "stride = ({H stride}, {W stride}, {C stride}): places to the next row {H stride}, column {W stride}, channel {C stride}",
     ],
