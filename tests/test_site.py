@@ -13,6 +13,7 @@ from pathlib import Path
 import address
 import build_site
 import folding
+import front_page
 import lesson_page
 import nbformat
 import npm
@@ -107,7 +108,7 @@ def code_of(notebook):
 def shown(name):
     """The code of each cell of a page that shows an explorer, in order."""
     if name == "index":
-        return [build_site.FIRST_PICTURE]
+        return [front_page.FIRST_PICTURE]
     cells = lesson(name).cells
     return [cell.source for cell in cells if cell.cell_type == "code" for output in cell.outputs if is_explorer(output)]
 
@@ -322,6 +323,28 @@ def test_a_page_names_its_commit_and_its_neighbours(site, name):
     assert neighbours.get("prev") == (f"{PAGES[place - 1]}.html" if place else None)
     assert neighbours.get("next") == (f"{PAGES[place + 1]}.html" if place + 1 < len(PAGES) else None)
     assert [link["href"] for link in page.select(".contents > details > ul > li > a")] == [f"{n}.html" for n in PAGES]
+
+
+def test_each_page_says_of_itself_what_one_will_be_able_to_do(site):
+    said = [html(site, name).find("meta", attrs={"name": "description"})["content"] for name in PAGES]
+    assert len(set(said)) == len(PAGES)
+    assert all("You will be able to " in text and "|" not in text for text in said[1:])
+    told = [html(site, name).find("meta", property="og:description")["content"] for name in PAGES]
+    assert told == said
+
+
+def test_the_section_one_reads_is_marked_in_the_contents_and_a_phones_header_is_one_line(visit):
+    page = visit(PAGES[2], viewport={"width": 1100, "height": 900})
+    marked = page.locator(".contents [aria-current=location]")
+    assert marked.count() == 0
+    third = page.locator("main h2").nth(2)
+    third.evaluate("(heading) => heading.scrollIntoView()")
+    page.wait_for_function("() => document.querySelector('.contents [aria-current=location]')")
+    assert marked.all_inner_texts() == [third.inner_text()]
+    page.set_viewport_size({"width": 360, "height": 700})
+    course, theme = (page.locator(f"header {part}").bounding_box() for part in (".course", ".theme"))
+    assert course["height"] < 30
+    assert course["x"] + course["width"] <= theme["x"]
 
 
 def words(html_or_text):

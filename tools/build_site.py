@@ -5,9 +5,7 @@ site/, with all they need: they can be opened from the disk, or served as plain 
 """
 
 import argparse
-import base64
 import html
-import re
 import shutil
 import subprocess
 import sys
@@ -17,14 +15,13 @@ from pathlib import Path
 
 import address
 import anywidget
+import front_page
 import jinja2
 import lesson_page
 import nbformat
 import page_questions
 import shown_widgets
-import strip
 from address import LESSONS, ROOT
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from npm import NpmError, package, program
 
 from helpers.colours import style
@@ -34,26 +31,6 @@ from helpers.files import STALE
 SITE = ROOT / "site"
 WORKSPACE = ".site-"  # how the folder beside it begins in which the next one is written
 TEMPLATE = Path(__file__).parent / "template"
-COURSE = "How shapes move through a CNN"
-WELCOME = """\
-# How shapes move through a CNN
-
-You move sliders for kernel, stride and padding, see the shapes follow at once, find out why, and end by training the
-network you took apart.
-
-{strip}
-
-Every number in the pictures is PyTorch's. Try it: move **kernel** to its largest, then **stride**.
-"""
-FIRST_PICTURE = """\
-import sys
-
-sys.path.insert(0, "..")
-from helpers.explorers import ConvolutionExplorer
-
-ConvolutionExplorer(size=8, kernel_size=3, stride=2)
-"""
-IN_WORDS = "ConvolutionExplorer: (1, 8, 8) → Conv2d(kernel_size=3, stride=2) → (1, 3, 3)"  # as Python shows it
 
 
 def assets() -> dict:
@@ -67,25 +44,8 @@ def assets() -> dict:
         "site.js": TEMPLATE / "site.js",
         "questions.js": TEMPLATE / "questions.js",
         "site.css": TEMPLATE / "site.css",
+        "explorer.png": ROOT / "notebooks" / "images" / "convolution_explorer.png",
     }
-
-
-def welcome():
-    """The first page, as a notebook: an explorer, and the README's list of the lessons."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    table = re.search(r"^\| lesson \| you will.*?\n\n", readme, re.MULTILINE | re.DOTALL)[0].replace(
-        "](notebooks/", "]("
-    )
-    map_of_all = base64.b64encode(strip.MAP.read_bytes()).decode()
-    picture = new_output("execute_result", {"text/plain": IN_WORDS})
-    text = WELCOME.format(strip=strip.tag("00", f"data:image/svg+xml;base64,{map_of_all}"))
-    return new_notebook(
-        cells=[
-            new_markdown_cell(text),
-            new_code_cell(FIRST_PICTURE, metadata={"tags": [lesson_page.HIDDEN]}, outputs=[picture]),
-            new_markdown_cell(f"## The lessons\n\n{table}"),
-        ]
-    )
 
 
 def commit() -> str:
@@ -120,9 +80,11 @@ def write(folder: Path, say=print):
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
     ).get_template("page.html")
-    pages = [("index.html", COURSE, None)] + [(f"{path.stem}.html", address.title(path), path) for path in LESSONS]
+    pages = [("index.html", front_page.COURSE, None)] + [
+        (f"{path.stem}.html", address.title(path), path) for path in LESSONS
+    ]
     say("Making the pictures ...", flush=True)
-    notebooks = [nbformat.read(path, as_version=4) if path else welcome() for _, _, path in pages]
+    notebooks = [nbformat.read(path, as_version=4) if path else front_page.notebook() for _, _, path in pages]
     state = shown_widgets.put_into(notebooks)
     for place, ((name, title, path), notebook) in enumerate(zip(pages, notebooks, strict=True)):
         say(f"[{place + 1}/{len(pages)}] {title}", flush=True)
@@ -137,7 +99,9 @@ def write(folder: Path, say=print):
             pages=pages,
             place=place,
             title=title,
-            course=COURSE,
+            course=front_page.COURSE,
+            description=front_page.description(path),
+            home=address.on_pages(),
             sections=[(heading["id"], heading.get_text()) for heading in body.find_all("h2")],
             body=str(body),
             state=lesson_page.widget_state(notebook, state),
