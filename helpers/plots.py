@@ -28,6 +28,8 @@ from helpers.figures import (
     tiles,
 )
 
+# 7 colours, 8 markers: the first 56 lines all look different, and no two by their colour only.
+LINES, MARKERS = ("input", "kernel", "output", "negative", "C", "H", "N"), "os^DvPX*"
 FLOOR = "the floor"  # what benchmarks call how fast a step could be at most
 
 
@@ -146,9 +148,7 @@ def show_history(history):
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     left, right = figure.subplots(1, 2)
     for number, (name, run) in enumerate(runs):
-        # 7 colours, 8 markers: the first 56 runs all look different, and no two by their colour only.
-        colour = COLOURS[("input", "kernel", "output", "negative", "C", "H", "N")[number % 7]]
-        look = {"color": colour, "marker": "os^DvPX*"[number % 8], "markersize": 5}
+        look = {"color": COLOURS[LINES[number % 7]], "marker": MARKERS[number % 8], "markersize": 5}
         label = f"{plain(name)}{' (interrupted)' * run.interrupted}".strip() or None
         epochs = range(1, len(run.loss) + 1)
         left.plot(epochs, run.loss, **look, label=label)
@@ -169,6 +169,28 @@ def show_history(history):
     if left.get_legend_handles_labels()[1]:
         figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", frameon=False)
     figure.description = f"Figure: {'; '.join(_told(name, run) for name, run in runs)}"
+    return figure
+
+
+@styled
+def show_losses(losses):
+    """The loss in each step, {name: losses}, on a logarithmic scale; the first losses are those before any step."""
+    named = {short(name): numbers(f"losses of {short(name)}", kept, 1, "a list") for name, kept in losses.items()}
+    if not named or min(values.min() for values in named.values()) <= 0:
+        raise ValueError("show_losses wants {name: losses}, each above 0: its scale is logarithmic.")
+    figure = Picture(figsize=(6.4, 3.2), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    ax = figure.subplots()
+    for number, (name, values) in enumerate(named.items()):
+        look = {"color": COLOURS[LINES[number % 7]], "marker": MARKERS[number % 8], "markersize": 5}
+        ax.plot(values, **look, markevery=max(len(values) // 12, 1), label=plain(name))
+    ax.set(xlabel="step", ylabel="loss", yscale="log")
+    ax.minorticks_off()
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
+    told = [f"{name}: loss {values[0]:.3g} to {values[-1]:.2g}" for name, values in named.items()]
+    figure.description = f"Figure: {'; '.join(told)}"
     return figure
 
 

@@ -62,6 +62,23 @@ def test_the_time_is_that_of_a_gpu_which_works_piece_after_piece():
         assert without_waiting.answer == pytest.approx(handed_over[-1])
 
 
+def test_adams_first_step_is_torchs_and_its_mistakes_are_the_steps_they_name():
+    for numbers, answer in answers(lesson.q12):
+        start, gradient, lr = numbers.values()
+        after = {}
+        for optimizer in (torch.optim.Adam, torch.optim.SGD):
+            weight = torch.tensor(float(start), requires_grad=True)
+            (gradient * weight).backward()
+            optimizer([weight], lr=lr).step()
+            after[optimizer] = weight.item()
+        assert answer == pytest.approx(after[torch.optim.Adam], abs=1e-5), numbers
+        plain, along, whole, uncorrected = (mistake.answer for mistake in lesson.q12._ask(**numbers).mistakes)
+        assert plain == pytest.approx(after[torch.optim.SGD], abs=1e-5)
+        assert (along + answer) / 2 == pytest.approx(start)
+        assert abs(whole - start) == 1
+        assert abs(uncorrected - start) == pytest.approx(lr * 10**0.5, abs=0.01)  # 0.1 / √0.001 = √10
+
+
 def test_the_obvious_ways_to_write_the_answers_are_right():
     assert lesson.q2.predict(2.3).state == lesson.q2.predict("2.30").state == "right"
     assert lesson.q8.predict(1.09).state == lesson.q8.predict(284 / 260).state == "right"

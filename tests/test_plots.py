@@ -25,6 +25,7 @@ from helpers.plots import (
     show_filters,
     show_history,
     show_images,
+    show_losses,
     show_most_wrong,
 )
 from helpers.speed import Work
@@ -91,6 +92,7 @@ FIGURES = {
         {"lr 0.001": a_run(), "lr 0.1": a_run(2, interrupted=True), "": a_run(1, test=False)}
     ),
     "three runs, one far off": lambda: show_history({"a": a_run(), "b": a_run(start=2.2), "c": a_run(start=9)}),
+    "losses": lambda: show_losses({"plain": [12.5, 3.0, 0.4], "momentum": [12.5, 9.0, 1e-4]}),
     "confusion": lambda: show_confusion(LABELS, (LABELS + (numbers(200) > 1)) % 10, CIFAR),
     "confusion of two": lambda: show_confusion([0, 1, 1], [0, 0, 1], ["cat", "dog"]),
     "mistakes": lambda: show_most_wrong(pictures(200), LABELS, numbers(200, 10), CIFAR),
@@ -402,6 +404,16 @@ def test_one_run_needs_no_legend_of_runs():
     assert [text.get_text() for text in figure.axes[1].get_legend().get_texts()] == ["training"]
 
 
+def test_the_losses_are_drawn_as_they_are_from_step_0_on_a_logarithmic_scale():
+    figure = show_losses({"plain": [8.0, 4.0, 2.0], "momentum": [8.0, 1.0]})
+    (ax,) = figure.axes
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[8, 4, 2], [8, 1]]
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[0, 1, 2], [0, 1]]
+    assert ax.get_yscale() == "log"
+    assert ax.lines[0].get_marker() != ax.lines[1].get_marker()
+    assert repr(figure) == "Figure: plain: loss 8 to 2; momentum: loss 8 to 1"
+
+
 # -- mistakes ------------------------------------------------------------------------------------------
 
 
@@ -490,6 +502,9 @@ def test_no_mistake_is_said():
         (lambda: show_history([1, 2]), "wants what train returned, or {name: history}, but got a list"),
         (lambda: show_history(History()), "no completed epoch to show yet"),
         (lambda: show_history({}), "no completed epoch to show yet"),
+        (lambda: show_losses({"plain": []}), "losses of plain wants a list"),
+        (lambda: show_losses({"plain": [1.0, 0.0]}), "each above 0: its scale is logarithmic"),
+        (lambda: show_losses({}), "show_losses wants {name: losses}"),
         (lambda: show_confusion([0, 1], torch.eye(2), "ab"), "predictions.argmax(1)"),
         (lambda: show_confusion([0, 1], [0.0, 1.0], "ab"), "wants class numbers (N,), but got float64"),
         (lambda: show_confusion([], [], "ab"), "labels wants class numbers"),

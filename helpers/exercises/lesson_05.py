@@ -731,3 +731,49 @@ def q11(pieces, hand_over, work):
             ),
         },
     )
+
+
+@prediction(
+    "Adam's first step",
+    "11 · The learning rate",
+    weight=(5, range(2, 10)),
+    gradient=(30, (-60, -40, -30, -20, 20, 30, 40, 60)),
+    lr=(0.1, (0.1, 0.2, 0.3, 0.5)),
+)
+def q12(weight, gradient, lr):
+    told = f"{gradient}".replace("-", "−")
+    against, sign, along = ("down", "−", "up") if gradient > 0 else ("up", "+", "down")
+    down = math.copysign(1, gradient)
+    without = lr * 0.1 / math.sqrt(0.001)  # the means as they are, which began at 0
+    return Asked(
+        f"A weight is {weight}, its gradient {told}. Adam makes its first step with learning rate {lr}. What is the "
+        "weight then?",
+        answer=round(weight - down * lr, 2),
+        working=f"{weight} {sign} {lr}·1",
+        hints=(
+            "Adam divides the mean of the gradients by the root of the mean of their squares. After one gradient, "
+            "what are the two means?",
+            f"The mean of one gradient is {told}, the root of its square {abs(gradient)}. Divide; multiply by {lr}.",
+        ),
+        mistakes={
+            "plain gradient descent": (
+                round(weight - lr * gradient, 2),
+                "this multiplies the learning rate by the gradient, as SGD does. Adam first divides the gradient by "
+                "its usual size.",
+            ),
+            "along the gradient": (
+                round(weight + down * lr, 2),
+                f"the length is right. The gradient {told} says that the loss grows where the weight goes {along}: "
+                f"step {against}.",
+            ),
+            "the learning rate left out": (
+                weight - down,
+                "the gradient divided by its own size is 1 or −1. How long the step is, the learning rate says.",
+            ),
+            "the means not corrected": (
+                round(weight - down * without, 2),
+                "both means began at 0 and have hardly moved: 0.1 of the gradient and 0.001 of its square. Adam first "
+                "divides them by 0.1 and 0.001, because they are of one step only.",
+            ),
+        },
+    )
