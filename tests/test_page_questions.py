@@ -102,7 +102,7 @@ def test_every_answer_to_every_question_is_told_what_python_tells_and_looked_bac
     predictions = [question for question in questions if isinstance(question, Prediction)]
     wrong = page.evaluate(TYPE_ALL, [[question.name, list(typed_and_told(question))] for question in predictions])
     assert wrong == []
-    orders = [question for question in questions if isinstance(question, Ordering)]
+    orders = [q for q in questions if isinstance(q, Ordering) and len(q.lines) <= page_questions.LINES]
     wrong = page.evaluate(ORDER_ALL, [[question.name, list(ordered_and_told(question))] for question in orders])
     assert wrong == []
     monkeypatch.setattr(looking_back, "QUESTIONS", {question.name: question for question in questions})
