@@ -59,6 +59,7 @@ def test_what_to_read_again_is_a_heading_of_the_lesson(question):
     notebook = nbformat.read(NOTEBOOKS[question.name[:2]], as_version=4)
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     assert re.search(rf"^##+ {re.escape(question.reread)}$", "\n".join(cells), flags=re.MULTILINE)
+    assert question.reread not in ("Write it yourself", "Find the bug"), "there is nothing to read"
 
 
 @every(Question)
@@ -120,6 +121,26 @@ def test_the_lessons_own_numbers_tell_all_known_mistakes_apart(question):
     mistakes = fresh(question, 0).asked().mistakes
     alike = [(one.name, two.name) for one, two in combinations(mistakes, 2) if is_same(one.answer, two.answer)]
     assert alike == []
+
+
+@every(Prediction)
+def test_a_known_mistake_is_told_which_step_went_wrong_and_not_the_last_one(question):
+    asked = fresh(question, 0).asked()
+    last = asked.working.split(" = ")[-1]
+    is_told = re.compile(rf"(=|→) {re.escape(shown(asked.answer))}(?![\d·]|\.\d)|{re.escape(last)}")
+    assert [mistake.why for mistake in asked.mistakes if is_told.search(mistake.why)] == []
+
+
+@every(Question)
+def test_a_number_below_zero_can_be_copied_into_a_cell(question):
+    """Python takes another sign for its minus than print has."""
+    fresh(question, 0)
+    texts = [question.text, *question._hints()]
+    if isinstance(question, Prediction):
+        texts += [mistake.why for mistake in question.asked().mistakes]
+    else:
+        texts += [mistake.why for mistake in getattr(question, "mistakes", ())]
+    assert [text for text in texts if re.search(r"`[^`\n]*−[^`\n]*`|(?<![\w)\]²] )(?<![\w)\]²])−\d", text)] == []
 
 
 @every(Prediction)

@@ -108,7 +108,7 @@ def way_back(place, height, width):
 
 @implementation(
     "way_back",
-    "Write it yourself",
+    "2 · The way back",
     solution=way_back,
     reference=_unraveled,
     cases=lambda generator: (
@@ -351,7 +351,7 @@ def scores(model, images):
 
 @implementation(
     "the view that mixes pictures",
-    "Find the bug",
+    "7 · Four photographs of another size",
     solution=scores,
     broken=lambda model, images: _scores(model, images, lambda x: x.view(-1, 18 * 16 * 16)),
     cases=_batches,

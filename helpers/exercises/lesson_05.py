@@ -66,12 +66,12 @@ def q2(classes):
         mistakes={
             "the probability, not the loss": (
                 1 / classes,
-                f"{probability} is the probability of the right class. The loss is −log of it: −log({probability}).",
+                f"{probability} is the probability of the right class. The loss is computed from it, with a logarithm.",
             ),
             "what is missing to 1": (
                 1 - 1 / classes,
                 f"1 − {probability} is the probability of all wrong classes together. The loss asks only for the right "
-                f"one: −log({probability}).",
+                "one.",
             ),
             "logarithm to base 10": (
                 math.log10(classes),
@@ -83,7 +83,7 @@ def q2(classes):
             ),
             "the minus forgotten": (
                 math.log(1 / classes),
-                f"the logarithm of a number below 1 is below 0. The loss is minus that: −log({probability}).",
+                "the logarithm of a number below 1 is below 0. A loss is not: it has the other sign.",
             ),
         },
     )
@@ -168,8 +168,8 @@ GRADIENTS = (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
     third=(-2, GRADIENTS),
 )
 def q4(first, second, third):
-    one, two, three = (f"{number}".replace("-", "−") for number in (first, second, third))
-    total = " + ".join(f"({number})" if "−" in number else number for number in (one, two, three))
+    one, two, three = map(str, (first, second, third))
+    total = " + ".join(f"({number})" if "-" in number else number for number in (one, two, three))
     return Asked(
         "Three batches one after the other, forward and `backward`, with no `zero_grad` and no `step` in between. "
         f"Alone, they would give a weight the gradients {one}, {two} and {three}. "
@@ -183,17 +183,17 @@ def q4(first, second, third):
         mistakes={
             "the last one only": (
                 third,
-                f"`backward` does not write over what is there, it adds to it: {total}. "
-                "Starting from nothing is the work of `zero_grad`.",
+                "`backward` does not write over what is there, it adds to it. Starting from nothing is the work of "
+                "`zero_grad`.",
             ),
-            "the first one kept": (first, f"each further `backward` adds its own gradient to it: {total}."),
+            "the first one kept": (first, "each further `backward` adds its own gradient to it."),
             "averaged": (
                 (first + second + third) / 3,
-                f"the mean is taken over the pictures of one batch. From batch to batch, `backward` adds: {total}.",
+                "the mean is taken over the pictures of one batch. From batch to batch, `backward` adds.",
             ),
             "the signs dropped": (
                 abs(first) + abs(second) + abs(third),
-                f"a gradient has a direction, and two of opposite sign work against each other: {total}.",
+                "a gradient has a direction, and two of opposite sign work against each other.",
             ),
         },
     )
