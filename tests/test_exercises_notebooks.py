@@ -6,6 +6,7 @@ import re
 
 import address
 import exercising
+import folding
 import nbformat
 import pytest
 from browser import CHROMIUM
@@ -96,6 +97,7 @@ def test_each_prediction_is_revealed_once_and_after_it_was_asked_for(path):
             reveals = [n for n, cell in enumerate(cells) if f"{question.label}.reveal(" in cell.source]
             assert len(reveals) == 1, question.name
             assert reveals[0] > place(cells, question)
+            assert folding.ANSWER in folding.tags(cells[reveals[0]]), f"{question.name} is answered in sight"
 
 
 @each_lesson

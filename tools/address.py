@@ -86,7 +86,7 @@ def helpers_tree() -> str:
 
 
 SETUP = """\
-# Run this cell first: it finds the course's code. Running it again does no harm.
+# @title Run this cell first: it finds the course's code. Running it again does no harm.
 import sys
 
 sys.path.insert(0, "..")  # helpers/ lies beside notebooks/
@@ -134,12 +134,10 @@ def behind_setup(source: str) -> str:
 
 def setup_cell(behind: str = "") -> str:
     """The first code cell of a lesson, with what the lesson has added to it."""
-    on_colab = (
-        ON_COLAB.format(repository=on_github(), helpers=helpers_tree()) if on_github() else ON_COLAB_WITHOUT_ADDRESS
-    )
-    if not behind:
-        return SETUP + on_colab.rstrip("\n")
-    return f"# @title {SETUP.removeprefix('# ')}{on_colab}\n{behind}"
+    on_colab = ON_COLAB_WITHOUT_ADDRESS
+    if on_github():
+        on_colab = ON_COLAB.format(repository=on_github(), helpers=helpers_tree())
+    return f"{SETUP}{on_colab}\n{behind}".rstrip("\n")
 
 
 OPEN = "[Open in Colab]"  # how the line below a lesson's title begins

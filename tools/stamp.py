@@ -55,8 +55,7 @@ def _link(notebook, name):
     if setup is None or not address.is_setup(setup.source):
         raise ValueError(f"{name}: its first code cell must be the setup cell; copy it from another lesson.")
     setup.source = address.setup_cell(address.behind_setup(setup.source))
-    if address.behind_setup(setup.source):
-        setup.metadata.update(nbformat.from_dict(folding.HIDDEN_CODE))
+    setup.metadata.update(nbformat.from_dict(folding.HIDDEN_CODE))
 
 
 def with_block(path, name, content):
