@@ -584,7 +584,7 @@ def with_weight(name, change):
             8,
             5,
             "not-finite",
-            "fc1 makes NaN or infinity of finite numbers: some of its weights are none. Make the model again, ",
+            "fc1 turns finite numbers into NaN or infinity: some of its weights are not finite. Make the model again, ",
         ),
         (
             with_weight("conv1.weight", lambda weight: weight.fill_(3e38)),
@@ -592,7 +592,7 @@ def with_weight(name, change):
             8,
             1,
             "not-finite",
-            "conv1 makes NaN or infinity of finite numbers: they are too large.",
+            "conv1 turns finite numbers into NaN or infinity: they are too large.",
         ),
     ],
 )

@@ -250,8 +250,8 @@ def q5(inputs, features, dead, classes):
     if dead >= features:
         return None
     return Asked(
-        f"`fc1` makes {features} features of {inputs:,} inputs, `fc2` makes {classes} scores of these. {dead} of the "
-        "features are dead. How many parameters can go without changing a single score?",
+        f"`fc1` turns {inputs:,} inputs into {features} features, `fc2` turns these into {classes} scores. {dead} of "
+        "the features are dead. How many parameters can go without changing a single score?",
         answer=dead * (inputs + 1 + classes),
         working=f"{dead}·({inputs} + 1 + {classes})",
         hints=(
@@ -333,9 +333,9 @@ def q6(features, given, right, biases):
 def q7(first, second, kernel_size):
     area = kernel_size**2
     return Asked(
-        f"The first convolution makes {first} maps of a colour picture, a pool halves them, and the second "
-        f"convolution makes {second} maps of these, with a kernel of {kernel_size}. How many parameters has the "
-        "second?",
+        f"The first convolution turns a colour picture into {first} maps, a pool halves them, and the second "
+        f"convolution turns these into {second} maps, with a kernel of {kernel_size}. How many parameters does the "
+        "second have?",
         answer=second * (first * area + 1),
         working=f"{second}·({first}·{kernel_size}·{kernel_size} + 1)",
         hints=(
@@ -380,8 +380,8 @@ def q8(image_size, second, padding):
     once, unpooled = sizes[1], conv_output_size(sizes[1], 3, padding=padding)
     return Asked(
         f"Pictures of {image_size} × {image_size}, two convolutions with kernel 3 and padding {padding}, each with a "
-        f"pool of 2 behind it. The second convolution makes {second} maps. How many numbers does the linear layer "
-        "behind it read?",
+        f"pool of 2 after it. The second convolution makes {second} maps. How many numbers does the linear layer "
+        "after it read?",
         answer=second * side**2,
         working=f"{second}·{side}·{side}",
         hints=(
@@ -390,7 +390,7 @@ def q8(image_size, second, padding):
             "are there?",
         ),
         mistakes={
-            "pooled once": (second * unpooled**2, "there is a pool behind the second convolution, too."),
+            "pooled once": (second * unpooled**2, "there is a pool after the second convolution, too."),
             "not pooled at all": (
                 second * conv_output_size(conv_output_size(image_size, 3, padding=padding), 3, padding=padding) ** 2,
                 "each pool halves height and width.",
@@ -411,27 +411,27 @@ def q9(kernels):
     steps = [receptive_field(layers[:n]) for n in range(1, 5)]
     return Asked(
         f"Convolution with kernel {first}, pool of 2, convolution with kernel {second}, pool of 2. How many pixels "
-        "wide is the part of the picture that one number behind the second pool sees?",
+        "wide is the part of the picture that one number after the second pool sees?",
         answer=steps[-1],
         working=f"{first}, then + 1, then + 2·{second - 1}, then + 2",
         hints=(
             "Begin in front. After the first pool two neighbours lie two pixels apart.",
-            f"One number behind the first pool sees {steps[1]}. Each of the {second - 1} further cells of the second "
+            f"One number after the first pool sees {steps[1]}. Each of the {second - 1} further cells of the second "
             "kernel adds two pixels.",
         ),
         mistakes={
             "steps of one pixel": (
                 first + 1 + (second - 1) + 1,
-                "behind a pool of 2, neighbours lie two pixels apart: there each further cell adds two.",
+                "after a pool of 2, neighbours lie two pixels apart: there each further cell adds two.",
             ),
-            "the first half alone": (steps[1], "that is what one number behind the first pool sees."),
+            "the first half alone": (steps[1], "that is what one number after the first pool sees."),
             "the second pool forgotten": (
                 steps[2],
                 "the second pool looks at two numbers in a row, and these lie two pixels apart.",
             ),
             "the pools forgotten": (
                 first + second - 1,
-                "each pool sees one further number, and behind it neighbours lie two pixels apart.",
+                "each pool sees one further number, and after it neighbours lie two pixels apart.",
             ),
             "the kernels multiplied": (
                 first * 2 * second * 2,
@@ -501,7 +501,7 @@ def q10():
     linear layer. Kernels are 3 × 3, with padding 1.
     """
     hints = (
-        "`nn.Sequential` takes the layers in their order. Write the shape behind each line: only the last two need "
+        "`nn.Sequential` takes the layers in their order. Write the shape after each line: only the last two need "
         "more than the text says.",
         "The second convolution reads the maps of the first: `nn.Conv2d(first, second, 3, padding=1)`.",
         "32 is halved twice, so the linear layer reads `second * 8 * 8` numbers.",
@@ -509,7 +509,7 @@ def q10():
     mistakes = {
         "one pool left out": (
             _variant(_5=lambda first, second: [], _7=lambda first, second: [nn.Linear(second * 256, 10)]),
-            "there is a pool behind the second convolution, too. (What the linear layer reads must then fit as well.)",
+            "there is a pool after the second convolution, too. (What the linear layer reads must then fit as well.)",
         ),
         "the ReLUs left out": (
             _variant(_1=lambda first, second: [], _4=lambda first, second: []),
@@ -521,11 +521,11 @@ def q10():
         ),
         "the linear layer as for one pool": (
             _variant(_7=lambda first, second: [nn.Linear(second * 256, 10)]),
-            "behind two pools a map is 8 × 8, and no longer 16 × 16.",
+            "after two pools a map is 8 × 8, and no longer 16 × 16.",
         ),
-        "a ReLU behind the scores": (
+        "a ReLU after the scores": (
             _variant(_7=lambda first, second: [nn.Linear(second * 64, 10), nn.ReLU()]),
-            "scores may be negative. A ReLU behind the last layer would hide by how much a class is ruled out.",
+            "scores may be negative. A ReLU after the last layer would hide by how much a class is ruled out.",
         ),
         "softmax at the end": (
             _variant(_7=lambda first, second: [nn.Linear(second * 64, 10), nn.Softmax(dim=1)]),

@@ -1,4 +1,4 @@
-"""Where a number came from that a step only moved: torch itself is asked, with places in the place of numbers."""
+"""Where a number came from that a step only moved: torch itself is asked, with places instead of numbers."""
 
 import torch
 from torch import nn

@@ -115,7 +115,7 @@ class Inside:
         return Block(*told, learned, formula(step), values if is_batch else torch.empty(0), seen)
 
     def _not_finite(self):
-        """The first block that makes NaN or infinity of finite numbers, as a Problem."""
+        """The first block that turns finite numbers into NaN or infinity, as a Problem."""
         bad = {place for place, block in enumerate(self.blocks) if not torch.isfinite(block.values).all()}
         for place in sorted(bad):
             block = self.blocks[place]
@@ -124,9 +124,9 @@ class Inside:
             if bad.isdisjoint(block.inputs):
                 weights = block.seen.weights.values()
                 is_own = not all(bool(torch.isfinite(weight).all()) for weight in weights)
-                why = "some of its weights are none" if is_own else "they are too large"
+                why = "some of its weights are not finite" if is_own else "they are too large"
                 mend = "Make the model again, and train it with a smaller learning rate." if is_own else ""
-                sentence = f"{block.seen.step.label} makes NaN or infinity of finite numbers: {why}. {mend}"
+                sentence = f"{block.seen.step.label} turns finite numbers into NaN or infinity: {why}. {mend}"
                 return Problem(place, block.name, "not-finite", sentence.strip())
         return None
 
