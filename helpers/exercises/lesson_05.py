@@ -120,13 +120,13 @@ def q3(lines):
         name, why = (
             "backward before the loss",
             "where `loss.backward()` stands there is no loss yet: a `NameError`. In a notebook, where an old one may "
-            "still lie about, PyTorch refuses to go backward from it a second time.",
+            "be left over, PyTorch refuses to go backward from it a second time.",
         )
     elif loss < forward:
         name, why = (
             "the loss before the logits",
             "the loss is computed from the logits, and there are none yet: a `NameError`. In a notebook, where old "
-            "ones may still lie about, `backward` refuses to go through them a second time.",
+            "ones may be left over, `backward` refuses to go through them a second time.",
         )
     elif backward < zero_grad < step:
         name, why = (
