@@ -478,7 +478,7 @@ def accuracy_of(model, images, labels):
 )
 def q7():
     """`accuracy_of(model, images, labels)` returns the fraction of the pictures that are classified correctly. For a
-    model with dropout it is too low, and another number at each call. Fix it.
+    model with dropout it is too low, and different at each call. Fix it.
     """
     hints = (
         "`no_grad()` is there. Which of the two switches decides whether two calls agree?",
