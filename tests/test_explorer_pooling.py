@@ -101,7 +101,7 @@ def hold_drawn(rows, expected, setting):
 
 def hold_formula(told, setting, size):
     """The formula with the numbers put in gives torch's size, rounded as it says, less what it says torch drops."""
-    numbers, remark = re.fullmatch(r"(.*?)( − 1 = \d: the last window would start .*)?", told).groups()
+    numbers, remark = re.fullmatch(r"(.*?)(\. The last window would start .* drops it: \d − 1 = \d)?", told).groups()
     left, quotient, result = numbers.removeprefix("= ").split(" = ")
     opening, closing = "⌈⌉" if setting["ceil_mode"] else "⌊⌋"
     exact = eval(left.removesuffix(f"{closing} + 1").replace(opening, "", 1).translate(OPERATORS))
@@ -110,7 +110,7 @@ def hold_formula(told, setting, size):
     rounded = (-(-exact // 1) if setting["ceil_mode"] else exact // 1) + 1
     assert rounded == int(result) == size + bool(remark), setting
     if remark:
-        assert f"− 1 = {size}:" in remark
+        assert remark.endswith(f": {size + 1} − 1 = {size}")
         start, padding = size * setting["stride"], setting["padding"]
         beyond = "past the padding" if padding else "past the input"
         assert start >= setting["size"] + padding

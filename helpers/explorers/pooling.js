@@ -468,7 +468,7 @@ function writeCode(code, { remark, legend }, { values, max, shape, out, backward
   const { size, kernel_size, stride, padding, dilation, ceil_mode } = values;
   const marks = backward ? "Each output sends back 1" : max ? "A green ring marks a winner" : "Every cell counts equally";
   legend.write(marks);
-  setText(remark, out && shape.skipped ? ` − 1 = ${out}: the last window would start ${where}, so torch drops it` : "");
+  setText(remark, out && shape.skipped ? `. The last window would start ${where}, so torch drops it: ${shape.counted} − 1 = ${out}` : "");
   const options = `${dilation > 1 ? `, dilation=${dilation}` : ""}${ceil_mode ? ", ceil_mode=True" : ""}`;
   code.write(
     `nn.${max ? "Max" : "Avg"}Pool2d(kernel_size=${kernel_size}, stride=${stride}, padding=${padding}${options})`,
