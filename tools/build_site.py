@@ -36,7 +36,7 @@ TEMPLATE = Path(__file__).parent / "template"
 def assets() -> dict:
     """{name in site/assets: file}: what the pages share."""
     html_manager = package("@jupyter-widgets/html-manager@1.0.15")
-    return {
+    shared = {
         "require.js": package("requirejs@2.3.8") / "require.js",
         "widgets.js": html_manager / "dist" / "embed-amd.js",
         "widgets.js.LICENSE.txt": html_manager / "dist" / "embed.js.LICENSE.txt",
@@ -44,8 +44,10 @@ def assets() -> dict:
         "site.js": TEMPLATE / "site.js",
         "questions.js": TEMPLATE / "questions.js",
         "site.css": TEMPLATE / "site.css",
-        "explorer.png": ROOT / "notebooks" / "images" / "convolution_explorer.png",
     }
+    if address.on_pages():  # what is shown of a link to it
+        shared["explorer.png"] = ROOT / "notebooks" / "images" / "convolution_explorer.png"
+    return shared
 
 
 def commit() -> str:

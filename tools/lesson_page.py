@@ -28,7 +28,7 @@ ANSWERED = re.compile(r"^(q\d+)\.(?:predict|check)\(", re.MULTILINE)  # a predic
 LOOKS_BACK = re.compile(r"^progress\(", re.MULTILINE)
 REVEALS = re.compile(r"^(q\d+)\.reveal\(", re.MULTILINE)
 FOLLOWS = re.compile(r"\.observe\(")
-TRAINS = re.compile(r"^explorer = TrainingExplorer\(", re.MULTILINE)
+TRAINS = re.compile(r"^(?:explorer = )?TrainingExplorer\(", re.MULTILINE)
 UNANSWERED = "Not answered yet"  # what a question says to a cell as it is; of no use here
 
 
