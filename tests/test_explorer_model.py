@@ -485,7 +485,7 @@ def test_the_same_number_is_as_bright_in_every_epoch_and_without_a_kernel_anothe
     is_grey = (after.abs() < 1) & ~before.isnan()
     assert (4 * before - after)[is_grey].abs().max() < 0.04
     page.evaluate("() => move('epoch', 'before')")
-    page.get_by_text("This is epoch 1: another epoch needs a running kernel.", exact=True).wait_for()
+    page.locator(".cs-note", has_text="This is epoch 1: another epoch needs a running kernel.").wait_for()
     page.evaluate("() => move('epoch', 'epoch 1')")
     assert page.get_by_text("needs a running kernel").count() == 0
     assert page.problems == []

@@ -71,7 +71,7 @@ def opened(chromium, site, name, **options):
     page.on("requestfailed", lambda request: page.problems.append(f"not loaded: {request.url}"))
     page.goto((site / f"{name}.html").as_uri())
     page.wait_for_load_state("networkidle")
-    page.evaluate("() => document.querySelectorAll('details.extra').forEach((extra) => (extra.open = true))")
+    page.evaluate("() => document.querySelectorAll('details:has(.widget)').forEach((box) => (box.open = true))")
     if shown(name):  # lesson 06 has no explorer
         page.locator(".cs-explorer").nth(len(shown(name)) - 1).wait_for()
     yield page
@@ -152,6 +152,7 @@ def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_compute
         within = f"document.querySelectorAll('{EXPLORER}')[{place}]"
 
         def hold(explorer=explorer, tests=tests, within=within):
+            page.mouse.move(1, 1)  # else the pointer lies on what was scrolled below it
             tests.hold(read(page, [{}], tests.SEEN, within)[0], explorer)
 
         hold()  # as the lesson says it starts
