@@ -84,7 +84,7 @@ class Prediction(Question):
         mistakes = [mistake for mistake in asked.mistakes if is_same(mistake.answer, given)]
         warning = self._keep_answer(shown(given), False, mistakes)
         question = self._text() if self.seed else ()
-        found = _named(mistakes) or (f"No known mistake gives this.{self._nudge(asked)}",)
+        found = _named(mistakes) or self._nudge(asked)
         headline = f"{shown(given)}? Not yet."
         if len(mistakes) > 1:
             headline += " More than one mistake gives this:"
@@ -113,10 +113,10 @@ class Prediction(Question):
     def _nudge(self, asked):
         """What to look at: a further hint with each wrong answer, and the working after the last of them."""
         if is_off("hints"):
-            return ""
+            return ()
         wrong = [event for event in self._events() if event["what"] == "answer" and not event["is_right"]]
         hints = (*asked.hints, f"Compare: {asked.working}")
-        return f" {hints[min(len(wrong), len(hints)) - 1]}"
+        return (hints[min(len(wrong), len(hints)) - 1],)
 
     def _hints(self):
         asked = self.asked()
