@@ -112,6 +112,16 @@ def without_padding(first, second):
     )
 
 
+def without_its_first_relu(first, second):
+    layers = list(lesson.two_convolutions(first, second))
+    return nn.Sequential(layers[0], *layers[2:])
+
+
+def without_its_second_relu(first, second):
+    layers = list(lesson.two_convolutions(first, second))
+    return nn.Sequential(*layers[:4], *layers[5:])
+
+
 def a_class_instead(first, second):
     return nn.Conv2d
 
@@ -119,7 +129,10 @@ def a_class_instead(first, second):
 OTHERS = {
     lesson.q2: [at_the_wrong_end, rows_for_columns, after_the_relu],
     lesson.q4: [by_the_sum, alive_maps, by_numbers],
-    lesson.q10: [two_linear_layers, without_padding, a_class_instead],
+    lesson.q10: [
+        *(two_linear_layers, without_padding, a_class_instead),
+        *(without_its_first_relu, without_its_second_relu),
+    ],
 }
 
 

@@ -174,7 +174,7 @@ def q3(four):
             ),
             "the largest without its sign": (
                 abs(max(four, key=abs)),
-                "the pool compares numbers and not their sizes; and ReLU has made 0 of each negative one.",
+                "the pool compares numbers and not their sizes; and ReLU has turned each negative one into 0.",
             ),
             "the mean": (sum(four) / 4, "the pool adds nothing up: it keeps the largest; and ReLU comes before it."),
             "added up": (sum(four), "that is what a convolution does. The pool keeps the largest of the four."),
@@ -359,7 +359,7 @@ def q7(first, second, kernel_size):
             ),
             "parameters of the pool": (
                 second * (first * area + 1) + first * 4,
-                "a pool has no parameters: it keeps the largest, whatever it was taught.",
+                "a pool has no parameters: it always keeps the largest.",
             ),
         },
     )
@@ -460,16 +460,17 @@ def _built(function, first, second):
     if model is None:
         return None
     scores = model(torch.zeros(2, 3, 32, 32))
-    # The same weights in each network, and pictures that are each other's negative: they tell where a ReLU stands.
+    # The same weights in each network, of both signs, and pictures that are each other's negative: after each layer
+    # some numbers are below 0, which tells where a ReLU stands.
     with torch.no_grad():
         picture = torch.ones(1, 3, 32, 32)
-        for name, weight in model.named_parameters():
-            weight.fill_(-1.0 if name.endswith("bias") else 1.0)
-        answers = model(torch.cat([picture, -picture]))[:, 0]
+        for weight in model.parameters():
+            weight.copy_(torch.arange(1.0, weight.numel() + 1).sin().view_as(weight))
+        answers = model(torch.cat([picture, -picture]))
     return {
         "scores": tuple(scores.shape),
         "parameters": sum(weight.numel() for weight in model.parameters()),
-        "with weights 1 and biases -1, two pictures": answers,
+        "with the same weights in both, two pictures": answers,
     }
 
 
@@ -513,7 +514,8 @@ def q10():
         ),
         "the ReLUs left out": (
             _variant(_1=lambda first, second: [], _4=lambda first, second: []),
-            "without a ReLU in between, a second convolution can do nothing that one larger one could not.",
+            "there is a ReLU after each convolution. (The max pool between them is not linear either, but it keeps "
+            "what is below 0.)",
         ),
         "the second convolution reads the picture": (
             _variant(_3=lambda first, second: [nn.Conv2d(3, second, 3, padding=1)]),
