@@ -65,10 +65,10 @@ def q2(channels, height, width, place):
     h, w = divmod(rest, width)
     pixel, last = divmod(place, channels)
     return Asked(
-        f"A volume of ({channels}, {height}, {width}) again. Which (c, h, w) is at place {place}?",
+        f"In a volume of ({channels}, {height}, {width}), which (c, h, w) is at place {place}?",
         answer=(c, h, w),
-        working=f"({place} // {height * width}, {rest} // {width}, {rest} % {width}), where {rest} is "
-        f"{place} % {height * width},",
+        working=f"{place} % {height * width} = {rest}, and ({place} // {height * width}, {rest} // {width}, "
+        f"{rest} % {width})",
         hints=(
             f"How many whole channels of {height}·{width} = {height * width} numbers lie before place {place}?",
             f"{place} = {c}·{height * width} + {rest}. How many whole rows of {width} fit into the {rest}?",
@@ -231,9 +231,9 @@ def q5(channels, height, width, k):
     "flatten from 1",
     "5 · Keep the batch",
     batch=(2, range(2, 65)),
-    channels=(18, (3, 6, 8, 12, 18)),
-    height=(16, (4, 5, 7, 8, 14, 16)),
-    width=(16, (4, 5, 7, 8, 14, 16)),
+    channels=(12, (3, 6, 8, 12, 18)),
+    height=(8, (4, 5, 7, 8, 14, 16)),
+    width=(8, (4, 5, 7, 8, 14, 16)),
 )
 def q6(batch, channels, height, width):
     shape = (batch, channels, height, width)
@@ -294,8 +294,8 @@ def q7(pictures, image_size):
             ),
             "an error expected": (
                 "error",
-                f"`view` raises one only if {row} does not divide the count of all numbers. Here it does: they are "
-                f"{pictures}·18·{pooled}·{pooled}.",
+                f"what the pool returns is contiguous, so `view` raises one only if {row} does not divide the count of "
+                f"all numbers. Here it does: they are {pictures}·18·{pooled}·{pooled}.",
             ),
             "each picture cut by itself": (
                 pictures * (one // row),

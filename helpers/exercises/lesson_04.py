@@ -196,7 +196,7 @@ def q4(batch, conv_channels, arriving, written, outputs):
         f"({batch}x{arrives} and {has}x{outputs})`. Which number belongs in place of the question mark in "
         f"`nn.Linear(?, {outputs})`?",
         answer=arrives,
-        working="mat1 is what arrives: one row for each picture. The length of a row, its second number,",
+        working="mat1 is what arrives, one row for each picture: inputs = its second number, the length of a row",
         hints=(
             "One of the two matrices is what arrives at the layer, the other is what the layer has. Which is which?",
             f"mat1 arrives, in {batch} rows. A linear layer has one input for each number of a row.",
@@ -281,6 +281,10 @@ def q5():
                 conv_channels * _maps(image_size, kernel_size, padding) ** 2
             ),
             "you counted what leaves the convolution. After it the pool halves height and width.",
+        ),
+        "the convolution taken to keep the size": (
+            lambda image_size, conv_channels, kernel_size, padding: conv_channels * (image_size // 2) ** 2,
+            "you halved the picture. Its size changes in the convolution first, by the kernel and the padding.",
         ),
         "padding counted once": (
             lambda image_size, conv_channels, kernel_size, padding: fc1_inputs(
@@ -420,7 +424,7 @@ def q7():
         "no logarithm": (
             lambda logits, labels: F.nll_loss(logits.softmax(dim=1), labels),
             "you averaged the right class's probability with a minus sign. Take its logarithm first: −log p, not −p. "
-            "(`nll_loss` takes none; it wants `logits.log_softmax(dim=1)`.)",
+            "(`nll_loss` takes none; it expects `logits.log_softmax(dim=1)`.)",
         ),
         "no softmax at all": (
             lambda logits, labels: F.nll_loss(logits, labels),
@@ -430,6 +434,10 @@ def q7():
         "the mean forgotten": (
             lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"),
             "you added up the pictures' losses. Divide by their number, or leave `reduction` at its default.",
+        ),
+        "averaged over the classes": (
+            lambda logits, labels: -logits.log_softmax(dim=1).mean(),
+            "you averaged over all classes. Take the right class of each picture, which `labels` names.",
         ),
         "a loss for each picture": (
             lambda logits, labels: F.cross_entropy(logits, labels, reduction="none"),
@@ -459,7 +467,7 @@ OVERLOOKED = (  # what a wrong cause for each of them has missed: a name, and wh
     ("32 in the channels' place", "the input is [4, 32, 32, 3]. Where is the 3 that was expected in second place?"),
     ("18 rows", "18 rows of 256 = 16·16 arrive. Which layer made 18 of something, and which number is missing before?"),
     ("which kernel is 7", "the kernel of the message is 7 × 7, and the pool's is 2 × 2."),
-    ("which layer found 1 × 1", "18 channels of 1 × 1 arrive, so `conv1` is long past. What halves them once more?"),
+    ("which layer found 1 × 1", "18 channels of 1 × 1 arrive, so `conv1` has already run. What halves them once more?"),
     ("what a target is", "the target is what a loss compares the scores with. No picture is meant."),
     ("a type, not a shape", "no size is named, only two types. Which numbers does an image file hold?"),
 )
