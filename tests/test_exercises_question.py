@@ -55,7 +55,8 @@ def test_the_solution_shows_the_way_and_the_answer():
 def test_a_question_shows_itself():
     assert repr(q1) == (
         "q1 · places in a row\n"
-        "  An input is 7 cells wide, a kernel 3 cells. In how many places can the kernel stand, one cell apart?"
+        "  An input is 7 cells wide, a kernel 3 cells. "
+        "Moving one cell at a time, in how many positions does the kernel fit?"
     )
     assert "places in a row" in q1._repr_html_()
 

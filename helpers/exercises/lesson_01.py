@@ -14,24 +14,24 @@ from helpers.exercises.prediction import Asked, prediction
 def q1(size, kernel_size):
     return Asked(
         f"An input is {size} cells wide, a kernel {kernel_size} cells. "
-        "In how many places can the kernel stand, one cell apart?",
+        "Moving one cell at a time, in how many positions does the kernel fit?",
         answer=conv_output_size(size, kernel_size),
         working=f"{size} − {kernel_size} + 1",
         hints=(
             "Let the kernel's left edge stand at 0, then at 1, then at 2. When does its right edge leave the input?",
-            f"The last place of the left edge is {size} − {kernel_size} = {size - kernel_size}. "
+            f"The last position of the left edge is {size} − {kernel_size} = {size - kernel_size}. "
             "The first one is 0, and it counts, too.",
         ),
         mistakes={
             "the + 1 forgotten": (
                 size - kernel_size,
-                "these are the moves. The place that the kernel starts from counts, too.",
+                "these are the moves. The position that the kernel starts from counts, too.",
             ),
             "side by side": (
                 size // kernel_size,
-                "that is how many kernels fit side by side. The places are one cell apart, so they overlap.",
+                "that is how many kernels fit side by side. The positions are one cell apart, so they overlap.",
             ),
-            "one place for each cell": (
+            "one position for each cell": (
                 size,
                 f"the kernel's left edge cannot stand in the last {kernel_size - 1} cells: its right edge sticks out.",
             ),
@@ -56,12 +56,12 @@ def q2(size, kernel_size, padding):
             ),
             "the + 1 forgotten": (
                 size + 2 * padding - kernel_size,
-                "these are the moves. The place that the kernel starts from counts, too.",
+                "these are the moves. The position that the kernel starts from counts, too.",
             ),
             "padding left out": (size - kernel_size + 1, "the kernel may stand on the padding, too."),
             "the padded input": (
                 size + 2 * padding,
-                "that is the width of the padded input. In how many places can the kernel stand on it?",
+                "you counted cells. In how many positions does the kernel fit on them?",
             ),
         },
     )
@@ -92,10 +92,13 @@ def q3(size, kernel_size, stride):
                 "what is left over makes no whole step, and PyTorch drops it: round down.",
             ),
             "the floor forgotten": (room / stride + 1, "a partial step does not count: round down."),
-            "the + 1 forgotten": (room // stride, "these are the steps. The place before the first step counts, too."),
+            "the + 1 forgotten": (
+                room // stride,
+                "these are the steps. The position before the first step counts, too.",
+            ),
             "the stride left out": (
                 room + 1,
-                f"that is the number of places with stride 1. Here the kernel moves {stride} cells at a time.",
+                f"that is the number of positions with stride 1. Here the kernel moves {stride} cells at a time.",
             ),
             "an error expected": (
                 "error",
@@ -169,7 +172,10 @@ def q5(size, kernel_size, stride, padding):
                 (size - kernel_size) // stride + 1 if size >= kernel_size else 0,
                 "the kernel may stand on the padding, too.",
             ),
-            "the + 1 forgotten": (room // stride, "these are the steps. The place before the first step counts, too."),
+            "the + 1 forgotten": (
+                room // stride,
+                "these are the steps. The position before the first step counts, too.",
+            ),
         },
     )
 
@@ -208,11 +214,11 @@ def q6(height, width, kernel_height, kernel_width, stride):
             ),
             "the stride left out": (
                 tuple(room + 1 for room in rooms),
-                f"that is the number of places with stride 1. Here the kernel moves {stride} cells at a time.",
+                f"that is the number of positions with stride 1. Here the kernel moves {stride} cells at a time.",
             ),
             "the + 1 forgotten": (
                 tuple(room // stride for room in rooms),
-                "these are the steps. The place before the first step counts, too, down and across.",
+                "these are the steps. The position before the first step counts, too, down and across.",
             ),
         },
     )
@@ -275,7 +281,7 @@ def conv2d(image, weight, stride=1):  # (H, W), (kernel height, kernel width) ->
 @implementation("conv2d by hand", "7 · The real thing", solution=conv2d, reference=_conv2d, cases=_windows)
 def q7():
     """Write `conv2d(image, weight, stride=1)` for one plane and one kernel: cut each window out of the image,
-    multiply it by the weights, add up.
+    multiply it by the weights, and add up the products.
     """
     hints = (
         "The window of output `[row, column]` begins at row `row * stride` of the image. At which column?",
@@ -373,12 +379,12 @@ def q9(first, second):
         hints=(
             f"One number of the second output sees {second} numbers of the first, side by side. "
             f"Each of those sees {first} cells.",
-            "Their windows are one cell apart, so they overlap: each further one adds a single cell.",
+            "Their windows are one cell apart, so they overlap: each additional one adds a single cell.",
         ),
         mistakes={
             "the kernels added": (
                 first + second,
-                f"the {second} windows overlap. The first one sees {first} cells; what does each further one add?",
+                f"the {second} windows overlap. The first one sees {first} cells; what does each additional one add?",
             ),
             "the kernels multiplied": (
                 first * second,

@@ -241,7 +241,8 @@ def q5(a, b, c, d):
             ),
             "the sign left out": (
                 min(cells),
-                f"{min(cells)} is the smallest of the four. The larger number stands further right on the line.",
+                f"{min(cells)} is the smallest of the four. "
+                "The larger number is further to the right on the number line.",
             ),
         },
     )
