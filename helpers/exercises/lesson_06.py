@@ -14,10 +14,7 @@ from helpers.tape import Tape, captured, taped
 
 
 @prediction(
-    "what is gained at most",
-    "1 · What is the processor waiting for?",
-    network=(3, range(2, 13)),
-    times=(5, range(2, 13)),
+    "what is gained at most", "1 · What is the device waiting for?", network=(3, range(2, 13)), times=(5, range(2, 13))
 )
 def q1(network, times):
     total, loading = network * times, network * (times - 1)
@@ -38,7 +35,7 @@ def q1(network, times):
             ),
             "divided by the part that goes": (
                 total / loading,
-                f"you divided by the {loading} s that go. What is the epoch's time when they are gone?",
+                f"you divided by the {loading} s that are saved. What is the epoch's time when they are gone?",
             ),
             "the seconds that are saved": (
                 loading,
@@ -236,7 +233,7 @@ def q3(cores, loading, network):
             ),
             "the network's time divided too": (
                 (loading + network) / cores,
-                f"in its {network} ms the network keeps all {cores} cores busy already. You shared them out twice.",
+                f"in its {network} ms the network keeps all {cores} cores busy already. You counted them twice.",
             ),
             "loading alone": (
                 loading / cores,
@@ -553,7 +550,7 @@ def q7(compute, move, rate, bandwidth):
             ),
             "the shorter of the two": (
                 min(compute, move),
-                f"by then the {shorter} are done, but not the {longer}. The layer is done when both are.",
+                f"by then the {shorter} have finished; the {longer} have not. The layer is done when both are.",
             ),
             "each limit with the other's work": (
                 max(macs / bandwidth, megabytes / rate),

@@ -193,7 +193,7 @@ def _maps(generator):
     for images, channels, size in ((2, 2, 2), (3, 4, 3), (8, 6, 4), (1, 5, 3), (4, 8, 2)):
         maps = torch.randint(1, 10, (images, channels, size, size), generator=draw) / 4
         maps[:, 0] = 0  # dead
-        maps[0, 1] = 0  # dark in the first picture alone
+        maps[0, 1] = 0  # silent for the first picture alone
         if channels > 2:
             maps[1:, 2] = 0  # answers to the first alone
             maps[:, 3] = 0
@@ -202,7 +202,7 @@ def _maps(generator):
     return cases
 
 
-@implementation("dead or dark", "4 · Dead, or dark", solution=dead_maps, cases=_maps)
+@implementation("dead or silent", "4 · Dead, or silent", solution=dead_maps, cases=_maps)
 def q4():
     """Write `dead_maps(maps)`: `maps` is (N, C, H, W), after a ReLU. It returns C times `True` or
     `False`, as a tensor: is this channel 0 everywhere, in all N pictures?
@@ -215,13 +215,13 @@ def q4():
     mistakes = {
         "the first picture alone": (
             lambda maps: dead_maps(maps[:1]),
-            "a map that is dark in one picture may answer to the next: look at all N.",
+            "a map that is silent for one picture may answer to the next: look at all N.",
         ),
-        "dark in any picture": (
+        "silent for any picture": (
             lambda maps: (maps.amax(dim=(2, 3)) <= 0).any(dim=0),
-            "dark in one picture is not dead: it has to be 0 in *all* pictures.",
+            "silent for one picture is not dead: it has to be 0 in *all* pictures.",
         ),
-        "nearly dark": (
+        "nearly silent": (
             lambda maps: maps.mean(dim=(0, 2, 3)) < 0.01,
             "a map that answers once, and hardly, is alive: it has a gradient, and can learn. Compare the largest "
             "number with 0, and not the mean with a small one.",
@@ -240,7 +240,7 @@ def q4():
 
 @prediction(
     "what can go",
-    "4 · Dead, or dark",
+    "4 · Dead, or silent",
     inputs=(4608, (288, 512, 1024, 1152, 2304, 4608)),
     features=(64, (32, 64, 100, 128)),
     dead=(55, (3, 7, 12, 20, 48)),
