@@ -131,7 +131,7 @@ def q3(lines):
     elif backward < zero_grad < step:
         name, why = (
             "zero_grad between backward and step",
-            "the gradients are thrown away before `step` uses them. Nothing is learned, and nothing complains.",
+            "the gradients are thrown away before `step` uses them. Nothing is learned, and no error is raised.",
         )
     elif backward < step:
         return None
@@ -139,7 +139,7 @@ def q3(lines):
         name, why = (
             "step before backward",
             "you step before you have gradients: those of the round before, `zero_grad` has thrown away, and "
-            "`backward` is yet to come. Nothing is learned, and nothing complains.",
+            "`backward` is yet to come. Nothing is learned, and no error is raised.",
         )
     elif forward < step:
         name, why = (
@@ -380,7 +380,7 @@ def train_for(model, batches, optimizer):
 )
 def q6():
     """`train_for(model, batches, optimizer)` makes a step for each batch and returns the losses. The first step is
-    right, and no later one. Fix it.
+    right; every later one is wrong. Fix it.
     """
     hints = (
         "What is in `weight.grad` when the second batch comes to `backward`?",
