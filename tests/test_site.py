@@ -71,7 +71,9 @@ def opened(chromium, site, name, **options):
     page.on("requestfailed", lambda request: page.problems.append(f"not loaded: {request.url}"))
     page.goto((site / f"{name}.html").as_uri())
     page.wait_for_load_state("networkidle")
-    page.evaluate("() => document.querySelectorAll('details:has(.widget)').forEach((box) => (box.open = true))")
+    page.evaluate(
+        "() => document.querySelectorAll('details.extra, details:has(.widget)').forEach((box) => (box.open = true))"
+    )
     if shown(name):  # lesson 06 has no explorer
         page.locator(".cs-explorer").nth(len(shown(name)) - 1).wait_for()
     yield page
