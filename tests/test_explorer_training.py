@@ -458,6 +458,13 @@ def test_before_the_first_run_the_loss_of_guessing_is_marked(stand):
     assert page.locator(".cs-device").text_content() == "{}: {}".format(*pick_device())
 
 
+def test_the_maps_lie_on_the_pages_own_colour(stand):
+    seen = stand(explorer_of()).locator(".cs-seen:visible")
+    assert seen.count() == 4  # conv_channels
+    for tile in seen.all():
+        assert tile.evaluate("(tile) => getComputedStyle(tile).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
 def test_a_run_under_way_grows_on_the_page(stand):
     explorer = explorer_of()
     run = trained(explorer)

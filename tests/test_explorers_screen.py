@@ -26,7 +26,7 @@ RESULTS = {
     "FlattenExplorer": ".cs-memory, .cs-rows",
     "ModelExplorer": ".cs-figure-of-model",
     "NetworkExplorer": ".cs-stage",
-    "TrainingExplorer": ".cs-chart, .cs-score, .cs-tile",
+    "TrainingExplorer": ".cs-chart, .cs-score, .cs-seen",
 }
 LARGEST = {
     "ConvolutionExplorer": {"size": 12, "kernel_size": 7, "padding": 3},

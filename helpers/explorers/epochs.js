@@ -65,7 +65,7 @@ function makeTiles() {
   const [counted, theirs] = [make("span", "cs-kernel-ink"), make("span", "cs-output-ink")];
   const title = make("div", "cs-title", counted, " and ", theirs);
   const tiles = upTo(MOST).map(() => ({ kernel: makePlane(), map: makePlane() }));
-  const grid = make("div", "cs-tiles", ...tiles.map((tile) => (tile.root = make("div", "cs-tile", tile.kernel.root, tile.map.root))));
+  const grid = make("div", "cs-tiles", ...tiles.map((tile) => (tile.root = make("div", "cs-seen", tile.kernel.root, tile.map.root))));
   grid.setAttribute("aria-hidden", "true"); // the scrubber says in words what changes
   return {
     root: make("div", "cs-kernels", title, grid),
