@@ -82,7 +82,7 @@ def test_the_code_on_the_page_gives_the_same_numbers_as_the_run(stand, settings)
     names["train"] = lambda *args, **kwargs: train(*args, **kwargs, progress=False)
     exec(stand(explorer).locator(".cs-code code").text_content(), names)
     history = names["history"]
-    assert run.state in ("finished", "diverged")
+    assert run.state in ("finished", "collapsed")
     for name in ("loss", "train_accuracy", "test_accuracy"):
         assert getattr(run.history, name) == getattr(history, name), name
     assert len(run.history.seconds) == len(run.history.images_per_second) == explorer.epochs
@@ -230,15 +230,15 @@ def test_a_run_that_blows_up_and_learns_nothing_more_says_so(stand):
     run = trained(explorer, lr=1.0)
     highest = max(loss for _, loss in run.losses)
     assert highest > 2 * math.log(10)
-    assert run.state == "diverged"
+    assert run.state == "collapsed"
     assert run.message == (
         f"The loss rose to {highest:,.1f} and ended at {run.history.loss[-1]:.2f}, where guessing gives 2.30: "
-        "most likely the learning rate 1 is too large. Try a tenth of it, or 0.001, a common first choice."
+        "most likely the learning rate 1 is too large. Try 0.001."
     )
     assert len(run.history.test_accuracy) == 4
     page = stand(explorer)
     assert page.locator(".cs-run-wrong").text_content() == run.message
-    assert page.locator(".cs-broke-name").text_content() == "diverged"
+    assert page.locator(".cs-broke-name").text_content() == "collapsed"
     hold(page, explorer)
 
 
@@ -254,6 +254,7 @@ def test_a_loss_that_is_no_number_any_more_ends_the_run_and_its_curve_holds_numb
     run = trained(explorer)
     assert (run.state, run.step, len(taken)) == ("diverged", 6, 6)
     assert run.message.startswith("The loss became infinite or NaN in step 6: most likely the learning rate 0.001 is")
+    assert run.message.endswith(" Try 0.0001.")
     assert all(math.isfinite(loss) for _, loss in run.losses)
     page = stand(explorer)
     assert page.locator(".cs-run-wrong").text_content() == run.message
@@ -443,6 +444,22 @@ def test_the_curves_of_all_runs_are_drawn_over_one_another_and_stay_readable(sta
         "(paths) => paths.map((path) => path.getAttribute('class') + path.getAttribute('stroke-dasharray'))"
     )
     assert len(set(strokes)) == 3
+    assert page.problems == []
+
+
+def test_runs_that_collapsed_and_diverged_in_the_same_step_are_both_named_and_each_word_once(stand):
+    explorer = explorer_of(epochs=1)
+    run = trained(explorer)
+    explorer.clear()
+    ends = [run.drawn() | {"state": state} for state in ("collapsed", "diverged", "diverged", "collapsed", "finished")]
+    explorer.view.runs = [end | {"losses": [[1, 2.4], [2, 999.0], [3, 2.3]]} for end in ends]
+    page = stand(explorer)
+    assert page.locator(".cs-broke").count() == 4
+    names = page.locator(".cs-broke-name")
+    assert names.all_text_contents() == ["collapsed", "diverged"]
+    first, second = (name.bounding_box() for name in names.all())
+    size = names.first.evaluate("(name) => parseFloat(getComputedStyle(name).fontSize)")
+    assert second["y"] - first["y"] >= size  # the letters do not touch; a box has air above and below them
     assert page.problems == []
 
 

@@ -293,14 +293,14 @@ def test_the_sliders_of_training_are_long_and_none_of_their_names_is_cut(embedde
 
 
 def trainings(**settings):
-    """An explorer before its first run, and as it is with a run under way, finished, diverged, and after eight."""
+    """An explorer before its first run, and as it is with a run under way, finished, collapsed, and after eight."""
     shown = [made("TrainingExplorer", **settings) for _ in range(5)]
     explorer = shown[0]
     run = Run(explorer.settings, 200, History(), step=4, losses=[[1, 2.4], [4, 2.1]])
     run.looks = explorer.view.looks * (explorer.epochs + 1)
     run.history.test_accuracy = [0.25] * explorer.epochs
     ended = run.drawn() | {"state": "finished"}
-    run.diverged("The loss rose to 292,766.5 and ended at 2.33, where guessing gives 2.30")
+    run.too_far("collapsed", "The loss rose to 292,766.5 and ended at 2.33, where guessing gives 2.30")
     lost = run.drawn() | {"losses": [[1, 2.4], [2, 292766.5], [4, 2.33]]}
     started = ended | {"state": "running", "losses": [], "test_accuracy": [], "step": 0, "progress": ""}
     shown[1].view.current = started | {"progress": "epoch 10 of 10 · 12,345 images/s · about 10 s left"}

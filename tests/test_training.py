@@ -22,6 +22,7 @@ from helpers.training import (
     load_checkpoint,
     loop,
     save_checkpoint,
+    smaller_lr,
     train,
     train_step,
 )
@@ -506,6 +507,20 @@ def test_a_learning_rate_far_too_high_diverges():
     model = SimpleCNN(image_size=8, classes=3)
     with pytest.raises(DivergedError, match=r"lr=1e\+19 instead of 1e\+20"):
         quietly(model, TinySet(), optimizer=torch.optim.SGD(model.parameters(), lr=1e20))
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam, torch.optim.RMSprop])
+@pytest.mark.parametrize("lr", [1e3, 1e10, 1e20])
+def test_with_the_learning_rate_that_is_proposed_the_loss_falls(kind, lr):
+    torch.manual_seed(0)
+    model = SimpleCNN(image_size=8, classes=3)
+    history = quietly(model, TinySet(), epochs=3, optimizer=kind(model.parameters(), lr=smaller_lr(lr)))
+    assert history.loss[-1] < history.loss[0] < 2
+
+
+@pytest.mark.parametrize(("lr", "smaller"), [(1000, 0.001), (0.02, 0.001), (0.01, 0.001), (0.001, 1e-4), (1e-5, 1e-6)])
+def test_the_learning_rate_that_is_proposed_is_at_most_a_tenth_and_at_most_adams_default(lr, smaller):
+    assert smaller_lr(lr) == pytest.approx(smaller)
 
 
 def test_a_model_that_diverged_before_must_be_made_again():

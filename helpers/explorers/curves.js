@@ -12,6 +12,7 @@ const MARKERS = [
   "M0,-5l5,5l-5,5l-5,-5z", // diamond
   "M-5,-4h10l-5,9z", // triangle that points down
 ];
+const TOO_FAR = ["collapsed", "diverged"]; // no better than guessing; infinite or NaN
 const COLOURS = 7; // of the style sheet
 const NEAR = 60; // pixels: how far a point may be to be told about
 
@@ -55,10 +56,11 @@ function curveOf(line, places, kind) {
   ];
 }
 
-/** What is written at a run's curve: where it left the plot, where it diverged, and the newest number. */
+/** What is written at a run's curve: where it left the plot, where it collapsed or diverged, and the newest number. */
 function labelsOf(line, places, kind, { x, top, right, bottom }, named) {
   const name = `cs-curve ${look(line.number).colour}${line.newest ? " cs-newest" : ""}`;
   const labels = [];
+  let rows = 0; // of words at the plot's top
   const above = places.filter((place) => place.value > top);
   if (above.length) {
     const peak = above.reduce((most, place) => (place.value > most.value ? place : most));
@@ -67,17 +69,20 @@ function labelsOf(line, places, kind, { x, top, right, bottom }, named) {
   if (line.broke !== null) {
     const left = x(line.broke);
     labels.push(svg("path", { class: `${name} cs-broke`, d: `M${left - 6},${EDGE.top}l12,12m0,-12l-12,12` }));
-    if (!named.some((other) => Math.abs(other - left) < 70)) {
-      labels.push(svg("text", { class: "cs-broke-name", x: left + 11, y: EDGE.top + 11 }, "diverged"));
-      named.push(left);
+    const near = named.filter((other) => Math.abs(other.left - left) < 76);
+    if (!near.some((other) => other.ended === line.ended)) {
+      const y = EDGE.top + 11 + 14 * near.length; // the other word has the row above
+      labels.push(svg("text", { class: "cs-broke-name", x: left + 11, y }, line.ended));
+      named.push({ left, ended: line.ended });
     }
+    rows = near.length + 1;
   }
   if (line.newest && places.length) {
     const last = places.at(-1);
     const end = last.left > right - 50;
     // A loss comes from above, an accuracy from below: its number stands on the other side, if there is room.
     const under = kind === "loss" ? last.top < bottom - 24 : last.top < EDGE.top + 14;
-    const place = { x: last.left + (end ? 5 : 9), y: under ? Math.max(last.top, EDGE.top) + 19 : last.top - 9 };
+    const place = { x: last.left + (end ? 5 : 9), y: under ? Math.max(last.top + 19, EDGE.top + 19 + 14 * rows) : last.top - 9 };
     labels.push(svg("text", { class: "cs-latest", ...place, "text-anchor": end ? "end" : "start" }, last.short));
   }
   return labels;
@@ -94,7 +99,7 @@ export function makeChart(kind, title, guess) {
     svg: root,
     points: [],
     ring,
-    /** `scale` is {epochs, top, ticks: [[value, text], …], guess}; `lines` one {points, number, newest, broke} a run. `epoch` is marked, if not null. */
+    /** `scale` is {epochs, top, ticks: [[value, text], …], guess}; `lines` one {points, number, newest, broke, ended} a run. `epoch` is marked, if not null. */
     draw([width, height], scale, lines, epoch) {
       const plot = { width: width - EDGE.left - EDGE.right, height: height - EDGE.top - EDGE.bottom };
       const place = {
@@ -108,7 +113,7 @@ export function makeChart(kind, title, guess) {
       const inside = svg("svg", { x: 0, y: EDGE.top - 7, width, height: plot.height + 14 });
       inside.setAttribute("viewBox", `0 ${EDGE.top - 7} ${width} ${plot.height + 14}`);
       const labels = [];
-      const named = []; // where "diverged" stands: runs diverge in much the same step
+      const named = []; // where "collapsed" and "diverged" stand: runs break in much the same step
       chart.points = [];
       for (const line of lines) {
         const places = line.points.map((point) => ({ ...point, left: place.x(point.epoch), top: place.y(point.value), line }));
@@ -142,7 +147,7 @@ export function makeChart(kind, title, guess) {
   return chart;
 }
 
-/** The step in which a diverged run's loss left the plot, or was no number any more. */
+/** The step in which a collapsed or diverged run's loss left the plot, or was no number any more. */
 const brokeAt = (run) => run.losses.find(([, loss]) => loss > 2 * GUESSING)?.[0] ?? run.step;
 
 /** What a run's two curves show: [epoch, value] with the numbers to tell when one is pointed at. */
@@ -155,7 +160,8 @@ function linesOf(runs) {
       short: lossText(value),
       text: `run ${number + 1}, epoch ${(step / run.steps).toFixed(2)}, step ${step}: training loss ${lossText(value)}`,
     })),
-    broke: run.state === "diverged" ? brokeAt(run) / run.steps : null,
+    broke: TOO_FAR.includes(run.state) ? brokeAt(run) / run.steps : null,
+    ended: run.state,
   }));
   const accuracy = each((run, number) => ({
     points: run.test_accuracy.map((value, epoch) => ({

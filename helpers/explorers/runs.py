@@ -25,7 +25,7 @@ class Run:
     history  a helpers.training.checkpoints.History: what train() returns for these settings
     losses   [[step, loss], …]: the mean loss of the pictures since the point before; steps count from 1
     looks    what the network saw before the first epoch and after each: see looks.py
-    state    "running", "finished", "stopped", "diverged" or "failed"; `message` says the rest in a sentence
+    state    "running", "finished", "stopped", "collapsed", "diverged" or "failed"; `message` says the rest
     model    the network, as the run left it
     error    what broke a failed run off
     """
@@ -88,21 +88,21 @@ class Run:
         self.progress = f"{place} · {speed:,.0f} images/s · about {left:.0f} s left"
 
     def conclude(self):
-        """The end of the last epoch: finished, or diverged if it blew up and has learned next to nothing since."""
+        """The end of the last epoch: finished, or collapsed if it blew up and has learned next to nothing since."""
         highest, last = max(loss for _, loss in self.losses), self.history.loss[-1]
         if highest > 2 * GUESSING and last > 0.9 * GUESSING:
-            self.diverged(
-                f"The loss rose to {highest:,.1f} and ended at {last:.2f}, where guessing gives {GUESSING:.2f}"
-            )
+            rose = f"The loss rose to {highest:,.1f} and ended at {last:.2f}"
+            self.too_far("collapsed", f"{rose}, where guessing gives {GUESSING:.2f}")
         else:
             self.state = "finished"
 
-    def diverged(self, what):
-        self.state = "diverged"
-        self.message = (
-            f"{what}: most likely the learning rate {self.settings['lr']:g} is too large. "
-            "Try a tenth of it, or 0.001, a common first choice."
-        )
+    def too_far(self, state, what):
+        """End a run whose steps were too long: "collapsed" (no better than guessing) or "diverged" (not finite)."""
+        from helpers.training import smaller_lr
+
+        lr = self.settings["lr"]
+        self.state = state
+        self.message = f"{what}: most likely the learning rate {lr:g} is too large. Try {smaller_lr(lr):g}."
 
     def stopped(self):
         self.state, self.history.interrupted = "stopped", True

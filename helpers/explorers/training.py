@@ -86,9 +86,9 @@ class TrainingExplorer(Explorer):
     async def train(self) -> Run:
         """Train with the present settings, and return the Run; it is also in `runs`.
 
-        A stopped or diverged run is returned as well; its `state` says so. Where this is awaited in a cell, stop it by
-        interrupting the kernel. Raises RuntimeError while another run is under way, and whatever torch raises where
-        it cannot go on.
+        A stopped, collapsed or diverged run is returned as well; its `state` says so. Where this is awaited in a cell,
+        stop it by interrupting the kernel. Raises RuntimeError while another run is under way, and whatever torch
+        raises where it cannot go on.
         """
         self._reserve()
         return await self._train(self.settings)
@@ -189,7 +189,7 @@ class TrainingExplorer(Explorer):
             run.stopped()
             raise
         except NotFiniteError:
-            run.diverged(f"The loss became infinite or NaN in step {run.step}")
+            run.too_far("diverged", f"The loss became infinite or NaN in step {run.step}")
         except Exception as error:
             run.error, run.state = error, "failed"
             run.message = _explained(error, self.device, settings["batch_size"])

@@ -20,7 +20,7 @@ from helpers.training.graph import NotCapturedError
 from helpers.training.loop import Loop, NotFiniteError, evaluation_steps, train_step
 from helpers.training.parallel import workers
 
-__all__ = ["BatchTooLargeError", "DivergedError", "History", "TrainingError", "evaluate", "train"]
+__all__ = ["BatchTooLargeError", "DivergedError", "History", "TrainingError", "evaluate", "smaller_lr", "train"]
 __all__ += ["load_checkpoint", "memory_kept", "pick_device", "resume", "save_checkpoint", "train_step"]
 
 
@@ -185,3 +185,8 @@ def _explain_divergence(loop, epochs):
         f"The loss became infinite or NaN in epoch {epochs + 1}, most likely because the steps are too long. "
         f"Make the model again and train it with a smaller learning rate, lr={lr / 10:g} instead of {lr:g}."
     )
+
+
+def smaller_lr(lr):
+    """What to try after steps that were too long: at most Adam's own default, for a tenth of 1000 is too large too."""
+    return min(lr / 10, 1e-3)
