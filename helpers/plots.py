@@ -164,7 +164,7 @@ def show_history(history):
         _point_up(left, line)
     right.plot([], [], "--o", color=INK, markerfacecolor=PAPER, markersize=5, label="training")
     if any(run.test_accuracy for _, run in runs):
-        right.plot([], [], "-o", color=INK, markersize=5, label="test")
+        right.plot([], [], "-o", color=INK, markersize=5, label="other pictures")
     right.legend(frameon=False)
     if left.get_legend_handles_labels()[1]:
         figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", frameon=False)
@@ -475,5 +475,5 @@ def _told(name, run):
         return f"{start}no completed epoch"
     loss = f"loss {run.loss[0]:.2f} to {run.loss[-1]:.2f}"
     parts = [_many(len(run.loss), "epoch"), loss, f"training accuracy {run.train_accuracy[-1]:.2f}"]
-    parts += [f"test accuracy {run.test_accuracy[-1]:.2f}"] if run.test_accuracy else []
+    parts += [f"accuracy on other pictures {run.test_accuracy[-1]:.2f}"] if run.test_accuracy else []
     return start + ", ".join(parts + ["interrupted"] * run.interrupted)

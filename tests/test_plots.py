@@ -391,10 +391,12 @@ def test_the_legend_names_runs_and_interruptions():
     figure = show_history({"slow": a_run(), "fast": a_run(2, interrupted=True), "none": History()})
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["slow", "fast (interrupted)", "none"]
     assert repr(figure) == (
-        "Figure: slow: 5 epochs, loss 2.00 to 0.40, training accuracy 0.84, test accuracy 0.84; "
-        "fast: 2 epochs, loss 2.00 to 1.00, training accuracy 0.60, test accuracy 0.60, interrupted; "
+        "Figure: slow: 5 epochs, loss 2.00 to 0.40, training accuracy 0.84, accuracy on other pictures 0.84; "
+        "fast: 2 epochs, loss 2.00 to 1.00, training accuracy 0.60, accuracy on other pictures 0.60, interrupted; "
         "none: no completed epoch"
     )
+    named = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert named == ["training", "other pictures"]  # whether they validate or test, the lesson says
 
 
 def test_one_run_needs_no_legend_of_runs():

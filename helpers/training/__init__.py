@@ -183,7 +183,7 @@ def _explain_divergence(loop, epochs):
     lr = float(loop.optimizer.param_groups[0]["lr"])
     return (
         f"The loss became infinite or NaN in epoch {epochs + 1}, most likely because the steps are too long. "
-        f"Make the model again and train it with a smaller learning rate, lr={lr / 10:g} instead of {lr:g}."
+        f"Make the model again and train it with a smaller learning rate, lr={smaller_lr(lr):g} instead of {lr:g}."
     )
 
 
