@@ -580,7 +580,7 @@ def test_an_interrupt_waits_until_a_capture_is_whole(graphs, monkeypatch):
 def test_a_loss_that_becomes_nan_stops_with_the_learning_rate_to_try(graphs):
     with pytest.raises(DivergedError) as error:
         trained(small, lambda parameters: torch.optim.SGD(parameters, lr=1e20))
-    assert "lr=1e+19 instead of 1e+20" in said(error)
+    assert "lr=0.001 instead of 1e+20" in said(error)
 
 
 def ends_badly(monkeypatch):
