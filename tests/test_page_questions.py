@@ -31,36 +31,22 @@ NONE = [
 ]
 ODD = [*NUMBERS, *NONE, "error", '"Error"', "×" * 40, "7 " * 5000, "😀" * 31]
 
-# Of each [question's name, [[what is typed, the card's HTML], …]]: where the page says something else.
-TYPE_ALL = """(tasks) => {
+# Of each [question's name, [[what is typed or the letters in their order, the card's HTML], …]]: where the page says
+# something else. null goes on to the next set of numbers or lines.
+ANSWER_ALL = """(tasks) => {
   const wrong = [];
   const text = (html) => Object.assign(document.createElement("div"), { innerHTML: html }).innerHTML;
   for (const [name, answers] of tasks) {
     const place = document.querySelector(`[data-question="${name}"]`);
-    const [input, form, said] = ["input", "form", ".said"].map((part) => place.querySelector(part));
-    for (const [typed, expected] of answers) {
-      if (typed === null) [...form.children].find((part) => part.textContent.endsWith("again()")).click();
-      else (input.value = typed), form.requestSubmit();
-      if (said.innerHTML !== text(expected)) wrong.push([name, typed, said.innerHTML, expected]);
-    }
-  }
-  return wrong;
-}"""
-
-
-ORDER_ALL = """(tasks) => {
-  const wrong = [];
-  const text = (html) => Object.assign(document.createElement("div"), { innerHTML: html }).innerHTML;
-  for (const [name, answers] of tasks) {
-    const place = document.querySelector(`[data-question="${name}"]`);
-    const [list, form, said] = ["ol", "form", ".said"].map((part) => place.querySelector(part));
-    for (const [order, expected] of answers) {
-      if (order === null) [...form.children].find((part) => part.textContent.endsWith("again()")).click();
+    const [input, list, form, said] = ["input", "ol", "form", ".said"].map((part) => place.querySelector(part));
+    for (const [answer, expected] of answers) {
+      if (answer === null) [...form.children].find((part) => part.textContent.endsWith("again()")).click();
       else {
-        for (const letter of order) list.append(list.querySelector(`[data-letter=${letter}]`));
+        if (input) input.value = answer;
+        else for (const letter of answer) list.append(list.querySelector(`[data-letter=${letter}]`));
         form.requestSubmit();
       }
-      if (said.innerHTML !== text(expected)) wrong.push([name, order, said.innerHTML, expected]);
+      if (said.innerHTML !== text(expected)) wrong.push([name, answer, said.innerHTML, expected]);
     }
   }
   return wrong;
@@ -100,10 +86,10 @@ def test_every_answer_to_every_question_is_told_what_python_tells_and_looked_bac
 ):
     page, questions = page_of(number), page_questions.of_lesson(number)
     predictions = [question for question in questions if isinstance(question, Prediction)]
-    wrong = page.evaluate(TYPE_ALL, [[question.name, list(typed_and_told(question))] for question in predictions])
+    wrong = page.evaluate(ANSWER_ALL, [[question.name, list(typed_and_told(question))] for question in predictions])
     assert wrong == []
     orders = [q for q in questions if isinstance(q, Ordering) and len(q.lines) <= page_questions.LINES]
-    wrong = page.evaluate(ORDER_ALL, [[question.name, list(ordered_and_told(question))] for question in orders])
+    wrong = page.evaluate(ANSWER_ALL, [[question.name, list(ordered_and_told(question))] for question in orders])
     assert wrong == []
     monkeypatch.setattr(looking_back, "QUESTIONS", {question.name: question for question in questions})
     looking_back.progress().export(tmp_path / "progress.txt")

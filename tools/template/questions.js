@@ -119,7 +119,6 @@ function makeField(label) {
 function makeLines(label) {
   const root = element("ol", { className: "lines" });
   root.setAttribute("aria-label", `${label}: lines to put in order`);
-  const letters = () => [...root.children].map((line) => line.dataset.letter);
   const move = (line, step) => {
     const other = step < 0 ? line.previousElementSibling : line.nextElementSibling;
     if (other) line[step < 0 ? "after" : "before"](other); // the line stays: taken out, it would lose focus and pointer
@@ -142,7 +141,7 @@ function makeLines(label) {
   }
   return {
     root,
-    value: () => letters().join(""),
+    value: () => [...root.children].map((line) => line.dataset.letter).join(""),
     begin({ lines }, answer = "") {
       const given = [...answer].length === Object.keys(lines).length ? [...answer] : Object.keys(lines);
       root.replaceChildren(...given.map((letter) => makeLine([letter, lines[letter]])));
