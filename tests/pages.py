@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from contextlib import contextmanager
 
 import torch
 
@@ -97,6 +98,17 @@ def with_own_clock(page):
     page.clock.install()
     page.has_own_clock = True
     return page
+
+
+@contextmanager
+def held_motion(page):
+    """What moves on the page stays at its beginning, however long the test takes to look; then it goes on."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Animation.enable")
+    devtools.send("Animation.setPlaybackRate", {"playbackRate": 0})
+    yield
+    devtools.send("Animation.setPlaybackRate", {"playbackRate": 1})
+    devtools.detach()
 
 
 def number(text):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import torch
-from pages import cell, hold_all, lit, number, read, sliders_of, what_torch_says, with_own_clock
+from pages import cell, held_motion, hold_all, lit, number, read, sliders_of, what_torch_says, with_own_clock
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -311,9 +311,10 @@ def test_a_step_lets_each_planes_sum_run_to_sigma_the_bias_join_and_the_whole_la
     layer, planes, result = explorer.layer(), explorer.input(), explorer.output()
     cell(page, "output2", 1, 0).click()
     page.mouse.move(2, 2)
-    page.locator(".cs-figure").press("ArrowRight")
-    page.wait_for_selector(".cs-flyer", state="attached")
-    page.evaluate(FREEZE, 100)
+    with held_motion(page):
+        page.locator(".cs-figure").press("ArrowRight")
+        page.wait_for_selector(".cs-flyer", state="attached")
+        page.evaluate(FREEZE, 100)
     flights = page.evaluate(CIRCUIT)["flights"]
     sums = (planes[:, 1:4, 1:4] * layer.weight.detach()[2]).sum((1, 2))
     written = [number(text.strip("()")) for text, *_ in flights]

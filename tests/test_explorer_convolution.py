@@ -6,7 +6,7 @@ from functools import partial
 import pages
 import pytest
 import torch
-from pages import cell, lit, number, sliders_of, tensor, what_torch_says, with_own_clock
+from pages import cell, held_motion, lit, number, sliders_of, tensor, what_torch_says, with_own_clock
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -499,9 +499,10 @@ def test_a_step_moves_the_window_and_its_products_and_a_slider_or_a_hover_moves_
     cell(page, "output", 2, 2).hover()
     assert page.evaluate(MOVING) == 0
     page.mouse.move(2, 2)
-    page.locator(".cs-figure").press("ArrowRight")
-    products = [number(text) for text in page.locator(".cs-flyer").all_text_contents()]
-    assert page.evaluate(MOVING) == 1 + len(products) + 1  # the window, and what covers the sum until they land
+    with held_motion(page):
+        page.locator(".cs-figure").press("ArrowRight")
+        products = [number(text) for text in page.locator(".cs-flyer").all_text_contents()]
+        assert page.evaluate(MOVING) == 1 + len(products) + 1  # the window, and what covers the sum until they land
     explorer.padding = 1
     window = nn.functional.pad(explorer.input(), (1,) * 4)[0, :3, 1:4]
     assert len(products) == 3

@@ -8,7 +8,7 @@ import npm
 import pytest
 import torch
 from browser import carried
-from pages import number
+from pages import held_motion, number
 from torch import nn
 
 from helpers.data import load_shapes
@@ -583,10 +583,11 @@ def test_a_click_goes_into_a_block_a_map_and_a_number_and_the_line_above_leads_b
 def test_a_zoom_lasts_a_quarter_of_a_second_on_an_element_of_its_own_and_not_where_motion_is_unwanted(show, explorers):
     page = show(explorers["SimpleCNN"])
     page.locator(".cs-figure-of-model").focus()
-    page.keyboard.press("Enter")
-    ((duration, name),) = page.evaluate(
-        "() => document.getAnimations().map((each) => [each.effect.getTiming().duration, each.effect.target.className])"
-    )
+    with held_motion(page):
+        page.keyboard.press("Enter")
+        ((duration, name),) = page.evaluate(
+            "() => document.getAnimations().map(({ effect }) => [effect.getTiming().duration, effect.target.className])"
+        )
     assert (200 <= duration <= 300, name) == (True, "cs-zoom")
     page.wait_for_function("() => !document.querySelector('.cs-zoom')")
     page.emulate_media(reduced_motion="reduce")

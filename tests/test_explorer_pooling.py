@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 import torch
-from pages import cell, hold_all, lit, read, sliders_of, with_own_clock
+from pages import cell, held_motion, hold_all, lit, read, sliders_of, with_own_clock
 from torch import nn
 
 from helpers.arithmetic import ShapeError, pool_output_size
@@ -479,19 +479,21 @@ def cells(page, grid):
 
 def test_a_step_carries_the_winner_to_the_output_and_its_gradient_back(stand):
     page = stand(PoolingExplorer())
-    page.locator(".cs-figure").press("ArrowRight")
     flyer = page.locator(".cs-flyer")
-    assert flyer.text_content() == cell(page, "output", 0, 1).text_content()
-    assert veiled(page) == {(0, 3), (1, 2), (1, 3)}  # the winner is at (0, 2)
-    assert veiled(page, "output") == {(0, 1)}  # seen when the winner lands
+    with held_motion(page):
+        page.locator(".cs-figure").press("ArrowRight")
+        assert flyer.text_content() == cell(page, "output", 0, 1).text_content()
+        assert veiled(page) == {(0, 3), (1, 2), (1, 3)}  # the winner is at (0, 2)
+        assert veiled(page, "output") == {(0, 1)}  # seen when the winner lands
     page.wait_for_function("() => !document.getAnimations().length")
     assert flyer.count() == len(veiled(page)) == 0
     page.get_by_role("button", name="Backward").click()
-    page.locator(".cs-figure").press("ArrowDown")
-    assert flyer.text_content() == "1"
-    assert veiled(page) == {(2, 2)}
-    assert not veiled(page, "output")
-    to = page.evaluate("() => document.getAnimations().at(-1).effect.getKeyframes().at(-1).transform")
+    with held_motion(page):
+        page.locator(".cs-figure").press("ArrowDown")
+        assert flyer.text_content() == "1"
+        assert veiled(page) == {(2, 2)}
+        assert not veiled(page, "output")
+        to = page.evaluate("() => document.getAnimations().at(-1).effect.getKeyframes().at(-1).transform")
     figure, won = page.locator(".cs-figure").bounding_box(), page.locator(".cs-winner:visible").first.bounding_box()
     x, y = (float(part) for part in re.findall(r"([\d.]+)px", to)[:2])
     assert (x, y) == pytest.approx(
