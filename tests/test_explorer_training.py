@@ -185,7 +185,7 @@ def test_stop_is_heard_while_the_network_is_tested():
     async def stop_in_test():
         explorer = TrainingExplorer(TRAIN_SET, load_shapes(1, 1200)[1], epochs=1)
         running = asyncio.ensure_future(explorer.train())
-        await until(lambda: explorer.runs and explorer.runs[0].progress.endswith("testing"))
+        await until(lambda: explorer.runs and explorer.runs[0].progress.endswith("validating"))
         explorer.stop()
         return await running
 
@@ -577,7 +577,7 @@ def test_each_epoch_can_be_looked_at_and_is_what_torch_computes(stand, settings)
         hold_look(seen, models, epoch)
         assert seen["looked"] == pytest.approx(places[epoch], abs=0.01)
         scrubber.press("ArrowLeft")
-    shown = "18 of 20 kernels 6 × 6" if settings else "4 kernels 3 × 3"
+    shown = "18 of 20 filters 6 × 6" if settings else "4 filters 3 × 3"
     assert seen["title"] == f"{shown} and their maps"
     scrubber.press("End")
     hold_look(page.evaluate(LOOK), models, explorer.epochs)

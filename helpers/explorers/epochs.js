@@ -60,7 +60,7 @@ function makeScores(classes, label) {
   };
 }
 
-/** The kernels, and below each its map. */
+/** The filters, and below each its map. */
 function makeTiles() {
   const [counted, theirs] = [make("span", "cs-kernel-ink"), make("span", "cs-output-ink")];
   const title = make("div", "cs-title", counted, " and ", theirs);
@@ -72,13 +72,13 @@ function makeTiles() {
     /** `all` are the numbers of all looks: each kernel, and each map, is as strong as it ever is in the run, or weaker. */
     write({ kernel_size, kernels, maps }, channels, all) {
       const of = channels > kernels.length ? `${kernels.length} of ` : "";
-      setText(counted, `${of}${plural(channels, "kernel")} ${kernel_size} × ${kernel_size}`);
+      setText(counted, `${of}${plural(channels, "filter")} ${kernel_size} × ${kernel_size}`);
       setText(theirs, channels === 1 ? "its map" : "their maps");
       const most = (kind, n) => Math.max(...all.map(({ largest }) => largest[kind][n]));
       tiles.forEach(({ root, kernel, map }, n) => {
         setStyle(root, "visibility", n < kernels.length ? "visible" : "hidden"); // its place stays: nothing jumps
         if (n >= kernels.length) return;
-        kernel.colour(kernel_size, `kernel ${n + 1}`, coloursOf(kernels[n], kernel_size, most("weight", n)));
+        kernel.colour(kernel_size, `filter ${n + 1}`, coloursOf(kernels[n], kernel_size, most("weight", n)));
         map.shade(maps[n], most("map", n), `map ${n + 1}`);
       });
     },

@@ -72,7 +72,7 @@ class Run:
                             part = Meter()
                         self._tell(epoch, meter.images, time.perf_counter() - began)
                     else:
-                        self.progress = f"epoch {epoch + 1} of {epochs} · testing"
+                        self.progress = f"epoch {epoch + 1} of {epochs} · validating"
                     await breathe()
                 self._look(image)
 
