@@ -9,7 +9,7 @@ from helpers.exercises import record
 from helpers.exercises.switches import SWITCH
 
 
-def answered(question="01.q1", given="4", is_right=False, mistakes=("the + 1 forgotten",), seed=0):
+def answered(question="01.q1", given="4", is_right=False, mistakes=("the first position forgotten",), seed=0):
     return {
         "question": question,
         "seed": seed,

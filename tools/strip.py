@@ -147,7 +147,7 @@ def _arrow(start, end, y, colour, width, dashes=""):
 
 def tag(lesson: str, address: str) -> str:
     """The strip in a markdown text; `address` is where its picture is."""
-    return f'<img src="{address}"\nalt="{html.escape(words(lesson))}" width="{600 if lesson == "00" else 468}">'
+    return f'<img src="{address}"\nalt="{html.escape(words(lesson))}" width="{600 if lesson == "00" else 420}">'
 
 
 def put_into(notebook, lesson, browser):

@@ -23,7 +23,7 @@ def q1(size, kernel_size):
             "The first one is 0, and it counts, too.",
         ),
         mistakes={
-            "the + 1 forgotten": (
+            "the first position forgotten": (
                 size - kernel_size,
                 "these are the moves. The position that the kernel starts from counts, too.",
             ),
@@ -54,7 +54,7 @@ def q2(size, kernel_size, padding):
                 size + padding - kernel_size + 1,
                 "zeros are added on both sides, and you added them on one.",
             ),
-            "the + 1 forgotten": (
+            "the first position forgotten": (
                 size + 2 * padding - kernel_size,
                 "these are the moves. The position that the kernel starts from counts, too.",
             ),
@@ -68,11 +68,7 @@ def q2(size, kernel_size, padding):
 
 
 @prediction(
-    "stride and the floor",
-    "4 · Stride, and the floor",
-    size=(6, range(6, 33)),
-    kernel_size=(3, range(2, 8)),
-    stride=(2, (2, 3, 4)),
+    "stride and the floor", "4 · Stride", size=(6, range(6, 33)), kernel_size=(3, range(2, 8)), stride=(2, (2, 3, 4))
 )
 def q3(size, kernel_size, stride):
     room = size - kernel_size
@@ -92,7 +88,7 @@ def q3(size, kernel_size, stride):
                 "what is left over makes no whole step, and PyTorch drops it: round down.",
             ),
             "the floor forgotten": (room / stride + 1, "a partial step does not count: round down."),
-            "the + 1 forgotten": (
+            "the first position forgotten": (
                 room // stride,
                 "these are the steps. The position before the first step counts, too.",
             ),
@@ -172,7 +168,7 @@ def q5(size, kernel_size, stride, padding):
                 (size - kernel_size) // stride + 1 if size >= kernel_size else 0,
                 "the kernel may stand on the padding, too.",
             ),
-            "the + 1 forgotten": (
+            "the first position forgotten": (
                 room // stride,
                 "these are the steps. The position before the first step counts, too.",
             ),
@@ -216,7 +212,7 @@ def q6(height, width, kernel_height, kernel_width, stride):
                 tuple(room + 1 for room in rooms),
                 f"that is the number of positions with stride 1. Here the kernel moves {stride} cells at a time.",
             ),
-            "the + 1 forgotten": (
+            "the first position forgotten": (
                 tuple(room // stride for room in rooms),
                 "these are the steps. The position before the first step counts, too, down and across.",
             ),
@@ -325,8 +321,8 @@ def q7():
     "parameters",
     "8 · Colour: three planes in, eighteen planes out",
     in_channels=(3, (2, 3, 4, 8, 16, 18)),
-    out_channels=(18, (6, 8, 12, 18, 32)),
-    kernel_size=(3, (1, 3, 5, 7)),
+    out_channels=(12, (6, 8, 12, 18, 32)),
+    kernel_size=(5, (1, 3, 5, 7)),
 )
 def q8(in_channels, out_channels, kernel_size):
     area = f"{kernel_size}·{kernel_size}"

@@ -106,7 +106,7 @@ def q2(size, kernel_size):
                 f"what is left of the {size} rows below the last whole window is not read: round down.",
             ),
             "the floor forgotten": (size / kernel_size, "a partial window does not count: round down."),
-            "the + 1 forgotten": (
+            "the first position forgotten": (
                 room // kernel_size,
                 "these are the steps. The window before the first step counts, too.",
             ),
@@ -201,7 +201,7 @@ def q4(size, kernel_size):
                 (last, windows),
                 "the row is right. With `ceil_mode` one more window comes in, which hangs over the end.",
             ),
-            "the + 1 forgotten": (
+            "the first position forgotten": (
                 (last - kernel_size, windows),
                 "you counted the steps. The window before the first step counts, too.",
             ),
