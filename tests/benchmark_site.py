@@ -1,7 +1,7 @@
 """How long a page of `make site` takes from opening to its first picture, in headless Chromium: `make bench`.
 
-Each page is opened from the disk in a fresh browser context, so that nothing is cached. An empty page with the same
-scripts, and no lesson, is opened in between: what is over it is the lesson's.
+Each page is opened from the disk in a fresh browser context, so that nothing is cached. An empty page is opened in
+between: what is over it is the lesson's.
 """
 
 import statistics
@@ -11,7 +11,6 @@ from browser import chromium_browser
 from build_site import SITE
 
 OPENED = 7  # times each
-SCRIPTS = "".join(f'<script src="assets/{name}.js"></script>' for name in ("require", "widgets"))
 
 
 def seconds(browser, address, selector):
@@ -28,7 +27,7 @@ def seconds(browser, address, selector):
 def main():
     empty = SITE / "empty.html"
     pages = {page: ".cs-explorer .cs-cell, .cs-explorer svg" for page in sorted(SITE.glob("*.html"))}
-    empty.write_text(f"<!doctype html><body>{SCRIPTS}<p>here</p>")
+    empty.write_text("<!doctype html><body><p>here</p>")
     try:
         with chromium_browser() as browser:
             taken = {page: [] for page in (*pages, empty)}

@@ -4,6 +4,7 @@ import ast
 import copy
 import functools
 import html as html_text
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import front_page
 import lesson_page
 import nbformat
 import npm
+import page_widgets
 import pytest
 import shown_widgets
 import test_folding
@@ -33,7 +35,8 @@ from helpers.data import load_shapes
 
 LESSONS = address.LESSONS
 PAGES = ["index", *(path.stem for path in LESSONS)]
-LIMIT = 6_000_000  # bytes of a page with what it loads
+LIMIT = 3_000_000  # bytes of a page with all that pages load
+SCRIPTS = 400_000  # bytes of the scripts that one page loads: each is read before the first picture
 EXPLORER = ".widget-vbox:has(> div > .cs-explorer)"
 each_page = pytest.mark.parametrize("name", PAGES, scope="module")  # page by page: its tests share what is opened
 
@@ -128,7 +131,6 @@ def explorer_of(source):
 def test_a_page_opens_from_the_disk_without_a_network_an_error_or_another_host(page, name):
     assert page.problems == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert page.evaluate("() => requirejs.s.contexts._.config.waitSeconds") == 0, "a slow network is waited for"
     assert page.locator(".cs-explorer").count() == len(shown(name))
     assert page.locator(".widget").count() == page.locator(".widget:has(.jupyter-widgets)").count() >= len(shown(name))
     assert bool(shown(name)) == (name == "index" or "helpers.explorers" in code_of(lesson(name)))
@@ -205,6 +207,9 @@ def hold_that_the_sliders_lead_through_the_model(box):
         assert drawn(slider, "Home") != drawn(slider, "End")
 
 
+NAME = "(slider) => slider.labels?.[0]?.textContent ?? slider.ariaLabel"
+
+
 def labels_of(source):
     """What the sliders of a cell's explorer are called."""
     if "ModelExplorer" in source:
@@ -217,17 +222,17 @@ def labels_of(source):
 @each_page
 def test_every_slider_has_its_name_and_is_reached_by_the_tab_key_and_no_page_is_wider_than_its_window(page, name):
     wanted = [label for source in shown(name) if "TrainingExplorer" not in source for label in labels_of(source)]
-    page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
-    named = page.get_by_role("slider").evaluate_all("(handles) => handles.map((handle) => handle.ariaLabel)")
+    named = page.get_by_role("slider").evaluate_all(f"(handles) => handles.map({NAME})")
     of_pictures = {"k (batch)", "unzip"}
     assert [label for label in named if label not in of_pictures][: len(wanted)] == wanted
     if wanted:
         page.get_by_role("slider").first.focus()
     reached = []
     for _ in wanted[:3]:
-        reached.append(page.evaluate("() => document.activeElement.ariaLabel"))
+        reached.append(page.evaluate(f"() => ({NAME})(document.activeElement)"))
         page.keyboard.press("Tab")
-        page.keyboard.press("Tab")  # over the number beside the slider, which can be typed
+        if page.evaluate("() => document.activeElement.matches('.widget-readout')"):  # a number, which can be typed
+            page.keyboard.press("Tab")
     assert reached == wanted[:3]
     for width in (360, 700, 1100):
         page.set_viewport_size({"width": width, "height": 800})
@@ -261,7 +266,6 @@ HIDE_THE_REST = """() => document.querySelectorAll("section:not(:has(.jupyter-wi
 
 @each_page
 def test_an_audit_finds_no_serious_problem_of_accessibility_in_either_theme(page):
-    page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((slider) => slider.ariaLabel)")
     page.evaluate((npm.package("axe-core@4.14.1") / "axe.min.js").read_text("utf-8"))
     page.evaluate("() => document.querySelectorAll('details').forEach((folded) => (folded.open = true))")
     page.evaluate(THIN_OUT)
@@ -308,8 +312,9 @@ def test_everything_a_page_loads_lies_beside_it_and_is_small(site, name):
     page = html(site, name)
     loaded = [tag.get("src") or tag.get("href") for tag in page.select("script[src], link[rel=stylesheet], img")]
     files = {site / link for link in loaded if not link.startswith("data:")}
-    assert len(files) >= 4
-    assert files < set((site / "assets").iterdir())  # RequireJS asks for the rest
+    assert len(files) >= 3
+    assert files < set((site / "assets").iterdir())
+    assert sum(file.stat().st_size for file in files if file.suffix == ".js") < SCRIPTS
     assert (site / f"{name}.html").stat().st_size + sum(f.stat().st_size for f in (site / "assets").iterdir()) < LIMIT
 
 
@@ -451,15 +456,45 @@ def test_a_phone_and_paper_begin_with_the_lesson(visit):
     assert not page.locator(".theme").is_visible()
 
 
-@pytest.mark.parametrize("missing", ["anywidget.js", "site.js"])
-def test_what_is_missing_beside_a_page_is_asked_of_no_other_host(site, chromium, tmp_path, missing):
+# Counts, when the page has been read, the pictures that are there, also after it was told that it will be printed.
+COUNT = """addEventListener("DOMContentLoaded", () => {
+  const count = () => document.querySelectorAll(".widget:has(.jupyter-widgets)").length;
+  window.counted = [count(), (window.dispatchEvent(new Event("beforeprint")), count())];
+})"""
+
+
+def test_the_first_picture_does_not_wait_for_the_others_and_none_is_missing_in_print(site, chromium):
+    page = watched(chromium.new_page())
+    page.add_init_script(COUNT)
+    page.goto((site / "01_convolution_arithmetic.html").as_uri())
+    assert page.evaluate("() => window.counted") == [1, len(shown("01_convolution_arithmetic"))]
+    assert page.problems == []
+    page.close()
+
+
+def test_a_sliders_number_can_be_typed(visit):
+    page = visit("index")
+    slider = page.get_by_role("slider", name="kernel", exact=True)
+    typed = page.get_by_role("textbox", name="kernel, as a number")
+    for text, value in (("5", "5"), ("99", "7"), ("-3", "1"), ("4.4", "4"), ("five", "4"), ("", "4")):
+        typed.fill(text)
+        typed.press("Enter")
+        assert (slider.input_value(), typed.input_value()) == (value, value), text
+    assert page.get_by_text("kernel 4 × 4").is_visible()
+
+
+@pytest.mark.parametrize("missing", ["ConvolutionView-*.js", "widgets.js"])
+def test_what_is_missing_beside_a_page_is_asked_of_no_other_host_and_its_words_stay(site, chromium, tmp_path, missing):
     shutil.copytree(site, tmp_path / "half")
-    (tmp_path / "half" / "assets" / missing).unlink()
+    for file in (tmp_path / "half" / "assets").glob(missing):
+        file.unlink()
     page = chromium.new_page()
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    with page.expect_request(re.compile("anywidget@")):  # what is tried last, by its version
-        page.goto((tmp_path / "half" / "index.html").as_uri())
+    page.goto((tmp_path / "half" / "index.html").as_uri())
+    page.wait_for_load_state("networkidle")
+    assert page.get_by_text(front_page.IN_WORDS).is_visible()
+    assert page.get_by_role("button", name="theme").is_visible()
     page.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
@@ -510,7 +545,7 @@ def test_a_widget_that_is_another_than_the_committed_one_stops_the_build_and_say
 
     def run(notebook):
         notebook.cells[0].outputs = with_text("", now.replace("'", "(value='", 1)).outputs
-        notebook.metadata = {"widgets": {lesson_page.STATE: {}}}
+        notebook.metadata = {"widgets": {shown_widgets.STATE: {}}}
         return notebook
 
     monkeypatch.setattr(shown_widgets, "executed", run)
@@ -545,21 +580,47 @@ def test_answers_and_optional_sections_are_folded_until_they_are_opened():
     assert not page.select("img")
 
 
-def test_a_pages_text_cannot_end_the_script_that_holds_its_widgets():
-    state = {
-        "state": {
-            "a": {"state": {"text": "</script><!-- <script", "child": "IPY_MODEL_b"}},
-            "b": {"state": {}},
-            "c": {"state": {}},
-        }
-    }
-    view = new_output("display_data", {lesson_page.VIEW: {"model_id": "a"}})
-    lesson = new_notebook(cells=[new_code_cell(outputs=[view])])
-    text = lesson_page.widget_state(lesson, state)
-    assert "<" not in text
-    assert '"a"' in text
-    assert '"b"' in text
-    assert '"c"' not in text  # which is not shown, and shown by none
+def model(kind, **state):
+    return {"model_name": f"{kind}Model", "state": {"_view_module": "@jupyter-widgets/controls", **state}}
+
+
+def lesson_that_shows(name):
+    return new_notebook(
+        cells=[new_code_cell(outputs=[new_output("display_data", {page_widgets.VIEW: {"model_id": name}})])]
+    )
+
+
+def test_a_pages_text_cannot_end_the_script_that_holds_its_widgets(tmp_path):
+    text, child = model("Label", value="</script><!-- <script", none=None), "IPY_MODEL_b"
+    state = {"state": {"a": model("VBox", children=[child, child]), "b": text, "c": model("Label")}}
+    models = page_widgets.of_lesson(lesson_that_shows("a"), state)
+    assert list(models) == ["a", "b"], "c is not shown, and shown by none"
+    views, told = page_widgets.written(models, tmp_path)
+    assert views == []
+    assert "<" not in told
+    del text["state"]["none"]
+    assert json.loads(told) == models
+
+
+def test_a_widget_that_pages_cannot_draw_stops_the_build():
+    state = {"state": {"a": model("VBox", children=["IPY_MODEL_b"]), "b": model("FloatSlider")}}
+    with pytest.raises(RuntimeError, match=r"^Pages cannot draw a widget of the kind FloatSliderModel: .* IntSlider"):
+        page_widgets.of_lesson(lesson_that_shows("a"), state)
+
+
+def test_a_view_that_many_widgets_have_is_written_once(tmp_path):
+    code = "const a = 1;\nexport default { render };\n"
+    about = {"_esm": code, "_css": "p {}", "_anywidget_id": "helpers.View"}
+    (view,), told = page_widgets.written({"a": model("Any", **about), "b": model("Any", **about)}, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {f"{view}.js", f"{view}.css"}
+    assert [one["state"]["_esm"] for one in json.loads(told).values()] == [view, view]
+    assert "_css" not in told
+
+
+@pytest.mark.parametrize("code", ["export default {\n};", "const a = 1;", "export const a = 1;\nexport default { a };"])
+def test_a_view_that_would_be_no_script_stops_the_build(tmp_path, code):
+    with pytest.raises(RuntimeError, match=r"^View-.* has to export its default in one line, and nothing else"):
+        page_widgets.written({"a": model("Any", _esm=code, _anywidget_id="helpers.View")}, tmp_path)
 
 
 def test_a_formula_that_cannot_be_written_stops_the_build():
@@ -614,8 +675,8 @@ def test_files_in_no_repository_name_no_commit_not_even_one_around_them(monkeypa
 
 def test_a_build_that_fails_half_way_leaves_the_earlier_site_whole(monkeypatch, earlier):
     needs_node()
-    left = iter(range(2))
+    left = iter([{}, {}])
     monkeypatch.setattr(shown_widgets, "put_into", lambda notebooks: {"state": {}})
-    monkeypatch.setattr(lesson_page, "widget_state", lambda notebook, state: next(left))
+    monkeypatch.setattr(page_widgets, "of_lesson", lambda notebook, state: next(left))
     with pytest.raises(StopIteration):
         build_site.build(earlier, say=lambda *text, **options: None)

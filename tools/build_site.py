@@ -14,15 +14,15 @@ import time
 from pathlib import Path
 
 import address
-import anywidget
 import front_page
 import jinja2
 import lesson_page
 import nbformat
 import page_questions
+import page_widgets
 import shown_widgets
 from address import LESSONS, ROOT
-from npm import NpmError, package, program
+from npm import NpmError, program
 
 from helpers.colours import style
 from helpers.exercises.feedback import SHEET
@@ -35,16 +35,7 @@ TEMPLATE = Path(__file__).parent / "template"
 
 def assets() -> dict:
     """{name in site/assets: file}: what the pages share."""
-    html_manager = package("@jupyter-widgets/html-manager@1.0.15")
-    shared = {
-        "require.js": package("requirejs@2.3.8") / "require.js",
-        "widgets.js": html_manager / "dist" / "embed-amd.js",
-        "widgets.js.LICENSE.txt": html_manager / "dist" / "embed.js.LICENSE.txt",
-        "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
-        "site.js": TEMPLATE / "site.js",
-        "questions.js": TEMPLATE / "questions.js",
-        "site.css": TEMPLATE / "site.css",
-    }
+    shared = {name: TEMPLATE / name for name in ("site.css", "site.js", "questions.js", "widgets.css", "widgets.js")}
     if address.on_pages():  # what is shown of a link to it
         shared["explorer.png"] = ROOT / "notebooks" / "images" / "convolution_explorer.png"
     return shared
@@ -97,6 +88,7 @@ def write(folder: Path, say=print):
         number = name[:2] if path else ""
         body = lesson_page.body(notebook, where, number)
         asks = body.select("[data-question]")
+        views, models = page_widgets.written(page_widgets.of_lesson(notebook, state), folder / "assets")
         text = template.render(
             pages=pages,
             place=place,
@@ -106,7 +98,8 @@ def write(folder: Path, say=print):
             home=address.on_pages(),
             sections=[(heading["id"], heading.get_text()) for heading in body.find_all("h2")],
             body=str(body),
-            state=lesson_page.widget_state(notebook, state),
+            views=views,
+            models=models,
             questions=page_questions.packed(number) if asks else "",
             cards=style(SHEET) if asks else "",
             elsewhere=where,

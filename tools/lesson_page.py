@@ -13,12 +13,11 @@ from bs4 import BeautifulSoup
 from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from npm import package, program
+from page_widgets import VIEW
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-VIEW = "application/vnd.jupyter.widget-view+json"
-STATE = "application/vnd.jupyter.widget-state+json"
 FORMULAS = Path(__file__).parent / "template" / "formulas.js"
 HIDDEN = "hide-input"  # the tag of a cell whose code is not shown
 
@@ -73,22 +72,6 @@ def body(notebook, elsewhere: str, number="") -> BeautifulSoup:
     return page
 
 
-def widget_state(notebook, everything: dict) -> str:
-    """The state of the widgets that the lesson shows, and of those they refer to, as JSON for a script element.
-
-    `everything` is the state of these and others, as Jupyter writes it.
-    """
-    models, wanted = everything["state"], {}
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    ahead = [output["data"][VIEW]["model_id"] for output in outputs if VIEW in output.get("data", {})]
-    while ahead:
-        name = ahead.pop()
-        if name in models and name not in wanted:
-            wanted[name] = models[name]
-            ahead += re.findall(r"IPY_MODEL_(\w+)", json.dumps(models[name]["state"]))
-    return json.dumps({**everything, "state": wanted}).replace("<", "\\u003c")
-
-
 def _fold(section, page):
     """Fold the section that its heading begins, up to the next heading of the same level."""
     folded, summary = page.new_tag("details", attrs={"class": "extra"}), page.new_tag("summary")
@@ -140,8 +123,9 @@ def _output(output):
         return f"<pre>{ansi2html(chr(10).join(output.traceback))}</pre>"
     data, words = output.data, html.escape(output.data.get("text/plain", ""), quote=True)
     if VIEW in data:
-        view = f'<script type="{VIEW}">{json.dumps(data[VIEW])}</script>'
-        return f'<div class="widget">{view}<p class="waiting">{words}<br>The picture is drawn by JavaScript …</p></div>'
+        model = html.escape(data[VIEW]["model_id"])
+        waiting = f'<p class="waiting">{words}<br>The picture is drawn by JavaScript …</p>'
+        return f'<div class="widget" data-model="{model}">{waiting}</div>'
     if "text/html" in data:
         return f"<div>{data['text/html']}</div>"
     if "image/png" in data:

@@ -10,12 +10,13 @@ import symtable
 
 import address
 import ipywidgets
-import lesson_page
 from nbformat.v4 import new_code_cell, new_notebook
+from page_widgets import VIEW
 from run_notebooks import executed
 
 from helpers import explorers
 
+STATE = "application/vnd.jupyter.widget-state+json"
 FORGET = "%reset -f"  # one kernel serves all lessons, and none finds what another has made
 # A statement that gives its names their values, whatever they were.
 SETS = (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
@@ -40,12 +41,12 @@ def put_into(notebooks: list) -> dict:
             again = [new_code_cell(source) for source in needed(cells)]
             shown += zip(cells, again, strict=True)
             lines += [*again, new_code_cell(FORGET)]
-    state = executed(new_notebook(cells=lines)).metadata.widgets[lesson_page.STATE]
+    state = executed(new_notebook(cells=lines)).metadata.widgets[STATE]
     for cell, again in shown:
         for output, new in itertools.zip_longest(*(filter(is_widget, one.outputs) for one in (cell, again))):
             if not (output and new and output.data["text/plain"] == new.data["text/plain"]):
                 raise RuntimeError(f"Run `make notebooks` first: this cell shows another widget now.\n\n{cell.source}")
-            output.data[lesson_page.VIEW] = new.data[lesson_page.VIEW]
+            output.data[VIEW] = new.data[VIEW]
     return state
 
 

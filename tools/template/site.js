@@ -1,9 +1,6 @@
 // What every page does besides its widgets: the theme, the contents on a phone, the section one is in, wide outputs that
 // can be scrolled by key.
 
-// waitSeconds: a slow network is waited for; else RequireJS would give up, and the widgets would ask another host.
-requirejs.config({ paths: { anywidget: "assets/anywidget" }, waitSeconds: 0 });
-
 const root = document.documentElement;
 const button = document.querySelector("button.theme");
 const write = () => (button.textContent = root.dataset.theme === "dark" ? "Light theme" : "Dark theme");
