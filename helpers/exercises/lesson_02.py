@@ -128,7 +128,8 @@ def q3(first, pool_size, second):
         f"A convolution with kernel {first}, `nn.MaxPool2d({pool_size})`, and a convolution with kernel {second}, both "
         "with stride 1. How many cells of the input, side by side, does one number at the end depend on?",
         answer=receptive_field([(first, 1, 1), (pool_size, pool_size, 1), (second, 1, 1)]),
-        working=f"{first} + ({pool_size} − 1) + {pool_size}·({second} − 1)",
+        working=f"{first} + ({pool_size} − 1) + {pool_size}·({second} − 1) "
+        f"= {first} + {pool_size - 1} + {pool_size}·{second - 1}",
         hints=(
             f"How many cells does one number of the pool's output depend on? It reads {pool_size} numbers, side by "
             "side, of the first convolution.",
@@ -250,12 +251,12 @@ def q5(a, b, c, d):
 
 @prediction(
     "the shape of pooled maps",
-    "8 · Channels stay apart, and nothing is learned",
-    pictures=(2, range(2, 9)),
-    channels=(18, (6, 12, 18, 24, 36)),
-    height=(32, range(8, 49)),
-    width=(32, range(8, 49)),
-    kernel_size=(2, (2, 3, 4)),
+    "8 · Channels, and what is learned",
+    pictures=(4, range(2, 9)),
+    channels=(12, (6, 12, 18, 24, 36)),
+    height=(20, range(8, 49)),
+    width=(33, range(8, 49)),
+    kernel_size=(3, (2, 3, 4)),
 )
 def q6(pictures, channels, height, width, kernel_size):
     rows, columns = pool_output_size((height, width), (kernel_size, kernel_size))
@@ -296,9 +297,9 @@ def q6(pictures, channels, height, width, kernel_size):
 
 @prediction(
     "what a pool learns",
-    "8 · Channels stay apart, and nothing is learned",
-    in_channels=(3, (1, 3, 4, 8, 16)),
-    out_channels=(18, (6, 8, 12, 18, 32)),
+    "8 · Channels, and what is learned",
+    in_channels=(4, (1, 3, 4, 8, 16)),
+    out_channels=(8, (6, 8, 12, 18, 32)),
     kernel_size=(3, (1, 3, 5)),
     pool_size=(2, (2, 3, 4)),
 )
@@ -391,9 +392,9 @@ def q8(a, b, c, d, gradient):
 @prediction(
     "ReLU after the pool",
     "11 · ReLU before or after the pool",
-    channels=(18, (6, 12, 18, 24, 36)),
-    size=(32, range(8, 65)),
-    kernel_size=(2, (2, 3, 4)),
+    channels=(12, (6, 12, 18, 24, 36)),
+    size=(24, range(8, 65)),
+    kernel_size=(3, (2, 3, 4)),
 )
 def q9(channels, size, kernel_size):
     side = pool_output_size(size, kernel_size)
