@@ -45,25 +45,25 @@ def test_the_gradient_is_what_backward_adds_up():
 
 
 def test_the_mean_over_all_pictures_is_torchs():
-    for numbers, answer in answers(lesson.q8):
+    for numbers, answer in answers(lesson.q11):
         size, last_size, loss, last_loss = numbers.values()
         losses = torch.tensor([float(loss)] * (2 * size) + [float(last_loss)] * last_size)
         assert answer == pytest.approx(losses.mean().item(), rel=1e-5), numbers
 
 
 def test_the_time_is_that_of_a_gpu_which_works_piece_after_piece():
-    for numbers, answer in answers(lesson.q11):
+    for numbers, answer in answers(lesson.q9):
         handed_over = [numbers["hand_over"] * (piece + 1) for piece in range(numbers["pieces"])]
         done = 0
         for moment in handed_over:
             done = max(done, moment) + numbers["work"]
         assert answer == pytest.approx(done), numbers
-        without_waiting = lesson.q11._ask(**numbers).mistakes[0]
+        without_waiting = lesson.q9._ask(**numbers).mistakes[0]
         assert without_waiting.answer == pytest.approx(handed_over[-1])
 
 
 def test_adams_first_step_is_torchs_and_its_mistakes_are_the_steps_they_name():
-    for numbers, answer in answers(lesson.q12):
+    for numbers, answer in answers(lesson.q10):
         start, gradient, lr = numbers.values()
         after = {}
         for optimizer in (torch.optim.Adam, torch.optim.SGD):
@@ -72,7 +72,7 @@ def test_adams_first_step_is_torchs_and_its_mistakes_are_the_steps_they_name():
             optimizer([weight], lr=lr).step()
             after[optimizer] = weight.item()
         assert answer == pytest.approx(after[torch.optim.Adam], abs=1e-5), numbers
-        plain, along, whole, uncorrected = (mistake.answer for mistake in lesson.q12._ask(**numbers).mistakes)
+        plain, along, whole, uncorrected = (mistake.answer for mistake in lesson.q10._ask(**numbers).mistakes)
         assert plain == pytest.approx(after[torch.optim.SGD], abs=1e-5)
         assert (along + answer) / 2 == pytest.approx(start)
         assert abs(whole - start) == 1
@@ -81,7 +81,7 @@ def test_adams_first_step_is_torchs_and_its_mistakes_are_the_steps_they_name():
 
 def test_the_obvious_ways_to_write_the_answers_are_right():
     assert lesson.q2.predict(2.3).state == lesson.q2.predict("2.30").state == "right"
-    assert lesson.q8.predict(1.09).state == lesson.q8.predict(284 / 260).state == "right"
+    assert lesson.q11.predict(1.09).state == lesson.q11.predict(284 / 260).state == "right"
 
 
 # -- the five lines in all orders ----------------------------------------------------------------------
@@ -403,8 +403,7 @@ WRONG = {
     ],
     lesson.q6: [first_batch_only, step_then_backward, zero_grad_every_other_time, one_number],
     lesson.q7: [part_that_is_wrong, count_that_is_right, first_layer_in_eval_mode, stays_in_train_mode],
-    lesson.q9: [sum_of_means, first_batch_of_all, median, mean_on_softmax],
-    lesson.q10: [
+    lesson.q8: [
         holds_one_layer,
         holds_another_model,
         holds_a_copy,
@@ -412,13 +411,14 @@ WRONG = {
         moves_back,
         returns_the_model,
     ],
+    lesson.q12: [sum_of_means, first_batch_of_all, median, mean_on_softmax],
 }
 RIGHT_TOO = {
     lesson.q5: [zero_grad_first_and_a_number, zero_grad_last_by_the_model, gradients_filled_with_zeros],
     lesson.q6: [loop_with_zero_grad_last],
     lesson.q7: [puts_the_mode_back],
-    lesson.q9: [weighed_means],
-    lesson.q10: [plain_sgd],
+    lesson.q8: [plain_sgd],
+    lesson.q12: [weighed_means],
 }
 
 
@@ -442,7 +442,7 @@ def test_a_step_that_returns_nothing_or_no_number_is_told_so():
 
 
 def test_a_mean_without_its_return_is_told_so():
-    assert "It returns nothing. Does it end with `return`?" in repr(lesson.q9.check(lambda model, batches: None))
+    assert "It returns nothing. Does it end with `return`?" in repr(lesson.q12.check(lambda model, batches: None))
 
 
 def test_dropout_and_batch_norm_both_make_the_untouched_accuracy_too_low_in_every_instance():

@@ -55,12 +55,12 @@ def q1(pictures, batch_size):
 def q2(classes):
     probability = f"1/{classes}"
     return Asked(
-        f"A network has {classes} classes to choose from and knows nothing yet. Which loss do you expect, to two "
-        "decimals?",
+        f"A network has {classes} classes to choose from and prefers none of them yet. Which loss do you expect, to "
+        "two decimals?",
         answer=-math.log(1 / classes),
         working=f"−log({probability})",
         hints=(
-            "Which probability does it give to the right class, on average? And which loss is that?",
+            "Which probability does it give to each class, if it prefers none? And which loss is that?",
             f"Each class has the same chance, {probability}. `-math.log(p)` is the loss of the probability `p`.",
         ),
         mistakes={
@@ -112,7 +112,7 @@ FIVE_LINES = (
 )
 def q3(lines):
     """A training step is five lines. Here they are, shuffled. In which order do they train a network, batch after
-    batch?
+    batch, with every batch used?
     """
     # What these five lines do in this order, round after round: a Mistake, or None if they train.
     forward, loss, zero_grad, backward, step = map(lines.index, FIVE_LINES)
@@ -186,7 +186,7 @@ def q4(first, second, third):
                 "`backward` does not write over what is there, it adds to it. Starting from nothing is the work of "
                 "`zero_grad`.",
             ),
-            "the first one kept": (first, "each further `backward` adds its own gradient to it."),
+            "the first one kept": (first, "each later `backward` adds its own gradient to it."),
             "averaged": (
                 (first + second + third) / 3,
                 "the mean is taken over the pictures of one batch. From batch to batch, `backward` adds.",
@@ -385,7 +385,7 @@ def q6():
     hints = (
         "What is in `weight.grad` when the second batch comes to `backward`?",
         "How often is `zero_grad` called, and how often `backward`?",
-        "`optimizer.zero_grad()` belongs into the loop: anywhere except between `backward` and `step`.",
+        "`optimizer.zero_grad()` belongs in the loop: anywhere except between `backward` and `step`.",
     )
     mistakes = {
         "zero_grad between backward and step": (
@@ -503,15 +503,175 @@ def q7():
     return hints, mistakes
 
 
+def _held(prepare, model, device):
+    """How many of the model's weights are on the device, and how many of them the optimizer holds."""
+    optimizer = prepare(model, device)
+    if optimizer is None:
+        return None
+    held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    weights = list(model.parameters())
+    return {
+        "weights on the device": sum(weight.device == device for weight in weights),
+        "weights the optimizer holds": sum(id(weight) in held for weight in weights),
+    }
+
+
+def _devices(generator):
+    small, large = _models(generator)
+    names = ((small, "cpu"), (small, "meta"), (large, "meta"))
+    return [{"model": model, "device": torch.device(name)} for model, name in names]
+
+
+def _prepare_too_early(model, device):
+    optimizer = torch.optim.Adam(model.parameters())
+    model.to(device)
+    return optimizer
+
+
+def _move_optimizer(model, device):
+    optimizer = torch.optim.Adam(model.parameters())
+    model.to(device)
+    optimizer.to(device)
+    return optimizer
+
+
+def prepare(model, device):
+    model.to(device)
+    return torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+@implementation(
+    "a model that moves too late",
+    "First move, then make the optimizer",
+    solution=prepare,
+    broken=_prepare_too_early,
+    cases=_devices,
+    observe=_held,
+)
+def q8():
+    """`prepare(model, device)` moves the model to the device and returns an optimizer for it. On the device `meta`,
+    that optimizer holds weights that the model no longer has. Fix it.
+    """
+    hints = (
+        "Which weights does `model.parameters()` return: those from before the move, or those from after it?",
+        "First move, then make the optimizer.",
+    )
+    mistakes = {
+        "the model not moved": (
+            lambda model, device: torch.optim.Adam(model.parameters()),
+            "now the optimizer holds the model's weights, but they are where they were: "
+            "`model.to(device)` comes first.",
+        ),
+        "a copy moved": (
+            lambda model, device: prepare(copy.deepcopy(model), device),
+            "the optimizer holds the weights of a copy, and the model itself stays where it was and is never trained.",
+        ),
+        "the optimizer moved": (
+            _move_optimizer,
+            "an optimizer has no `to`: it holds on to the weights it was given. Give it those the model has after the "
+            "move.",
+        ),
+    }
+    return hints, mistakes
+
+
+@prediction(
+    "waiting for the GPU",
+    "8 · Timing a GPU honestly",
+    pieces=(10, range(4, 21)),
+    hand_over=(0.1, (0.1, 0.2, 0.3, 0.4, 0.5)),
+    work=(2, (1, 2, 3, 4, 5)),
+)
+def q9(pieces, hand_over, work):
+    last, all_work = round(pieces * hand_over, 2), pieces * work
+    return Asked(
+        f"Handing a piece of work over to a GPU takes {hand_over} ms, and the GPU needs {work} ms for it. You start "
+        f"the clock, hand over {pieces} pieces, synchronise and stop the clock. How many milliseconds does it show?",
+        answer=round(hand_over + all_work, 2),
+        working=f"{hand_over} + {pieces}·{work} = {hand_over} + {all_work}",
+        hints=(
+            "While the GPU works, the CPU hands over the next piece. Who is done last?",
+            f"The GPU begins when it has the first piece, after {hand_over} ms. From then on it always has work.",
+        ),
+        mistakes={
+            "clock stopped without waiting": (
+                last,
+                f"after {pieces}·{hand_over} ms all is handed over, and the GPU is still busy. Synchronising waits "
+                f"until it is done: {pieces} pieces of {work} ms.",
+            ),
+            "only the last piece waited for": (
+                round(last + work, 2),
+                f"the GPU does one piece after the other. When the last one is handed over, most are still waiting: "
+                f"{pieces} pieces of {work} ms.",
+            ),
+            "handing over and work added": (
+                round(last + all_work, 2),
+                f"while the GPU works on a piece, the next one is handed over. Only the first {hand_over} ms have no "
+                "work beside them.",
+            ),
+            "the work alone": (
+                all_work,
+                f"that is how long the GPU works. But it has to wait for the first piece, {hand_over} ms.",
+            ),
+        },
+    )
+
+
+@prediction(
+    "Adam's first step",
+    "10 · The learning rate",
+    weight=(5, range(2, 10)),
+    gradient=(30, (-60, -40, -30, -20, 20, 30, 40, 60)),
+    lr=(0.1, (0.1, 0.2, 0.3, 0.5)),
+)
+def q10(weight, gradient, lr):
+    told = f"{gradient}".replace("-", "−")
+    against, sign, along = ("down", "−", "up") if gradient > 0 else ("up", "+", "down")
+    down = math.copysign(1, gradient)
+    without = lr * 0.1 / math.sqrt(0.001)  # the means as they are, which began at 0
+    return Asked(
+        f"A weight is {weight}, its gradient {told}. Adam makes its first step with learning rate {lr}. What is the "
+        "weight then?",
+        answer=round(weight - down * lr, 2),
+        working=f"{weight} {sign} {lr}·1",
+        hints=(
+            "Adam divides the mean of the gradients by the root of the mean of their squares. After one gradient, "
+            "what are the two means?",
+            f"The mean of one gradient is {told}, the root of its square {abs(gradient)}. Divide; multiply by {lr}.",
+        ),
+        mistakes={
+            "plain gradient descent": (
+                round(weight - lr * gradient, 2),
+                "this multiplies the learning rate by the gradient, as SGD does. Adam first divides the gradient by "
+                "its usual size.",
+            ),
+            "along the gradient": (
+                round(weight + down * lr, 2),
+                f"the length is right. The gradient {told} says that the loss grows where the weight goes {along}: "
+                f"step {against}.",
+            ),
+            "the learning rate left out": (
+                weight - down,
+                "the gradient divided by its own size is 1 or −1. How long the step is, the learning rate says.",
+            ),
+            "the means not corrected": (
+                round(weight - down * without, 2),
+                "both means began at 0 and have hardly moved: 0.1 of the gradient and 0.001 of its square. Adam first "
+                "divides them by 0.1 and 0.001, because they are of one step only.",
+            ),
+        },
+    )
+
+
 @prediction(
     "the mean of means",
-    "7 · The mean of means",
+    "Extra · The mean of means",
     size=(128, (16, 32, 64, 100, 128)),
     last_size=(4, (2, 4, 6, 8, 10, 12)),
     loss=(1, (1, 2, 3)),
     last_loss=(7, (4, 5, 6, 7, 8, 9)),
 )
-def q8(size, last_size, loss, last_loss):
+def q11(size, last_size, loss, last_loss):
     total, pictures = 2 * size * loss + last_size * last_loss, 2 * size + last_size
     weighed = f"({size}·{loss} + {size}·{loss} + {last_size}·{last_loss}) / {pictures}"
     return Asked(
@@ -527,7 +687,7 @@ def q8(size, last_size, loss, last_loss):
         mistakes={
             "mean of means": (
                 (2 * loss + last_loss) / 3,
-                f"{last_size} of {pictures} pictures got a third of the vote. Weigh each batch with its size: "
+                f"{last_size} of {pictures} pictures got a third of the vote. Weight each batch by its size: "
                 f"{weighed}.",
             ),
             "batch losses added up": (
@@ -579,13 +739,13 @@ def mean_loss(model, batches):
 
 @implementation(
     "a mean over unequal batches",
-    "7 · The mean of means",
+    "Extra · The mean of means",
     solution=mean_loss,
     reference=_mean_loss,
     cases=_unequal,
     observe=_mean_over,
 )
-def q9():
+def q12():
     """Write `mean_loss(model, batches)`: the mean cross-entropy over all pictures of all batches. `batches` is a
     list of (images, labels), and its batches may be of unequal size.
     """
@@ -597,7 +757,7 @@ def q9():
     mistakes = {
         "mean of means": (
             lambda model, batches: sum(_losses(model, batches)) / len(batches),
-            "a small last batch has as many votes as a full one. Weigh each mean with `len(labels)`.",
+            "a small last batch has as many votes as a full one. Weight each mean by `len(labels)`.",
         ),
         "divided by the number of batches": (
             lambda model, batches: _mean_loss(model, batches) * sum(len(y) for _, y in batches) / len(batches),
@@ -609,7 +769,7 @@ def q9():
         ),
         "every batch as large as the first": (
             lambda model, batches: sum(_losses(model, batches)) * len(batches[0][1]) / sum(len(y) for _, y in batches),
-            "you weigh the last batch with the first one's size. Ask each batch: `len(labels)`.",
+            "you weight the last batch by the first one's size. Ask each batch: `len(labels)`.",
         ),
         "the last batch only": (
             lambda model, batches: _losses(model, batches)[-1],
@@ -617,163 +777,3 @@ def q9():
         ),
     }
     return hints, mistakes
-
-
-def _held(prepare, model, device):
-    """How many of the model's weights are on the device, and how many of them the optimizer holds."""
-    optimizer = prepare(model, device)
-    if optimizer is None:
-        return None
-    held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-    weights = list(model.parameters())
-    return {
-        "weights on the device": sum(weight.device == device for weight in weights),
-        "weights the optimizer holds": sum(id(weight) in held for weight in weights),
-    }
-
-
-def _devices(generator):
-    small, large = _models(generator)
-    names = ((small, "cpu"), (small, "meta"), (large, "meta"))
-    return [{"model": model, "device": torch.device(name)} for model, name in names]
-
-
-def _prepare_too_early(model, device):
-    optimizer = torch.optim.Adam(model.parameters())
-    model.to(device)
-    return optimizer
-
-
-def _move_optimizer(model, device):
-    optimizer = torch.optim.Adam(model.parameters())
-    model.to(device)
-    optimizer.to(device)
-    return optimizer
-
-
-def prepare(model, device):
-    model.to(device)
-    return torch.optim.Adam(model.parameters(), lr=1e-3)
-
-
-@implementation(
-    "a model that moves too late",
-    "First move, then make the optimizer",
-    solution=prepare,
-    broken=_prepare_too_early,
-    cases=_devices,
-    observe=_held,
-)
-def q10():
-    """`prepare(model, device)` moves the model to the device and returns an optimizer for it. On the device `meta`,
-    that optimizer would train weights that the model no longer has. Fix it.
-    """
-    hints = (
-        "Which weights does `model.parameters()` hand out: those from before the move, or those from after it?",
-        "First move, then make the optimizer.",
-    )
-    mistakes = {
-        "the model not moved": (
-            lambda model, device: torch.optim.Adam(model.parameters()),
-            "now the optimizer holds the model's weights, but they are where they were: "
-            "`model.to(device)` comes first.",
-        ),
-        "a copy moved": (
-            lambda model, device: prepare(copy.deepcopy(model), device),
-            "the optimizer holds the weights of a copy, and the model itself stays where it was and is never trained.",
-        ),
-        "the optimizer moved": (
-            _move_optimizer,
-            "an optimizer has no `to`: it holds on to the weights it was given. Give it those the model has after the "
-            "move.",
-        ),
-    }
-    return hints, mistakes
-
-
-@prediction(
-    "waiting for the GPU",
-    "9 · Timing a GPU honestly",
-    pieces=(10, range(4, 21)),
-    hand_over=(0.1, (0.1, 0.2, 0.3, 0.4, 0.5)),
-    work=(2, (1, 2, 3, 4, 5)),
-)
-def q11(pieces, hand_over, work):
-    last, all_work = round(pieces * hand_over, 2), pieces * work
-    return Asked(
-        f"Handing a piece of work over to a GPU takes {hand_over} ms, and the GPU needs {work} ms for it. You start "
-        f"the clock, hand over {pieces} pieces, synchronise and stop the clock. How many milliseconds does it show?",
-        answer=round(hand_over + all_work, 2),
-        working=f"{hand_over} + {pieces}·{work} = {hand_over} + {all_work}",
-        hints=(
-            "While the GPU works, the processor hands over the next piece. Who is done last?",
-            f"The GPU begins when it has the first piece, after {hand_over} ms. From then on it always has work.",
-        ),
-        mistakes={
-            "clock stopped without waiting": (
-                last,
-                f"after {pieces}·{hand_over} ms all is handed over, and the GPU is still busy. Synchronising waits "
-                f"until it is done: {pieces} pieces of {work} ms.",
-            ),
-            "only the last piece waited for": (
-                round(last + work, 2),
-                f"the GPU does one piece after the other. When the last one is handed over, most are still waiting: "
-                f"{pieces} pieces of {work} ms.",
-            ),
-            "handing over and work added": (
-                round(last + all_work, 2),
-                f"while the GPU works on a piece, the next one is handed over. Only the first {hand_over} ms have no "
-                "work beside them.",
-            ),
-            "the work alone": (
-                all_work,
-                f"that is how long the GPU works. But it has to wait for the first piece, {hand_over} ms.",
-            ),
-        },
-    )
-
-
-@prediction(
-    "Adam's first step",
-    "11 · The learning rate",
-    weight=(5, range(2, 10)),
-    gradient=(30, (-60, -40, -30, -20, 20, 30, 40, 60)),
-    lr=(0.1, (0.1, 0.2, 0.3, 0.5)),
-)
-def q12(weight, gradient, lr):
-    told = f"{gradient}".replace("-", "−")
-    against, sign, along = ("down", "−", "up") if gradient > 0 else ("up", "+", "down")
-    down = math.copysign(1, gradient)
-    without = lr * 0.1 / math.sqrt(0.001)  # the means as they are, which began at 0
-    return Asked(
-        f"A weight is {weight}, its gradient {told}. Adam makes its first step with learning rate {lr}. What is the "
-        "weight then?",
-        answer=round(weight - down * lr, 2),
-        working=f"{weight} {sign} {lr}·1",
-        hints=(
-            "Adam divides the mean of the gradients by the root of the mean of their squares. After one gradient, "
-            "what are the two means?",
-            f"The mean of one gradient is {told}, the root of its square {abs(gradient)}. Divide; multiply by {lr}.",
-        ),
-        mistakes={
-            "plain gradient descent": (
-                round(weight - lr * gradient, 2),
-                "this multiplies the learning rate by the gradient, as SGD does. Adam first divides the gradient by "
-                "its usual size.",
-            ),
-            "along the gradient": (
-                round(weight + down * lr, 2),
-                f"the length is right. The gradient {told} says that the loss grows where the weight goes {along}: "
-                f"step {against}.",
-            ),
-            "the learning rate left out": (
-                weight - down,
-                "the gradient divided by its own size is 1 or −1. How long the step is, the learning rate says.",
-            ),
-            "the means not corrected": (
-                round(weight - down * without, 2),
-                "both means began at 0 and have hardly moved: 0.1 of the gradient and 0.001 of its square. Adam first "
-                "divides them by 0.1 and 0.001, because they are of one step only.",
-            ),
-        },
-    )
