@@ -1,5 +1,9 @@
 """Lesson 07's answers are torch's; the course's own network in the contest is as small and as good as is said."""
 
+import re
+from pathlib import Path
+
+import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,6 +12,8 @@ from torch import nn
 
 from helpers.exercises import lesson_07 as lesson
 from helpers.trace import trace
+
+LESSON = nbformat.read(Path(__file__).parent.parent / "notebooks" / "07_inside_your_network.ipynb", as_version=4)
 
 
 def test_a_filters_answer_to_one_colour_is_torchs():
@@ -71,6 +77,32 @@ def test_what_the_linear_layer_reads_and_a_number_sees_is_what_torch_finds():
         assert answer == (pixels.grad != 0).any(dim=-1).sum()
 
 
+def printed(start):
+    """The numbers in the line that begins like this and ends with a number, of what the lesson printed."""
+    texts = [output.get("text", "") for cell in LESSON.cells for output in cell.get("outputs", [])]
+    lines = [line for text in texts for line in text.split("\n") if "parameters" not in line]
+    (line,) = (line for line in lines if re.fullmatch(rf"{start}[ :].*[\d%}}]", line))
+    return [float(number) for number in re.findall(r"[\d.]+(?![\d.:])", line.removeprefix(start))]
+
+
+def test_what_the_lesson_concludes_from_what_it_trains_is_what_was_printed():
+    """nbval does not compare what is trained."""
+    assert min(printed("two convolutions")) > max(printed("SimpleCNN")), "they do not overlap"
+    before, first, *_, eighth = printed("dead after how many steps")
+    assert before == 0
+    assert first == pytest.approx(64 / 3, abs=4), "a third of them"
+    assert eighth > 32, "most of them"
+    assert max(printed("the same with BatchNorm in front of fc1")) < first
+    (spread,) = printed("before, features spread by")
+    (step,) = printed("0.002 off each weight moves a feature by up to")
+    assert step > 4 * spread
+
+
+def test_the_lesson_says_how_many_parameters_the_courses_own_network_has():
+    (asked,) = (cell.source for cell in LESSON.cells if "(q11):" in cell.source)
+    assert f"network has {lesson.q11.fewest:,} parameters" in " ".join(asked.split())
+
+
 # Written as a learner would; none of them is among the known mistakes.
 
 
@@ -93,6 +125,10 @@ def by_the_sum(maps):
 
 def alive_maps(maps):
     return maps.amax(dim=(0, 2, 3)) > 0
+
+
+def of_two_dimensions(maps):
+    return (maps == 0).all(dim=3).all(dim=0)
 
 
 def by_numbers(maps):
@@ -128,7 +164,7 @@ def a_class_instead(first, second):
 
 OTHERS = {
     lesson.q2: [at_the_wrong_end, rows_for_columns, after_the_relu],
-    lesson.q4: [by_the_sum, alive_maps, by_numbers],
+    lesson.q4: [by_the_sum, alive_maps, of_two_dimensions, by_numbers],
     lesson.q10: [
         *(two_linear_layers, without_padding, a_class_instead),
         *(without_its_first_relu, without_its_second_relu),

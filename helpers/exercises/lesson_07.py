@@ -87,7 +87,7 @@ def _cells(generator):
 
 @implementation(
     "one cell of a map",
-    "3 · Three cells by hand",
+    "3 · Three numbers by hand",
     solution=one_cell,
     reference=_convolved,
     observe=_number,
@@ -106,6 +106,10 @@ def q2():
 
     def without_padding(image, weight, bias, row, column):
         patch = image[:, row : row + 3, column : column + 3]
+        return (patch * weight[:, : patch.shape[1], : patch.shape[2]]).sum() + bias
+
+    def cut_off(image, weight, bias, row, column):
+        patch = image[:, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
         return (patch * weight[:, : patch.shape[1], : patch.shape[2]]).sum() + bias
 
     mistakes = {
@@ -132,6 +136,11 @@ def q2():
             "the window of row 0 begins one row above the image, in the padding. Without it the window lies one row "
             "and one column too far on.",
         ),
+        "the window cut off at the border": (
+            cut_off,
+            "at the border a part of the window lies in the padding. Cut off what lies outside, and at the top and the "
+            "left the other pixels meet the wrong weights: pad the image first.",
+        ),
         "averaged": (
             lambda image, weight, bias, row, column: (
                 (_convolved(image, weight, bias, row, column) - bias) / weight.numel() + bias
@@ -144,7 +153,7 @@ def q2():
 
 @prediction(
     "after the ReLU and the pool",
-    "3 · Three cells by hand",
+    "3 · Three numbers by hand",
     four=(
         (-3.0, -1.0, -2.0, -5.0),
         [
@@ -164,7 +173,7 @@ def q3(four):
         answer=max(largest, 0.0),
         working=f"the largest of ({', '.join(f'{max(number, 0.0):g}' for number in four)})",
         hints=(
-            "ReLU comes first. What does it make of a negative number?",
+            "ReLU comes first. What does it turn a negative number into?",
             "Then the pool keeps the largest of the four, as it is.",
         ),
         mistakes={
@@ -209,7 +218,8 @@ def q4():
     """
     hints = (
         "After a ReLU nothing is negative. So which number of a channel tells you that all of it is 0?",
-        "`maps.amax(dim=…)` takes several dimensions. Which ones must go, so that one number for each channel is left?",
+        "`maps.amax(dim=…)` takes several dimensions. Which ones must go, so that one number for each channel is left? "
+        "(`(maps == 0).all(dim=…)` takes them, too: True where all along them is True.)",
         "`maps.amax(dim=(0, 2, 3))` is the largest number of each channel. Compare it with 0.",
     )
     mistakes = {
@@ -220,6 +230,16 @@ def q4():
         "silent for any picture": (
             lambda maps: (maps.amax(dim=(2, 3)) <= 0).any(dim=0),
             "silent for one picture is not dead: it has to be 0 in *all* pictures.",
+        ),
+        "each picture by itself": (
+            lambda maps: maps.amax(dim=(2, 3)) <= 0,
+            "this is (N, C): in which picture is which map silent? Dead is silent in *all* pictures, so dimension 0 "
+            "must go as well.",
+        ),
+        "each cell by itself": (
+            lambda maps: (maps == 0).all(dim=0),
+            "this is (C, H, W): which cell is 0 in all pictures? A map is dead if *all* of its cells are, so "
+            "dimensions 2 and 3 must go as well.",
         ),
         "nearly silent": (
             lambda maps: maps.mean(dim=(0, 2, 3)) < 0.01,
@@ -403,7 +423,7 @@ def q8(image_size, second, padding):
 
 
 @prediction(
-    "how much one number sees", "6 · Your own network", kernels=((3, 3), [(a, b) for a in (3, 5, 7) for b in (3, 5, 7)])
+    "how much one number sees", "6 · Your own network", kernels=((5, 3), [(a, b) for a in (3, 5, 7) for b in (3, 5, 7)])
 )
 def q9(kernels):
     first, second = kernels
