@@ -456,6 +456,36 @@ def test_a_phone_and_paper_begin_with_the_lesson(visit):
     assert not page.locator(".theme").is_visible()
 
 
+# What of the explorers is wider than its place, and the height of their smallest letters, in points.
+ON_PAPER = """() => {
+  const hasText = (el) => [...el.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  const seen = [...document.querySelectorAll(".widget *")].filter((el) => el.checkVisibility() && hasText(el));
+  return {
+    cut: [...document.querySelectorAll(".cs-explorer")].filter((el) => el.scrollWidth > el.clientWidth).length,
+    least: Math.min(...seen.map((el) => parseFloat(getComputedStyle(el).fontSize))) * 0.75,
+    width: document.querySelector(".cs-explorer").clientWidth,
+  };
+}"""
+
+
+@pytest.mark.parametrize("name", ["01_convolution_arithmetic", "05_training_on_gpu"])
+def test_the_longest_lessons_are_twelve_printed_pages_with_letters_that_can_be_read(visit, name):
+    page = visit(name)
+    on_screen = page.evaluate(ON_PAPER)["width"]
+    page.evaluate("() => document.querySelectorAll('details[open]').forEach((folded) => (folded.open = false))")
+    page.evaluate("() => window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 710, "height": 1047})  # A4 without its margins
+    printed = page.evaluate(ON_PAPER)
+    assert printed["cut"] == 0
+    assert printed["least"] >= 8
+    assert printed["width"] <= 711
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))) <= 12
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.wait_for_function(f"() => document.querySelector('.cs-explorer').clientWidth === {on_screen}")
+
+
 # Counts, when the page has been read, the pictures that are there, also after it was told that it will be printed.
 COUNT = """addEventListener("DOMContentLoaded", () => {
   const count = () => document.querySelectorAll(".widget:has(.jupyter-widgets)").length;

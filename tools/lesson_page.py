@@ -1,8 +1,10 @@
 """One lesson, as it was run, turned into the HTML of a page that needs no kernel."""
 
+import base64
 import html
 import json
 import re
+import struct
 import subprocess
 from itertools import takewhile
 from pathlib import Path
@@ -19,6 +21,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 FORMULAS = Path(__file__).parent / "template" / "formulas.js"
+COLUMN = 54  # letters
 HIDDEN = "hide-input"  # the tag of a cell whose code is not shown
 
 # What a page without Python cannot do, by the code that would do it.
@@ -118,9 +121,9 @@ def _needs(what, elsewhere):
 
 def _output(output):
     if output.output_type == "stream":
-        return f"<pre>{ansi2html(output.text)}</pre>"
+        return _lines(output.text, ansi2html)
     if output.output_type == "error":
-        return f"<pre>{ansi2html(chr(10).join(output.traceback))}</pre>"
+        return _lines("\n".join(output.traceback), ansi2html)
     data, words = output.data, html.escape(output.data.get("text/plain", ""), quote=True)
     if VIEW in data:
         model = html.escape(data[VIEW]["model_id"])
@@ -130,9 +133,22 @@ def _output(output):
         return f"<div>{data['text/html']}</div>"
     if "image/png" in data:
         width = output.metadata.get("image/png", {}).get("width", "auto")
+        kind = ' class="wide"' if _is_wide(data["image/png"]) else ""
         picture = f"data:image/png;base64,{data['image/png'].strip()}"
-        return f'<img src="{picture}" alt="{words}" width="{width}">'
-    return f"<pre>{words}</pre>"
+        return f'<img src="{picture}" alt="{words}" width="{width}"{kind}>'
+    return _lines(data.get("text/plain", ""), html.escape)
+
+
+def _lines(text, written):
+    """What was printed, and whether its rows are too wide for a column on paper; a single line can be broken."""
+    is_wide = sum(len(line) > COLUMN for line in text.splitlines()) > 1
+    return f'<pre class="wide">{written(text)}</pre>' if is_wide else f"<pre>{written(text)}</pre>"
+
+
+def _is_wide(png):
+    """Whether a picture would be too small in a column on paper."""
+    width, height = struct.unpack(">II", base64.b64decode(png)[16:24])
+    return width > 1.6 * height
 
 
 def _mathml(formulas):

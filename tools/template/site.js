@@ -16,6 +16,10 @@ button.onclick = () => {
 };
 write();
 
+// The explorers lay themselves out for paper when they are told next.
+addEventListener("beforeprint", () => root.classList.add("printed"));
+addEventListener("afterprint", () => root.classList.remove("printed"));
+
 const contents = document.querySelector(".contents details");
 if (matchMedia("(max-width: 1000px)").matches) contents.open = false;
 

@@ -84,16 +84,20 @@ export function watchWidth(element, redraw) {
   const line = make("div");
   element.prepend(line);
   let width = 1000;
-  const observer = new ResizeObserver(([entry]) => {
-    const now = Math.floor(entry.contentRect.width);
+  const become = (wide) => {
+    const now = Math.floor(wide);
     if (now && now !== width) {
       width = now;
       letGo();
       redraw();
     }
-  });
+  };
+  const observer = new ResizeObserver(([entry]) => become(entry.contentRect.width));
+  const print = () => become(line.clientWidth); // a page may have made it as wide as paper: no frame comes before that
   observer.observe(line);
-  return { width: () => width, stop: () => observer.disconnect() };
+  addEventListener("beforeprint", print);
+  const stop = () => (observer.disconnect(), removeEventListener("beforeprint", print));
+  return { width: () => width, stop };
 }
 
 /** Call `redraw` when one of the view's own traits changes, until `stop()`. */
