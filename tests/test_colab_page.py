@@ -1,4 +1,4 @@
-"""The explorers in the browser with ipywidgets 7's own front end and anywidget 0.9.21: what Colab's page is made of."""
+"""The widgets in the browser with ipywidgets 7's own front end and anywidget 0.9.21: what Colab's page is made of."""
 
 import json
 import os
@@ -15,22 +15,27 @@ from pages import read
 from test_lab import EXPLORERS
 
 from helpers import explorers
+from helpers.exercises.field import OPEN
 
 pytestmark = needs_colab
 
-# Every explorer as Python hands it to a page with Colab's versions. anywidget's own name is a default: keep those.
+# Every explorer, and a question's field, as Python hands it to a page with Colab's versions. anywidget's own name is a
+# default: keep those.
 STATES = """import json
 from ipywidgets.embed import dependency_state, embed_data
 from helpers import explorers
 from helpers.data import load_shapes
+from helpers.exercises.field import Field
+from helpers.exercises.lesson_01 import q5
 from helpers.model import SimpleCNN
 
-def state(name, *arguments):
-    explorer = getattr(explorers, name)(*arguments)
-    return embed_data([explorer], state=dependency_state([explorer], drop_defaults=False))
+def state(widget):
+    return embed_data([widget], state=dependency_state([widget], drop_defaults=False))
 
 sets = {"TrainingExplorer": load_shapes(200, 60), "ModelExplorer": (SimpleCNN(), load_shapes(1, 8)[1])}
-print(json.dumps({name: state(name, *sets.get(name, ())) for name in explorers.__all__}))"""
+widgets = {name: getattr(explorers, name)(*sets.get(name, ())) for name in explorers.__all__}
+widgets["Field"] = Field(q5, q5.predict(...))
+print(json.dumps({name: state(widget) for name, widget in widgets.items()}))"""
 PAGE = """<!doctype html><meta charset="utf-8">
 <script src="require.js"></script>
 <script src="embed-amd.js"></script>
@@ -64,7 +69,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def embedded(open_page, folder, states):
-    """`embedded(name)` → a page with that explorer. Whatever else the page asks for is a problem."""
+    """`embedded(name)` → a page with that widget. Whatever else the page asks for is a problem."""
     page = open_page()
     own = {(folder / name).as_uri() for name in ("page.html", "require.js", "embed-amd.js", "anywidget.js")}
 
@@ -138,4 +143,13 @@ def test_the_model_explorer_goes_in_by_a_slider_and_shows_the_sum_that_was_kept(
     page.locator(".cs-all-maps").wait_for()
     page.get_by_role("slider", name="step", exact=True).press("End")
     assert page.locator(".cs-crumb.cs-here").text_content() == "fc2"
+    assert page.problems == []
+
+
+def test_the_field_of_a_question_says_that_nobody_answers_there(embedded):
+    page = embedded("Field")
+    page.get_by_role("textbox", name="q5").fill("14")
+    page.keyboard.press("Enter")
+    page.get_by_text("If none is, run this cell again.").wait_for()
+    assert page.locator(".cs-answer p").inner_text() == f"q5 ○ {OPEN}"
     assert page.problems == []

@@ -1,4 +1,4 @@
-"""The explorers' JavaScript says where its names come from: each is declared, imported, or the browser's own."""
+"""The widgets' JavaScript says where its names come from: each is declared, imported, or the browser's own."""
 
 import re
 
@@ -6,6 +6,7 @@ import pytest
 import tree_sitter_javascript
 from tree_sitter import Language, Parser
 
+from helpers.exercises.field import SCRIPT
 from helpers.explorers import modules
 
 PARSER = Parser(Language(tree_sitter_javascript.language()))
@@ -57,7 +58,7 @@ OF_THE_BROWSER = set(
     ]
 )
 FUNCTIONS = {"arrow_function", "function_declaration", "function_expression", "method_definition"}
-each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+each_file = pytest.mark.parametrize("path", [*FILES, SCRIPT], ids=lambda path: path.name)
 
 
 def parsed(code):

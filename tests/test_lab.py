@@ -31,6 +31,7 @@ from pages import arguments_of, read
 from test_exercises_notebooks import hold_right, solved, text_of
 
 from helpers import explorers
+from helpers.exercises.field import OPEN
 from helpers.exercises.switches import SWITCH
 from helpers.explorers import ConvolutionExplorer
 
@@ -270,29 +271,41 @@ from helpers.exercises.lesson_01 import q5
 from helpers.explorers import ConvolutionExplorer
 
 del os.environ["{SWITCH}"]  # answers are kept, as they are for a learner
-display(ConvolutionExplorer(size=6), q5.predict(9))"""
+display(ConvolutionExplorer(size=6), q5.predict(...))"""
 SECOND_EVENING = f"""import os
 from helpers.exercises import progress
 from helpers.exercises.lesson_01 import q5
 
 del os.environ["{SWITCH}"]
-progress()"""
+display(q5.predict(...), progress())"""
 
 
 def test_what_was_done_is_there_again_in_a_second_session(lab, open_lesson):
     save_notebook(lab, "evening.ipynb", ONE_CELL)
     page = open_lesson("evening.ipynb")
     run_cell(page, FIRST_EVENING)
+    active = page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex")
+    field = page.get_by_role("textbox", name="q5")
+    field.fill("9")
+    field.press("Enter")
     page.get_by_text("Your answers are kept in answers.jsonl").wait_for()
+    assert page.locator(".cs-answer p").first.inner_text() == "q5 ✗ 9? Not yet."
+    for key in ("Tab", "Tab", "Enter"):
+        page.keyboard.press(key)
+    page.get_by_text("Hint 1 of 3").wait_for()
+    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == active
     end_session(page)
     page = open_lesson("evening.ipynb")
     assert not page.evaluate("() => jupyterapp.shell.currentWidget.model.dirty")
     page.get_by_role("slider", name="kernel", exact=True).press("ArrowRight")
     explorer = ConvolutionExplorer(size=6, kernel_size=4)
     assert torch.equal(drawn_output(page), explorer.output())
+    field.press("Enter")
+    page.get_by_text("If none is, run this cell again.").wait_for()
     assert page.problems == []
     run_cell(page, SECOND_EVENING)
     page.get_by_text("not right yet, 1 answer").wait_for()
+    assert page.locator(".cs-answer p").first.inner_text() == "q5 ✗ 9? Not yet."
     assert page.problems == []
 
 
@@ -318,7 +331,7 @@ def test_answers_are_shown_as_cards_each_state_with_its_sign_and_its_colour(open
     page.locator(".cs-answer table").wait_for()
     cards = page.evaluate(CARDS)
     assert [text for text, _, _ in cards] == [
-        "q5 ○ Not answered yet: put your answer where the three dots are, and run the cell.",
+        f"q5 ○ {OPEN}",
         "q5 ✗ 12? Not yet.",
         "q5 · Hint 1 of 3",
         "q5 ✓ 14 is right.",

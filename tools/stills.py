@@ -60,7 +60,7 @@ def whole(models: dict, buffers: dict) -> dict:
 def _view(models, name):
     """The view among a widget's children, or None."""
     model = models.get(name, {})
-    if "_esm" in model:
+    if "sliders" in model:
         sliders = {key: _alone(models[ref.removeprefix(REFERENCE)]) for key, ref in model["sliders"].items()}
         return {"esm": model["_esm"], "css": model["_css"], "state": _alone(model), "sliders": sliders}
     found = (_view(models, child.removeprefix(REFERENCE)) for child in model.get("children", []))

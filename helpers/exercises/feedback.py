@@ -1,7 +1,7 @@
 """What a question says: text in print, and the same as a small card in a notebook."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from textwrap import indent
@@ -22,7 +22,8 @@ class Beside(NamedTuple):
 @dataclass(frozen=True)
 class Feedback:
     """`state`: one of MARKS. A paragraph is a text, a (label, text) pair, or a Beside; `code` stands in backticks; text
-    of several lines is set as it stands. `rows`: a table, its first row the heads.
+    of several lines is set as it stands. `rows`: a table, its first row the heads. `question`: the Question that waits
+    for an answer; a notebook then has a field for it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Feedback:
     headline: str
     paragraphs: tuple = ()
     rows: tuple = ()
+    question: object = field(default=None, compare=False)
 
     def __repr__(self):
         lines = [f"{self.name} {MARKS[self.state]} {self.headline}"]
@@ -40,6 +42,16 @@ class Feedback:
             else:
                 lines.append(f"  {label}: {text}" if label else f"  {text}")
         return "\n".join(lines)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """What there is beside text and HTML: the same card with a field below it, where widgets are shown."""
+        if self.question is None:
+            return {}
+        from helpers.exercises.field import Field  # here and not above: a script has no widgets
+
+        data, metadata = Field(self.question, self)._repr_mimebundle_()
+        del data["text/plain"]
+        return data, metadata
 
     def _repr_html_(self):
         headline = f"<b>{marked_up(self.name)}</b> <strong>{MARKS[self.state]} {marked_up(self.headline)}</strong>"

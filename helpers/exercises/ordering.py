@@ -45,7 +45,7 @@ class Ordering(Question):
     def check(self, order):
         """An order of the letters: "CEDAB", or a list of them."""
         if order is ...:
-            return self._open("put the letters, in your order, where the three dots are.")
+            return self._unanswered("put the letters, in your order, where the three dots are.")
         lettered = self.lettered()
         given = "".join(re.findall("[A-Z]", _text(order).upper()))
         if sorted(given) != list(lettered):
@@ -59,6 +59,9 @@ class Ordering(Question):
             return self._says("right", f"{given} is right.", code, *warning)
         headline = f"{given}? Not yet."
         return self._says("wrong", headline, code, (mistake.name, mistake.why), self._what_next(), *warning)
+
+    def typed(self, text):
+        return self.check(text)
 
     def _text(self):
         return (self.text, "\n".join(f"{letter}: {line}" for letter, line in self.lettered().items()))

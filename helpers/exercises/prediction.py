@@ -73,22 +73,24 @@ class Prediction(Question):
         asked = self.asked()
         answer = (answer, *more) if more else answer
         if answer is ...:
-            return self._open("put your answer where the three dots are, and run the cell.")
+            return self._unanswered("put your answer where the three dots are, and run the cell.")
         try:
             given = read(answer, asked.answer)
         except NotUnderstoodError as error:
-            return self._says("open", str(error))
+            return self._says("open", str(error), *self._numbers())
         if is_same(asked.answer, given):
             warning = self._keep_answer(shown(given), True)
             return self._says("right", f"{shown(given)} is right.", _complete(asked), *warning)
         mistakes = [mistake for mistake in asked.mistakes if is_same(mistake.answer, given)]
         warning = self._keep_answer(shown(given), False, mistakes)
-        question = self._text() if self.seed else ()
         found = _named(mistakes) or self._nudge(asked)
         headline = f"{shown(given)}? Not yet."
         if len(mistakes) > 1:
             headline += " More than one mistake gives this:"
-        return self._says("wrong", headline, *question, *found, self._what_next(), *warning)
+        return self._says("wrong", headline, *self._numbers(), *found, self._what_next(), *warning)
+
+    def typed(self, text):
+        return self.predict(text)
 
     def reveal(self, result):
         """At the end of the cell that shows the result: compares it with what was predicted."""

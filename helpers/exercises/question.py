@@ -1,6 +1,7 @@
 """What all questions share: hints one at a time, the solution, fresh numbers, and what is kept of the answers."""
 
 import operator
+from dataclasses import replace
 from typing import NamedTuple
 
 from helpers.arguments import short
@@ -46,6 +47,7 @@ class Question:
     the answer, and _solution() the paragraphs of the solution.
     """
 
+    typed = None  # typed(text): what is said of an answer that was typed; None where code is asked for
     is_tried_out = False  # are wrong answers given on purpose, to see what they would do?
 
     def __init__(self, name, title, reread):
@@ -66,13 +68,18 @@ class Question:
         """The next hint. The last one is nearly the answer."""
         if is_off("hints"):
             return self._says("note", "Hints are switched off for this class.")
-        hints = self._hints()
-        seen = len([event for event in self._events() if event["what"] == "hint"])
-        if seen >= len(hints):
+        hints, left = self._hints(), self.hints_left()
+        if not left:
             after = "" if is_off("solutions") else f" The next step is `{self.label}.solution()`."
-            return self._says("note", f"That was the last hint.{after}", hints[-1])
-        warning = self._keep(what="hint", number=seen + 1)
-        return self._says("note", f"Hint {seen + 1} of {len(hints)}", hints[seen], *warning)
+            return self._says("note", f"That was the last hint.{after}", *self._numbers(), hints[-1])
+        number = len(hints) - len(left) + 1
+        warning = self._keep(what="hint", number=number)
+        return self._says("note", f"Hint {number} of {len(hints)}", *self._numbers(), left[0], *warning)
+
+    def hints_left(self):
+        """Those that were not seen yet with the present numbers."""
+        seen = [event for event in self._events() if event["what"] == "hint"]
+        return self._hints()[len(seen) :]
 
     def solution(self):
         """The answer, and how to come to it."""
@@ -95,13 +102,22 @@ class Question:
             got = short(seed)
             return self._says("note", f"A seed is a whole number from 0 to {LARGEST:,}, such as 7; it got {got}.")
         self.seed = wanted
-        return self._says("note", self.title, *self._text())
+        return self._asks()
 
     def __repr__(self):
-        return repr(self._says("note", self.title, *self._text()))
+        return repr(self._asks())
 
     def _repr_html_(self):
-        return self._says("note", self.title, *self._text())._repr_html_()
+        return self._asks()._repr_html_()
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return self._asks()._repr_mimebundle_(include, exclude)
+
+    def _asks(self):
+        return self._with_field(self._says("note", self.title, *self._text()))
+
+    def _with_field(self, said):
+        return replace(said, question=self) if self.typed else said
 
     def _text(self):
         return (self.text,)
@@ -110,9 +126,17 @@ class Question:
         name = f"{self.label}, seed {self.seed}" if self.seed else self.label
         return Feedback(name, state, headline, paragraphs)
 
+    def _numbers(self):
+        """The question itself where its numbers are not those of the lesson's text."""
+        return self._text() if self.seed else ()
+
     def _open(self, how):
-        question = self._text() if self.seed else ()
-        return self._says("open", f"Not answered yet: {how}", *question)
+        return self._says("open", f"Not answered yet: {how}", *self._numbers())
+
+    def _unanswered(self, how):
+        """Three dots, with a field: what was said of the answer that was typed there before, or that there is none."""
+        latest = None if self.seed else record.latest_answer(self.name)
+        return self._with_field(self.typed(latest["given"]) if latest else self._open(how))
 
     def _events(self):
         return record.events(self.name, self.seed)
