@@ -72,6 +72,9 @@ def test_what_was_typed_is_there_again_when_the_cell_is_run_again(tmp_path):
     card = Field(q5, q5.predict(...))
     assert card.shown["typed"] == ""
     wrong = answered(card, answer=" 12 ")
+    heard = card.shown
+    assert answered(card, answer="12") == wrong
+    assert card.shown != heard, "the page hears that it was answered"
     record.forget()  # another evening
     record.keep_in(tmp_path / "answers.jsonl")
     again = q5.predict(...)

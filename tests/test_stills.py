@@ -13,6 +13,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 from stamp import WIDGET_VIEW
 
+from helpers.exercises.field import Field
+from helpers.exercises.lesson_01 import q1
 from helpers.explorers import ConvolutionExplorer, FlattenExplorer
 
 
@@ -71,8 +73,9 @@ def test_a_picture_is_of_the_setting_that_its_cell_left(chromium):
     assert taken(explorer, [], chromium).data["image/png"] != at_first.data["image/png"]
 
 
-def test_other_widgets_and_pictures_are_left_as_they_are():
-    cell, models = shown(HTML("words"))
+@pytest.mark.parametrize("widget", [HTML("words"), Field(q1, q1.predict(...))], ids=["words", "field"])
+def test_other_widgets_and_pictures_are_left_as_they_are(widget):
+    cell, models = shown(widget)
     assert stills.explorers_of(cell, models) == []
     blank = io.BytesIO()
     Image.new("RGB", (2, 2)).save(blank, "PNG")

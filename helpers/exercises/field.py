@@ -24,7 +24,7 @@ CALLS = {  # what the buttons do, by what they are called
 class Field(anywidget.AnyWidget):
     """The view of a question and of what it says, a Feedback: at first `said`, then what it says of each answer.
 
-    It stays with its numbers, also where another card of the question has gone on to others: whoever answers here goes
+    It stays with its numbers, also where another card of the question has gone on to others: an answer here goes
     back to them.
     """
 

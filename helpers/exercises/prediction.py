@@ -68,7 +68,7 @@ class Prediction(Question):
         """Say what you expect, before the lesson shows it. The answer is kept; a wrong one is looked at closely.
 
         A number, a shape, or "error": predict(16), predict((18, 16, 16)), also predict(18, 16, 16) or
-        predict("18x16x16").
+        predict("18x16x16"). With predict(...) a notebook has a field for it.
         """
         asked = self.asked()
         answer = (answer, *more) if more else answer
