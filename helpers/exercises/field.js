@@ -52,7 +52,10 @@ function render({ model, el }) {
   }
 
   form.onsubmit = (event) => (event.preventDefault(), ask({ answer: input.value }));
-  form.onkeydown = (event) => event.stopPropagation(); // JupyterLab would take the keys for itself
+  form.onkeydown = (event) => {
+    const isCommand = event.ctrlKey || event.altKey || event.metaKey; // JupyterLab's and the browser's own, as to save
+    if (!isCommand) event.stopPropagation(); // JupyterLab would take the keys for itself
+  };
   model.on("change:shown", draw);
   draw();
   return () => (clearTimeout(timer), model.off("change:shown", draw));
