@@ -67,9 +67,7 @@ def q2(size, kernel_size, padding):
     )
 
 
-@prediction(
-    "stride and the floor", "4 · Stride", size=(6, range(6, 33)), kernel_size=(3, range(2, 8)), stride=(2, (2, 3, 4))
-)
+@prediction("stride", "4 · Stride", size=(6, range(6, 33)), kernel_size=(3, range(2, 8)), stride=(2, (2, 3, 4)))
 def q3(size, kernel_size, stride):
     room = size - kernel_size
     return Asked(

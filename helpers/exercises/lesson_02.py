@@ -79,7 +79,7 @@ def q1():
 
 
 @prediction(
-    "a pool's own stride", "2 · How large is what comes out?", size=(32, range(10, 65)), kernel_size=(3, range(3, 8))
+    "the rows of a pool", "2 · How large is what comes out?", size=(32, range(10, 65)), kernel_size=(3, range(3, 8))
 )
 def q2(size, kernel_size):
     room = size - kernel_size

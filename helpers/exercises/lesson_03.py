@@ -350,7 +350,7 @@ def scores(model, images):
 
 
 @implementation(
-    "the view that mixes pictures",
+    "pictures kept apart",
     "7 · Four photographs of another size",
     solution=scores,
     broken=lambda model, images: _scores(model, images, lambda x: x.view(-1, 18 * 16 * 16)),

@@ -343,7 +343,7 @@ def network_for(image_size, padding):
 
 
 @implementation(
-    "a padding that fc1 does not know",
+    "a network for any size",
     "Let it be computed",
     solution=network_for,
     broken=lambda image_size, padding: _network(padding, 18 * 16 * 16),
