@@ -49,19 +49,18 @@ with group("cpu") as device:
 """
 
 
-@pytest.fixture(scope="module", params=[2, 3])
-def trained(request, tmp_path_factory):
-    """(how many processes, the folder in which each has left its checkpoints)."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder in which each of three processes has left its checkpoints."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "script.py").write_text(TRAIN)
-    run = torchrun(["script.py"], folder, request.param)
+    run = torchrun(["script.py"], folder, processes=3)
     assert run.returncode == 0, run.stderr
-    return request.param, folder
+    return folder
 
 
 def test_several_processes_train_as_one(trained):
-    processes, folder = trained
-    theirs = [load_checkpoint(folder / f"{rank}.pt") for rank in range(processes)]
+    theirs = [load_checkpoint(trained / f"{rank}.pt") for rank in range(3)]
 
     torch.manual_seed(0)
     model = SimpleCNN(conv_channels=4)
@@ -76,8 +75,7 @@ def test_several_processes_train_as_one(trained):
 
 
 def test_all_processes_end_with_the_same_running_means_and_drop_other_cells(trained):
-    processes, folder = trained
-    first, *others = (load_checkpoint(folder / f"{rank}-normalised.pt") for rank in range(processes))
+    first, *others = (load_checkpoint(trained / f"{rank}-normalised.pt") for rank in range(3))
     for other in others:
         assert torch.equal(first["weights"]["0.running_mean"], other["weights"]["0.running_mean"])
         assert first["history"].test_accuracy == other["history"].test_accuracy
