@@ -69,31 +69,31 @@ function rounded(number) {
 
 // ---- what is kept
 
-let events = [];
+const events = new Map(); // by their JSON, so that each is there only once, in order
 let isToldOfStorage = false;
 
 function restore() {
   try {
     const kept = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
-    events = Array.isArray(kept) ? kept.filter((event) => typeof event?.question === "string" && typeof event.what === "string") : [];
+    for (const event of kept)
+      if (typeof event?.question === "string" && typeof event.what === "string") events.set(JSON.stringify(event), event);
   } catch {
-    events = []; // nothing can be kept, or what was kept is damaged: the page begins anew
+    events.clear(); // nothing can be kept, or what was kept is damaged: the page begins anew
   }
 }
 
 /** Keep an event, each only once; false if the browser does not keep it beyond this page. */
 function keep(event) {
-  const isThere = events.some((other) => JSON.stringify(other) === JSON.stringify(event));
-  if (!isThere) events.push(event);
+  events.set(JSON.stringify(event), event);
   try {
-    localStorage.setItem(KEPT, JSON.stringify(events));
+    localStorage.setItem(KEPT, `[${[...events.keys()]}]`);
     return true;
   } catch {
     return false;
   }
 }
 
-const eventsOf = (name, seed = null) => events.filter((event) => event.question === name && (seed === null || event.seed === seed));
+const eventsOf = (name, seed = null) => [...events.values()].filter((event) => event.question === name && (seed === null || event.seed === seed));
 
 // ---- a question
 
