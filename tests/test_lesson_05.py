@@ -50,10 +50,11 @@ def test_one_batch_is_memorised_also_with_shuffled_labels(cells):
 
 
 def test_training_ends_above_90_percent_as_counted_by_hand_and_on_the_test_set(cells):
-    by_hand, by_train = numbers(printed(cells, "show_confusion(")[0])
-    assert by_hand == by_train > 90
+    by_hand, by_train, pictures = numbers(printed(cells, "show_confusion(")[0])
+    assert min(by_hand, by_train) > 90
+    assert abs(by_hand - by_train) < 200 * math.sqrt(0.9 * 0.1 / pictures)
     _, on_test, on_validation = numbers(printed(cells, "evaluate(chosen, test_set)")[0])
-    assert on_validation == round(by_hand, 1)
+    assert on_validation == by_hand
     assert abs(on_test - on_validation) < 3
     assert numbers(printed(cells, "filters_before).abs()")[0])[0] > 0.1
 
