@@ -1,11 +1,10 @@
 """The first of the pages: what the course is, an explorer to move, the lessons, and what to say of each of them."""
 
-import base64
 import re
 
 import address
 import lesson_page
-import strip
+import travel
 from address import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -58,12 +57,10 @@ def notebook():
         else "`TEACHING.md`"
     )
     authors = re.search(r"^Copyright \(c\) \d+ (.+)$", (ROOT / "LICENSE").read_text("utf-8"), re.MULTILINE)[1]
-    map_of_all = base64.b64encode(strip.MAP.read_bytes()).decode()
     picture = new_output("execute_result", {"text/plain": IN_WORDS})
-    text = WELCOME.format(strip=strip.tag("00", f"data:image/svg+xml;base64,{map_of_all}"))
     return new_notebook(
         cells=[
-            new_markdown_cell(text),
+            new_markdown_cell(WELCOME.format(strip=travel.strip())),
             new_code_cell(FIRST_PICTURE, metadata={"tags": [lesson_page.HIDDEN]}, outputs=[picture]),
             new_markdown_cell(BELOW.format(table=table, teaching=teaching, authors=authors)),
         ]
