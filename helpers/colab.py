@@ -1,4 +1,4 @@
-"""What a machine of Google Colab lacks for the lessons. The setup cell of each lesson calls this, there only."""
+"""What a machine of Colab or Kaggle lacks for the lessons. The setup cell of each lesson calls this, there only."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-# pip's names of what `helpers` imports; JupyterLab is not among them: Colab is the front end.
+# pip's names of what `helpers` imports; JupyterLab is not among them: they have their own.
 NEEDED = (
     "anywidget",
     "ipywidgets",

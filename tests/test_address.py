@@ -263,7 +263,7 @@ def test_each_badge_opens_its_own_lesson_and_its_picture_is_there(monkeypatch):
     for path, row in zip(address.LESSONS, rows, strict=True):
         assert address.title(path) in row
         pictures, links = zip(*re.findall(r"\[!\[[^]]+\]\(([^)]+)\)\]\(([^)]+)\)", row), strict=True)
-        assert links == (address.on_colab(path.name), address.on_binder(path.name))
+        assert links == (address.on_colab(path.name), address.on_kaggle(path.name), address.on_binder(path.name))
         assert all((ROOT / picture).is_file() for picture in pictures)
     assert address.on_pages() in address.badges()
     assert address.hub_links().startswith(f"Put your hub's address in the place of `{address.ANY_HUB}`:")
@@ -274,6 +274,8 @@ def test_a_lesson_opens_where_its_links_say(published):
     first = nbformat.read(published / "notebooks" / name, as_version=4).cells[0].source
     assert first.split("\n\n")[1] == (
         f"[Open in Colab](https://colab.research.google.com/github/Ada-L/cnn.shapes_2/blob/main/notebooks/{name}) · "
+        "[Open in Kaggle](https://kaggle.com/kernels/welcome?src="
+        f"https://github.com/Ada-L/cnn.shapes_2/blob/main/notebooks/{name}) · "
         f"[Launch on Binder](https://mybinder.org/v2/gh/Ada-L/cnn.shapes_2/main?urlpath=lab/tree/notebooks/{name})"
     )
     assert (

@@ -165,6 +165,14 @@ def test_a_lesson_gets_the_helpers_it_was_written_with_whatever_the_repository_h
     outputs_of([first_cell(published), ITS_OWN, "import helpers.arithmetic"], kernel, content)
 
 
+def test_on_kaggle_too_the_first_cell_fetches_the_course(colab, published, tmp_path):
+    """Kaggle says of itself that it is there by a variable; nothing of Colab's is loaded."""
+    setting = {"KEY_0": f"url.{published.as_uri()}.insteadOf", "VALUE_0": REPOSITORY, "COUNT": "1"}
+    variables = {f"GIT_CONFIG_{name}": value for name, value in setting.items()}
+    add_kernel("kaggle", variables | {"KAGGLE_KERNEL_RUN_TYPE": "Interactive"})
+    outputs_of([first_cell(published), ITS_OWN, "assert 'google.colab' not in sys.modules"], "kaggle", tmp_path)
+
+
 def add_wheel(folder, name, version, requirement=""):
     """An empty package, as pip finds it in a folder."""
     with ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
@@ -209,7 +217,7 @@ def test_without_a_network_the_first_cell_says_so_and_works_once_there_is_one(on
     with pytest.raises(CellExecutionError) as failed:
         outputs_of([first_cell(published)], kernel, tmp_path)
     assert failed.value.ename == "RuntimeError"
-    assert failed.value.evalue == ("The course was not fetched: git's reason stands above. Is there a network?")
+    assert failed.value.evalue == "The course was not fetched. Is there a network? On Kaggle, switch Internet on."
     outputs_of([first_cell(published), ITS_OWN], colab, tmp_path)
 
 

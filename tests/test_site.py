@@ -583,12 +583,13 @@ def test_a_widget_that_is_another_than_the_committed_one_stops_the_build_and_say
         shown_widgets.put_into([lesson])
 
 
-def test_what_needs_a_kernel_leads_to_colab_and_binder_when_the_address_is_set(monkeypatch):
+def test_what_needs_a_kernel_leads_to_colab_kaggle_and_binder_when_the_address_is_set(monkeypatch):
     needs_node()
     monkeypatch.setattr(address, "settings", lambda: {"repository": "ada/shapes", "hub": ""})
     lesson = new_notebook(cells=[new_markdown_cell("# 01 · A title"), new_code_cell("q1.predict(...)")])
     links = lesson_page.body(lesson, build_site.elsewhere(LESSONS[1])).select(".no-kernel a")
-    assert [link["href"] for link in links] == [address.on_colab(LESSONS[1].name), address.on_binder(LESSONS[1].name)]
+    ways = (address.on_colab, address.on_kaggle, address.on_binder)
+    assert [link["href"] for link in links] == [way(LESSONS[1].name) for way in ways]
 
 
 def test_answers_and_optional_sections_are_folded_until_they_are_opened():

@@ -50,6 +50,10 @@ def on_colab(notebook: str) -> str:
     return f"https://colab.research.google.com/github/{settings()['repository']}/blob/{BRANCH}/notebooks/{notebook}"
 
 
+def on_kaggle(notebook: str) -> str:
+    return f"https://kaggle.com/kernels/welcome?src={on_github()}/blob/{BRANCH}/notebooks/{notebook}"
+
+
 def on_binder(notebook: str) -> str:
     return f"https://mybinder.org/v2/gh/{settings()['repository']}/{BRANCH}?urlpath=lab/tree/notebooks/{notebook}"
 
@@ -87,14 +91,18 @@ def helpers_tree() -> str:
 
 SETUP = """\
 # @title Run this cell first: it finds the course's code. Running it again does no harm.
+import os
 import sys
 
 sys.path.insert(0, "..")  # helpers/ lies beside notebooks/
 """
 
+# What tells that a lesson is alone, without a folder of the course's around it: Colab and Kaggle open it so.
+ALONE = '"google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ'
+
 # helpers/ comes as it was when this lesson was written, whatever the repository has become.
-ON_COLAB = """\
-if "google.colab" in sys.modules:  # there it comes from the course's repository
+FETCHED = """\
+if {alone}:  # Colab, Kaggle
     import subprocess
     from pathlib import Path
 
@@ -106,7 +114,7 @@ if "google.colab" in sys.modules:  # there it comes from the course's repository
         fetched = subprocess.run(f"rm -rf {{PART}} && {{FETCH}}", shell=True, capture_output=True, text=True)
         if fetched.returncode:
             print(fetched.stderr)
-            raise RuntimeError("The course was not fetched: git's reason stands above. Is there a network?")
+            raise RuntimeError("The course was not fetched. Is there a network? On Kaggle, switch Internet on.")
         Path(PART).rename(HELPERS)
     sys.path.insert(0, HELPERS)
     from helpers.colab import install_missing
@@ -114,30 +122,32 @@ if "google.colab" in sys.modules:  # there it comes from the course's repository
     install_missing()
 """
 
-ON_COLAB_WITHOUT_ADDRESS = f"""\
-if "google.colab" in sys.modules:
+WITHOUT_ADDRESS = f"""\
+if {ALONE}:
     raise RuntimeError("{NOT_SET[0].upper()}{NOT_SET[1:]}.")
 """
 
 
 def is_setup(source: str) -> bool:
     """Whether this is the code of a setup cell, or of an older one, with or without a lesson's imports."""
-    return bool(re.match(r'(?:#.*\n)+import sys\n\nsys\.path\.insert\(0, "\.\."\)', source))
+    return bool(re.match(r'(?:#.*\n)+(?:import os\n)?import sys\n\nsys\.path\.insert\(0, "\.\."\)', source))
 
 
 def behind_setup(source: str) -> str:
     """What a lesson has added to its setup cell: its imports, and all that stands behind the lines written here."""
-    _, path, *rest = ast.parse(source).body
-    last = rest[0] if rest and isinstance(rest[0], ast.If) else path  # of the lines for Colab
+    statements = ast.parse(source).body
+    place = next(place for place, line in enumerate(statements) if isinstance(line, ast.Expr))  # of the path
+    path, *rest = statements[place:]
+    last = rest[0] if rest and isinstance(rest[0], ast.If) else path  # of the lines for Colab and Kaggle
     return "\n".join(source.splitlines()[last.end_lineno :]).strip("\n")
 
 
 def setup_cell(behind: str = "") -> str:
     """The first code cell of a lesson, with what the lesson has added to it."""
-    on_colab = ON_COLAB_WITHOUT_ADDRESS
+    alone = WITHOUT_ADDRESS
     if on_github():
-        on_colab = ON_COLAB.format(repository=on_github(), helpers=helpers_tree())
-    return f"{SETUP}{on_colab}\n{behind}".rstrip("\n")
+        alone = FETCHED.format(alone=ALONE, repository=on_github(), helpers=helpers_tree())
+    return f"{SETUP}{alone}\n{behind}".rstrip("\n")
 
 
 OPEN = "[Open in Colab]"  # how the line below a lesson's title begins
@@ -145,18 +155,22 @@ OPEN = "[Open in Colab]"  # how the line below a lesson's title begins
 
 def lesson_links(notebook: str) -> str:
     """The line below a lesson's title, or "" without an address: a beginner can do nothing about that."""
-    return f"{OPEN}({on_colab(notebook)}) · [Launch on Binder]({on_binder(notebook)})" if on_github() else ""
+    if not on_github():
+        return ""
+    others = f"[Open in Kaggle]({on_kaggle(notebook)}) · [Launch on Binder]({on_binder(notebook)})"
+    return f"{OPEN}({on_colab(notebook)}) · {others}"
 
 
 def badges() -> str:
     """README's table of where a lesson opens without an installation."""
     if not on_github():
-        return f"*Badges for Colab and Binder come here: {NOT_SET}.*"
-    lines = ["| lesson | Colab | Binder |", "|---|---|---|"]
+        return f"*Badges for Colab, Kaggle and Binder come here: {NOT_SET}.*"
+    lines = ["| lesson | Colab | Kaggle | Binder |", "|---|---|---|---|"]
     for path in LESSONS:
         colab = f"[![Open in Colab](notebooks/images/open_in_colab.svg)]({on_colab(path.name)})"
+        kaggle = f"[![Open in Kaggle](notebooks/images/open_in_kaggle.svg)]({on_kaggle(path.name)})"
         binder = f"[![Launch on Binder](notebooks/images/launch_on_binder.svg)]({on_binder(path.name)})"
-        lines.append(f"| {title(path)} | {colab} | {binder} |")
+        lines.append(f"| {title(path)} | {colab} | {kaggle} | {binder} |")
     return "\n".join([*lines, "", f"Pages whose sliders need no kernel: <{on_pages()}>"])
 
 

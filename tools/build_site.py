@@ -59,10 +59,9 @@ def elsewhere(path) -> str:
     """Where a lesson runs with a kernel, as HTML: the end of a sentence."""
     if not address.on_github():
         return "start the course on a computer, with <code>make lab</code>."
-    return (
-        f'open this lesson <a href="{address.on_colab(path.name)}">in Colab</a> or '
-        f'<a href="{html.escape(address.on_binder(path.name))}">on Binder</a>.'
-    )
+    ways = {"in Colab": address.on_colab, "in Kaggle": address.on_kaggle, "on Binder": address.on_binder}
+    *others, last = (f'<a href="{html.escape(way(path.name))}">{where}</a>' for where, way in ways.items())
+    return f"open this lesson {', '.join(others)} or {last}."
 
 
 def write(folder: Path, say=print):
