@@ -427,6 +427,12 @@ def as_the_model_does(model, x):
     return model(x)
 
 
+def by_a_mask_before_the_pool(model, x):
+    x = model.conv1(x)
+    x = model.fc1(model.pool(x * (x > 0)).flatten(1))
+    return model.fc2(torch.where(x > 0, x, torch.zeros_like(x)))
+
+
 def relu_layers_before_and_behind(model, x):
     x = model.pool(nn.ReLU()(model.conv1(x))).relu()
     return model.fc2(torch.relu(model.fc1(x.flatten(1))))
@@ -628,6 +634,7 @@ NAMED = {
     },
     lesson.q6: {
         as_the_model_does: "in SimpleCNN's own order",
+        by_a_mask_before_the_pool: "in SimpleCNN's own order",
         relu_layers_before_and_behind: "before the pool and after it",
         straight_from_the_pool: "the first ReLU left out",
         one_relu_only: "the second ReLU left out",
@@ -680,6 +687,12 @@ def in_place_and_by_hand(model, x):
     return model.fc2(model.fc1(x.view(len(x), -1)).clamp(min=0))
 
 
+def chooses_by_a_mask(model, x):
+    x = model.pool(model.conv1(x))
+    x = model.fc1(torch.where(x > 0, x, 0.0).flatten(1))
+    return model.fc2(x * (x > 0))
+
+
 def warms_up_five_times(*given):
     return with_buffers(lambda step, own: [step(*own) for _ in range(5)], replayed, *given)
 
@@ -724,7 +737,7 @@ RIGHT_TOO = {
     lesson.q2: [warms_up_three_times, looks_at_the_clock_all_the_time],
     lesson.q5: [warms_up_five_times, fills_and_reads],
     lesson.q8: [switched_by_hand],
-    lesson.q6: [behind_flatten, with_layers_of_its_own, in_place_and_by_hand],
+    lesson.q6: [behind_flatten, with_layers_of_its_own, in_place_and_by_hand, chooses_by_a_mask],
 }
 
 

@@ -421,13 +421,17 @@ def q5():
 
 
 class _ReLUs(TorchFunctionMode):
-    """Counts the numbers that go through ReLU, however it is called."""
+    """Counts the numbers that go through ReLU, however it is called: by name, or chosen or multiplied by a mask."""
 
     numbers = 0
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
-        if function.__name__.strip("_") in ("relu", "clamp", "clamp_min", "clip", "maximum"):
+        name = function.__name__.strip("_")
+        is_masked = name in ("mul", "where") and any(
+            isinstance(value, torch.Tensor) and value.dtype == torch.bool for value in args
+        )
+        if is_masked or name in ("relu", "clamp", "clamp_min", "clip", "maximum"):
             self.numbers += result.numel()
         return result
 
@@ -659,7 +663,8 @@ def q8():
         ),
         "backward inside": (
             _half(backward=True),
-            "`backward` computes each gradient in the kind of number that its layer had. It belongs outside.",
+            "`backward` computes each gradient in the kind of number that its layer had, so autocast has nothing to "
+            "choose there. torch advises against it: `backward` belongs outside.",
         ),
     }
     return hints, mistakes
@@ -826,7 +831,7 @@ def q12(channels, size, kernel_size):
         f"`conv1` has {channels} filters of 3 × 3 × 3 and turns a picture into {channels} maps of {size} × {size}. "
         f"For the gradient of its weight, each number in the maps' gradient is multiplied by the {taps} numbers "
         f"of its window: {before:,} products. But after `conv1` comes a {kernel_size} × {kernel_size} max pool. In how "
-        "many of these products is the gradient not 0?",
+        "many of these products can the gradient be other than 0?",
         answer=channels * side**2 * taps,
         working=f"{channels}·{side}·{side}·{taps}",
         hints=(
