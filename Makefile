@@ -2,6 +2,7 @@
 # make test       everything: style, unit tests, every lesson, the browser
 # make notebooks  run every lesson again and write its outputs
 # make site       write every lesson as a page whose sliders need no kernel, into site/ (needs Node.js)
+# make record     train anew what a page's training explorer replays: after a change in what a run gives
 # make lint       style alone; make format mends it
 # make publish    give every link, badge and setup cell the course's address: make publish REPO=owner/name
 # make bench      how fast a network trains beside the usual loop, an explorer follows its sliders and a page opens, and
@@ -16,7 +17,7 @@ LAB = $(SETTINGS) $(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_ur
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .NOTPARALLEL:
-.PHONY: lab test notebooks site lint format publish bench
+.PHONY: lab test notebooks site record lint format publish bench
 
 lab: .venv/lab-ready
 	$(if $(AS_ROOT),@echo "You are root (usual in a container): JupyterLab refuses root by default and so gets $(AS_ROOT).")
@@ -34,6 +35,9 @@ notebooks: .venv/test-ready
 
 site: .venv/lab-ready
 	@$(BIN)/python tools/build_site.py
+
+record: .venv/lab-ready
+	@$(BIN)/python tools/recorded_runs.py
 
 lint: .venv/test-ready
 	$(BIN)/python -m ruff check .

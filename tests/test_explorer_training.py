@@ -534,8 +534,6 @@ def hold_look(seen, models, epoch, run=1):
     image, label = TEST_SET[0]
     with torch.no_grad():
         scores = models[epoch](image[None])[0]
-        every_map = torch.stack([torch.relu(model.conv1(image[None]))[0, :18] for model in models])
-    kernels = torch.stack([model.conv1.weight.detach()[:18] for model in models])
     assert seen["scores"] == [
         f"{n}{s:.2f}".replace("-", "−") for n, s in zip(TEST_SET.classes, scores.tolist(), strict=True)
     ]
@@ -551,16 +549,25 @@ def hold_look(seen, models, epoch, run=1):
     for score, (left, width) in zip(scores.tolist(), seen["bars"], strict=True):
         ends = [100 * (end - low) / (high - low) for end in sorted([0, score])]
         assert [left, left + width] == pytest.approx(ends, abs=0.01)
+    hold_planes(seen, models, epoch, TEST_SET)
+
+
+def hold_planes(seen, models, epoch, test_set, slack=0):
+    """The picture, the kernels and their maps; of these, colours of 0 to 255 may differ by as much as `slack`."""
+    image, _ = test_set[0]
+    with torch.no_grad():
+        every_map = torch.stack([torch.relu(model.conv1(image[None]))[0, :18] for model in models])
+    kernels = torch.stack([model.conv1.weight.detach()[:18] for model in models])
     planes = [torch.tensor(list(base64.b64decode(plane))) for plane in seen["planes"]]
     pixels, *tiles = [plane.view(math.isqrt(len(plane) // 4), -1, 4) for plane in planes]
-    assert torch.equal(pixels[:, :, :3], TEST_SET.images[0].permute(1, 2, 0).long())
+    assert torch.equal(pixels[:, :, :3], test_set.images[0].permute(1, 2, 0).long())
     assert len(tiles) == 2 * len(kernels[0])
     for n, (kernel, drawn) in enumerate(zip(tiles[::2], tiles[1::2], strict=True)):
         colours = 127.5 + 127.5 * kernels[epoch, n].permute(1, 2, 0) / kernels[:, n].abs().max()
-        assert (kernel[:, :, :3] - colours).abs().max() <= 0.51
+        assert (kernel[:, :, :3] - colours).abs().max() <= 0.51 + slack
         strongest = every_map[:, n].max()
         alpha = 255 * every_map[epoch, n] / strongest if strongest else every_map[epoch, n]
-        assert (drawn[:, :, 3] - alpha).abs().max() <= 0.52
+        assert (drawn[:, :, 3] - alpha).abs().max() <= 0.52 + slack
 
 
 @pytest.mark.parametrize("settings", [{}, {"conv_channels": 20, "kernel_size": 6, "lr": 0.01}])

@@ -14,8 +14,10 @@ FILES = sorted(path for folder in (".", "page") for path in (modules.FOLDER / fo
 OF_THE_BROWSER = set(
     [
         "Array",
+        "Blob",
         "Boolean",
         "DOMException",
+        "DecompressionStream",
         "Error",
         "Float32Array",
         "Float64Array",
@@ -31,6 +33,7 @@ OF_THE_BROWSER = set(
         "Promise",
         "RegExp",
         "ResizeObserver",
+        "Response",
         "Set",
         "String",
         "URL",
@@ -38,6 +41,7 @@ OF_THE_BROWSER = set(
         "Uint8Array",
         "addEventListener",
         "atob",
+        "btoa",
         "clearInterval",
         "clearTimeout",
         "createImageBitmap",

@@ -20,10 +20,11 @@ import nbformat
 import npm
 import page_widgets
 import pytest
+import recorded_runs
 import shown_widgets
 import test_folding
 from bs4 import BeautifulSoup
-from ipywidgets import Checkbox, Dropdown, IntSlider
+from ipywidgets import Checkbox, Dropdown
 from lab import ROOT, watched
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from pages import read
@@ -31,7 +32,6 @@ from test_address import git
 from test_lab import EXPLORERS
 
 from helpers import explorers
-from helpers.data import load_shapes
 
 LESSONS = address.LESSONS
 PAGES = ["index", *(path.stem for path in LESSONS)]
@@ -144,9 +144,9 @@ def is_offered(explorer, control):
 @each_page
 def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_computes(page, name):
     for place, source in enumerate(shown(name)):
-        if "TrainingExplorer" in source:  # its curves are Python's
-            hold_that_the_code_follows_the_sliders_which_say_what_they_show(page.locator(EXPLORER).nth(place))
-            assert page.get_by_text(re.compile("^To train, ")).nth(place).is_visible()
+        if "TrainingExplorer" in source:  # its curves are Python's, recorded
+            hold_that_train_replays_the_run_of_the_sliders(page, page.locator(EXPLORER).nth(place))
+            assert page.get_by_text(re.compile("^On this page, Train replays a recorded run")).nth(place).is_visible()
             continue
         if "ModelExplorer" in source:  # its model is the lesson's
             hold_that_the_sliders_lead_through_the_model(page.locator(EXPLORER).nth(place))
@@ -182,20 +182,27 @@ def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_compute
     assert page.problems == []
 
 
-def hold_that_the_code_follows_the_sliders_which_say_what_they_show(box):
+def hold_that_train_replays_the_run_of_the_sliders(page, box):
+    page.emulate_media(reduced_motion="reduce")  # its end at once
     code = box.locator(".cs-explorer .cs-code code")
-    explorer = explorers.TrainingExplorer(*load_shapes(200, 60))
-    for name, widget in explorer.sliders.items():
-        handle = box.get_by_role("slider", name=widget.description, exact=True)
-        for key in ("End", "Home", "ArrowRight"):
-            handle.press(key)
-            if isinstance(widget, IntSlider):
-                value = {"End": widget.max, "Home": widget.min, "ArrowRight": widget.min + 1}[key]
-                said = str(value)
-            else:
-                said, value = widget.options[{"End": -1, "Home": 0, "ArrowRight": 1}[key]]
-            assert f"{name}={value}" in code.text_content()
-            assert handle.get_attribute("aria-valuetext") == said
+    train = box.get_by_role("button", name=recorded_runs.LABEL, exact=True)
+    for runs, key in enumerate(("End", "Home"), 1):
+        for name, options in recorded_runs.GRID.items():
+            if len(options) > 1:
+                handle = box.get_by_role("slider", name=explorers.TrainingExplorer.controls[name].label, exact=True)
+                handle.press(key)
+                value = options[{"End": -1, "Home": 0}[key]]
+                assert f"{name}={value}" in code.text_content()
+                assert handle.get_attribute("aria-valuetext") == f"{value}"
+        train.click()
+        box.locator(".cs-run").nth(runs - 1).wait_for()
+    said = box.locator(".cs-run").all_inner_texts()  # the newest first
+    assert "lr 0.0001 · batch 16 · 5 epochs · 1 channel · kernel 1" in said[0]
+    assert "lr 1 · batch 512 · 5 epochs · 32 channels · kernel 7" in said[1]
+    assert "The loss rose to" in said[1]
+    box.get_by_role("button", name="Clear").click()
+    assert box.locator(".cs-run").count() == 0
+    page.emulate_media(reduced_motion="no-preference")
 
 
 def hold_that_the_sliders_lead_through_the_model(box):
@@ -313,9 +320,12 @@ def test_everything_a_page_loads_lies_beside_it_and_is_small(site, name):
     loaded = [tag.get("src") or tag.get("href") for tag in page.select("script[src], link[rel=stylesheet], img")]
     files = {site / link for link in loaded if not link.startswith("data:")}
     assert len(files) >= 3
-    assert files < set((site / "assets").iterdir())
+    there = set((site / "assets").iterdir())
+    assert files < there
     assert sum(file.stat().st_size for file in files if file.suffix == ".js") < SCRIPTS
-    assert (site / f"{name}.html").stat().st_size + sum(f.stat().st_size for f in (site / "assets").iterdir()) < LIMIT
+    at_once = there - {site / "assets" / recorded_runs.ASSET}  # that is loaded when Train is pressed
+    assert (site / f"{name}.html").stat().st_size + sum(file.stat().st_size for file in at_once) < LIMIT
+    assert name == "05_training_on_gpu" or recorded_runs.ASSET not in str(page)
 
 
 @each_page

@@ -20,6 +20,7 @@ import lesson_page
 import nbformat
 import page_questions
 import page_widgets
+import recorded_runs
 import shown_widgets
 from address import LESSONS, ROOT
 from npm import NpmError, program
@@ -69,6 +70,7 @@ def write(folder: Path, say=print):
     (folder / "assets").mkdir()
     for name, file in assets().items():
         shutil.copyfile(file, folder / "assets" / name)
+    (folder / "assets" / recorded_runs.ASSET).write_text(recorded_runs.script(), "utf-8")
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined
     ).get_template("page.html")
@@ -78,6 +80,7 @@ def write(folder: Path, say=print):
     say("Making the pictures ...", flush=True)
     notebooks = [nbformat.read(path, as_version=4) if path else front_page.notebook() for _, _, path in pages]
     state = shown_widgets.put_into(notebooks)
+    recorded_runs.put_into(state["state"])
     for place, ((name, title, path), notebook) in enumerate(zip(pages, notebooks, strict=True)):
         say(f"[{place + 1}/{len(pages)}] {title}", flush=True)
         where = elsewhere(path) if path else ""

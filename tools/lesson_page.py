@@ -31,6 +31,7 @@ LOOKS_BACK = re.compile(r"^progress\(", re.MULTILINE)
 REVEALS = re.compile(r"^(q\d+)\.reveal\(", re.MULTILINE)
 FOLLOWS = re.compile(r"\.observe\(")
 TRAINS = re.compile(r"^(?:explorer = )?TrainingExplorer\(", re.MULTILINE)
+REPLAYS = "On this page, Train replays a recorded run: 5 epochs, and the other sliders stop at what was recorded."
 UNANSWERED = "Not answered yet"  # what a question says to a cell as it is; of no use here
 
 
@@ -107,7 +108,7 @@ def _results(cell, elsewhere, number):
     elif FOLLOWS.search(cell.source):
         outputs = _needs("This slider moves a sentence of Python's. To see it", elsewhere)
     elif TRAINS.search(cell.source):
-        outputs = _needs("To train", elsewhere) + outputs
+        outputs = _needs(f"{REPLAYS} To train yourself", elsewhere) + outputs
     elif outputs and (folding.ANSWER in folding.tags(cell) or REVEALS.search(cell.source)):
         reveals = REVEALS.search(cell.source)
         label = f' data-reveals="{reveals[1]}"' if reveals else ""

@@ -6,6 +6,7 @@ import { make, plural, setClass, svg } from "./page/elements.js";
 import { ending, makeCode, makeSpeaker, watchTraits, watchWidth } from "./page/frame.js";
 import { findSliders } from "./page/sliders.js";
 import { makeReadout } from "./readout.js";
+import { makeReplay } from "./replay.js";
 
 const SETTINGS = {
   lr: (value) => `lr ${shortly(value)}`,
@@ -100,9 +101,10 @@ async function render({ model, el }) {
   }
 
   const traits = watchTraits(model, ["runs", "current", "looks", "message"], draw);
-  sliders.watch(draw);
+  const replay = model.get("recorded").script ? await makeReplay(model, sliders) : null;
+  sliders.watch(() => (draw(), replay?.foresee()));
   draw();
-  return ending(sliders, traits, space, speaker);
+  return ending(sliders, traits, space, speaker, ...(replay ? [replay] : []));
 }
 
 function writeCode(code, { conv_channels, kernel_size, epochs, batch_size, lr }) {

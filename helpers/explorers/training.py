@@ -28,6 +28,9 @@ class TrainingView(View):
     looks = traitlets.List().tag(sync=True)  # of the latest run, before its first epoch and after each
     picture = traitlets.Dict().tag(sync=True)  # what they look at
     device = traitlets.Unicode().tag(sync=True)
+    recorded = traitlets.Dict().tag(
+        sync=True
+    )  # where Python is away, what is replayed: tools/recorded_runs.py fills it
     message = traitlets.Unicode().tag(sync=True)
 
 
@@ -77,7 +80,7 @@ class TrainingExplorer(Explorer):
             button.layout = {"width": "96px", "margin": "2px 8px 2px 0"}
             button.on_click(lambda _button, pressed=pressed: pressed())
         self.children[0].add_class("cs-stacked").layout.grid_template_columns = "repeat(auto-fit, minmax(124px, 1fr))"
-        row = ipywidgets.HBox(buttons, layout={"margin": "6px 0 2px 0"})
+        row = ipywidgets.HBox(buttons, layout={"margin": "6px 0 2px 0", "flex_flow": "row wrap"})
         self.children = [self.children[0], row, self.view]
         self._look_ahead()
         for name in ("conv_channels", "kernel_size"):

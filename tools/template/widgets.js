@@ -130,6 +130,7 @@ function makeSlider(model) {
     const [least, most] = texts() ? [0, texts().length - 1] : [model.get("min"), model.get("max")];
     const shown = String(texts()?.[model.get(trait)] ?? model.get(trait));
     Object.assign(range, { min: least, max: most, value: model.get(trait) }); // the limits first: they hold the value
+    range.disabled = readout.disabled = Boolean(model.get("disabled"));
     readout.size = String(most).length;
     range.setAttribute("aria-valuetext", (readout.value = shown));
   });

@@ -14,11 +14,7 @@ const UNTIL_REST = 1000; // milliseconds from the last move of a hand until what
  * all is at once as high as it needs.
  */
 export async function findSliders(model) {
-  const find = async ([name, reference]) => [
-    name,
-    await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length)),
-  ];
-  const sliders = await Promise.all(Object.entries(model.get("sliders")).map(find));
+  const sliders = await findModels(model, model.get("sliders"));
   const each = (read) => Object.fromEntries(sliders.map(([name, slider]) => [name, read(slider)]));
   // A choice among texts keeps the place of the chosen one; numbers and switches keep their value.
   const valueOf = (slider) => slider.get("_options_labels")?.[slider.get("index")] ?? slider.get("value");
@@ -98,6 +94,12 @@ export async function findSliders(model) {
   };
 }
 
+/** The models of widgets that a view refers to, { name: reference }: [[name, model], …]. */
+export function findModels(model, references) {
+  const find = async ([name, reference]) => [name, await model.widget_manager.get_model(reference.slice("IPY_MODEL_".length))];
+  return Promise.all(Object.entries(references).map(find));
+}
+
 /** All values that a slider, a choice or a switch can have. */
 function reachOf(slider) {
   const [labels, least] = [slider.get("_options_labels"), slider.get("min")];
@@ -107,11 +109,11 @@ function reachOf(slider) {
 
 const viewsOf = (slider) => Object.values(slider.views ?? {});
 
-/** Call `found(el, name, slider)` for the views of each slider. They may come after the picture, so it asks for a hundred frames. */
-function findViews(sliders, found, frames = 100) {
-  const waiting = sliders.filter(([name, slider]) => {
-    const views = viewsOf(slider);
-    views.forEach((view) => view.then(({ el }) => found(el, name, slider)));
+/** Call `found(el, name, model)` for the views of each widget. They may come after the picture, so it asks for a hundred frames. */
+export function findViews(models, found, frames = 100) {
+  const waiting = models.filter(([name, model]) => {
+    const views = viewsOf(model);
+    views.forEach((view) => view.then(({ el }) => found(el, name, model)));
     return !views.length;
   });
   if (waiting.length && frames) requestAnimationFrame(() => findViews(waiting, found, frames - 1));
