@@ -12,6 +12,7 @@ import pytest
 import recorded_runs
 import torch
 from ipywidgets.embed import dependency_state, embed_data
+from pages import with_own_clock
 from test_explorer_training import DRAWN, LOOK, elsewhere, hold, hold_planes, weighted_mean
 from test_explorers_screen import PAGE, VIEW
 
@@ -24,7 +25,7 @@ USUAL = {"lr": 0.001, "batch_size": 128, "epochs": 5, "conv_channels": 18, "kern
 SMALL = {"lr": 0.003, "batch_size": 512, "conv_channels": 1, "kernel_size": 1}
 sets = functools.cache(recorded_runs.sets)
 recorded = functools.cache(recorded_runs.recorded)
-BUTTON = "Train (replay a recorded run)"  # what it says, and what a screen reader calls it
+BUTTON = "Train (replay a recording)"  # what it says, and what a screen reader calls it
 
 
 def kept(**setting):
@@ -156,11 +157,11 @@ def move(page, **keys):
     ids=["usual", "small", "too far"],
 )
 def test_the_page_draws_the_run_of_its_settings(replaying, keys, setting):
+    run, (_, states) = kept(**setting), trained(*setting.items())
     page = replaying(still=True)
     move(page, **keys)
     page.get_by_role("button", name=BUTTON).click()
     page.locator(".cs-run").wait_for()
-    run, (_, states) = kept(**setting), trained(*setting.items())
     hold(page, SimpleNamespace(runs=[run]))
     legend = page.locator(".cs-run").text_content()
     assert f"accuracy {100 * run.test_accuracy[-1]:.1f} % · {run.step} steps" in legend
@@ -179,29 +180,30 @@ def test_the_page_draws_the_run_of_its_settings(replaying, keys, setting):
 
 
 def test_a_run_is_played_in_a_few_seconds_stopped_cleared_and_played_again_by_keys(replaying):
-    page = replaying()
-    train_button, stop, clear = (
-        page.get_by_role("button", name=name, exact=True) for name in (BUTTON, "Stop", "Clear")
-    )
+    page = with_own_clock(replaying())
+    page.clock.pause_at(page.evaluate("() => Date.now() / 1000 + 60"))  # on a busy machine it would go on meanwhile
+    replay, stop, clear = (page.get_by_role("button", name=name, exact=True) for name in (BUTTON, "Stop", "Clear"))
+    focused = "() => document.activeElement.textContent"
     assert stop.is_disabled()
     assert page.evaluate("() => document.recordedRuns === undefined"), "loaded before anyone asked"
-    train_button.focus()
-    page.keyboard.press("Enter")
-    page.get_by_text("epoch 2 of 5 · a recorded run").wait_for()
-    assert train_button.is_disabled()
+    replay.press("Enter")
+    page.get_by_text("epoch 1 of 5 · a recorded run").wait_for()
+    page.clock.run_for(1000)
+    assert page.locator(".cs-readout").text_content() == "epoch 2 of 5 · a recorded run"
+    assert replay.is_disabled()
     stop.press("Enter")
-    numbers = page.locator(".cs-run").inner_text()
-    assert "Stopped in epoch 2, after " in numbers
-    assert "so far" not in numbers
-    (curve,) = page.evaluate(DRAWN)["loss"]["curves"]
-    steps = curve.count(",")
-    assert 16 <= steps < 32
-    assert f"after {steps} steps." in numbers
+    assert page.evaluate(focused) == BUTTON
+    assert page.locator(".cs-run-stopped").text_content() == "Stopped in epoch 2, after 20 steps."
+    assert "so far" not in page.locator(".cs-run").text_content()
+    assert page.evaluate(DRAWN)["loss"]["curves"][0].count(",") == 20
     assert page.locator(".cs-epoch output").text_content() == "run 1, after epoch 1"
-    train_button.press("Enter")
-    page.get_by_text("80 steps", exact=False).wait_for()
-    page.wait_for_function("() => !document.querySelector('.cs-run').textContent.includes('so far')")
-    assert page.locator(".cs-run").count() == 2
+    replay.press("Enter")
+    page.locator(".cs-run").nth(1).wait_for()
+    page.clock.run_for(3900)
+    assert "78 steps so far" in page.locator(".cs-run").first.text_content()
+    page.clock.run_for(200)
+    assert page.locator(".cs-run").first.text_content().endswith("80 steps")
+    assert page.evaluate(focused) == BUTTON
     assert stop.is_disabled()
     assert page.locator(".cs-readout").text_content().startswith("Hover a curve")
     clear.press("Enter")

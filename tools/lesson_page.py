@@ -31,7 +31,7 @@ LOOKS_BACK = re.compile(r"^progress\(", re.MULTILINE)
 REVEALS = re.compile(r"^(q\d+)\.reveal\(", re.MULTILINE)
 FOLLOWS = re.compile(r"\.observe\(")
 TRAINS = re.compile(r"^(?:explorer = )?TrainingExplorer\(", re.MULTILINE)
-REPLAYS = "On this page, Train replays a recorded run: 5 epochs, and the other sliders stop at what was recorded."
+REPLAYS = "On this page, Train replays a recorded run of 5 epochs. The sliders stop at the settings that were recorded."
 UNANSWERED = "Not answered yet"  # what a question says to a cell as it is; of no use here
 
 

@@ -27,7 +27,7 @@ GRID = {  # the settings that lesson 05 compares
     "kernel_size": [1, 3, 7],
 }
 FINE = 2**-12  # weights are kept as multiples of it times kernel_size: no map is drawn 4 % lighter or darker for it
-LABEL = "Train (replay a recorded run)"
+LABEL = "Train (replay a recording)"
 
 
 def sets():

@@ -52,6 +52,7 @@ export async function makeReplay(model, sliders) {
   const { train, stop } = Object.fromEntries(buttons);
   let loading = null;
   let timer = null;
+  let pressed = null; // Train, as it was pressed
   /** The run with the present settings; null, and a sentence, where nothing can be loaded. */
   async function find() {
     const recorded = await (loading ??= recordedAt(script)).catch(() => (loading = null));
@@ -66,6 +67,9 @@ export async function makeReplay(model, sliders) {
     model.set("current", {});
     stop.set("disabled", true);
     train.set("disabled", false);
+    // A button that is switched off loses the keyboard: it goes back to where the run began.
+    const { activeElement } = document;
+    if (activeElement === document.body || activeElement.disabled) pressed.focus({ preventScroll: true });
   }
   function play({ run, looks }) {
     let picture = 0;
@@ -92,7 +96,8 @@ export async function makeReplay(model, sliders) {
     if (found && isFresh()) model.set("looks", found.looks.slice(0, 1));
   }
   const presses = {
-    async train() {
+    async train({ currentTarget }) {
+      pressed = currentTarget;
       train.set("disabled", true);
       const found = await find();
       if (found) play(found);
