@@ -55,7 +55,8 @@ export async function makeReplay(model, sliders) {
   let pressed = null; // Train, as it was pressed
   /** The run with the present settings; null, and a sentence, where nothing can be loaded. */
   async function find() {
-    const recorded = await (loading ??= recordedAt(script)).catch(() => (loading = null));
+    loading ??= recordedAt(script).catch(() => (loading = null));
+    const recorded = await loading;
     if (recorded) return runOf(recorded, sliders.values());
     model.set("message", `The recorded runs are missing: this page looks for them in ${script}.`);
     return null;
