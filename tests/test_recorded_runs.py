@@ -2,19 +2,17 @@
 
 import copy
 import functools
-import json
-from pathlib import Path
+import shutil
 from types import SimpleNamespace
 
-import anywidget
-import npm
+import page_widgets
 import pytest
 import recorded_runs
 import torch
-from ipywidgets.embed import dependency_state, embed_data
+from build_site import TEMPLATE
+from ipywidgets.embed import dependency_state
 from pages import with_own_clock
 from test_explorer_training import DRAWN, LOOK, elsewhere, hold, hold_planes, weighted_mean
-from test_explorers_screen import PAGE, VIEW
 
 from helpers.data import load_shapes
 from helpers.explorers import TrainingExplorer
@@ -99,24 +97,26 @@ def test_recording_keeps_what_the_explorers_runs_are(monkeypatch, tmp_path):
 # -- on a page ----------------------------------------------------------------------------------------------------
 
 
+PAGE = """<!doctype html><meta charset="utf-8">
+<link rel="stylesheet" href="assets/widgets.css"><link rel="stylesheet" href="assets/VIEW.css">
+<script src="assets/widgets.js"></script><script src="assets/VIEW.js"></script>
+<script type="application/x-widgets">MODELS</script><div class="output"><div data-model="SHOWN"></div></div>"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with a page that has the explorer, and what it loads."""
+    """A folder with a page that has the explorer, as pages show it, and what it loads."""
     folder = tmp_path_factory.mktemp("replay")
-    (folder / "assets").mkdir()
-    (folder / "assets" / recorded_runs.ASSET).write_text(recorded_runs.script(), "utf-8")
-    for name, file in {
-        "require.js": npm.package("requirejs@2.3.8") / "require.js",
-        "embed-amd.js": npm.package("@jupyter-widgets/html-manager@1.0.15") / "dist" / "embed-amd.js",
-        "anywidget.js": Path(anywidget.__file__).parent / "nbextension" / "index.js",
-    }.items():
-        (folder / name).symlink_to(file)
+    assets = folder / "assets"
+    assets.mkdir()
+    for name in ("widgets.css", "widgets.js"):
+        shutil.copyfile(TEMPLATE / name, assets / name)
+    (assets / recorded_runs.ASSET).write_text(recorded_runs.script(), "utf-8")
     explorer = TrainingExplorer(*sets())
     models = dependency_state([explorer], drop_defaults=False)
     recorded_runs.put_into(models)
-    made = embed_data([explorer], state=models)
-    state, view = (json.dumps(part).replace("<", "\\u003c") for part in (made["manager_state"], *made["view_specs"]))
-    body = PAGE.replace("VIEWS", VIEW.replace("VIEW", view)).replace("STATE", state)
+    (view,), models = page_widgets.written(models, assets)
+    body = PAGE.replace("VIEW", view).replace("MODELS", models).replace("SHOWN", explorer.model_id)
     for name, script in {"page.html": recorded_runs.ASSET, "without.html": "nowhere.js"}.items():
         (folder / name).write_text(body.replace(f"assets/{recorded_runs.ASSET}", f"assets/{script}"), "utf-8")
     return folder
@@ -133,7 +133,6 @@ def replaying(open_page, folder):
         page.goto((folder / name).as_uri())
         page.get_by_role("button", name=BUTTON).wait_for()
         page.locator(".cs-explorer").wait_for()
-        page.wait_for_function("() => [...document.querySelectorAll('[role=slider]')].every((each) => each.ariaLabel)")
         opened.append(page)
         return page
 
