@@ -1,7 +1,8 @@
 """A lesson takes a new reader no longer than it says, and no cell of it is too long to take in at once.
 
-The reader reads 200 words a minute, thinks two minutes about a question and one about a *Try this*. What is folded
-until it is asked for, the extra sections and the answers in <details>, is not counted.
+The reader reads 200 words a minute, thinks two minutes about a question that is checked, and one about a *Predict*
+without a number and about a *Try this*. What is folded until it is asked for, the extra sections and the answers in
+<details>, is not counted.
 """
 
 import ast
@@ -14,7 +15,7 @@ import nbformat
 import pytest
 
 LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-WORDS_A_MINUTE, MINUTES_A_QUESTION, MINUTES_A_TRY = 200, 2, 1
+WORDS_A_MINUTE, MINUTES_A_QUESTION, MINUTES_A_PREDICTION, MINUTES_A_TRY = 200, 2, 1, 1
 MOST_WORDS, MOST_LINES = 150, 12  # in a cell
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
@@ -25,12 +26,14 @@ class Measure(NamedTuple):
     words: int
     cells: int
     questions: int
+    predictions: int
     tries: int
     stated: int
 
     @property
     def minutes(self):
-        return self.words / WORDS_A_MINUTE + self.questions * MINUTES_A_QUESTION + self.tries * MINUTES_A_TRY
+        thinking = self.questions * MINUTES_A_QUESTION + self.predictions * MINUTES_A_PREDICTION
+        return self.words / WORDS_A_MINUTE + thinking + self.tries * MINUTES_A_TRY
 
 
 def cells_of(path):
@@ -44,10 +47,13 @@ def cells_of(path):
     return cells
 
 
+def text_of(cell):
+    """What is read of a markdown cell: none of its code, its pictures and its folded answers."""
+    return re.sub(r"<details>.*?</details>|```.*?```|!\[[^\]]*\]\([^)]*\)|<[^>]+>", "", cell.source, flags=re.DOTALL)
+
+
 def words(cell):
-    """How many words of a markdown cell are read: none of its code, its pictures and its folded answers."""
-    text = re.sub(r"<details>.*?</details>|```.*?```|!\[[^\]]*\]\([^)]*\)|<[^>]+>", "", cell.source, flags=re.DOTALL)
-    return len(text.split())
+    return len(text_of(cell).split())
 
 
 def measured(path):
@@ -58,6 +64,7 @@ def measured(path):
         words=sum(map(words, prose)),
         cells=len(cells),
         questions=len(set(re.findall(r"\b(q\d+)\.(?:predict|check)\(", code))),
+        predictions=sum(text_of(cell).count("**Predict:**") for cell in prose),
         tries=sum(len(re.findall(r"^\*\*Try this\b", cell.source, re.MULTILINE)) for cell in prose),
         stated=int(re.search(r"\*\*(\d+) minutes\.\*\*", cells[0].source)[1]),
     )
@@ -95,7 +102,7 @@ def test_the_measure_leaves_out_what_is_folded_and_nothing_else(tmp_path):
         nbformat.v4.new_code_cell("q1.predict(...)"),
         text("**Try this**\n\n1. two three"),
         nbformat.v4.new_code_cell("q1.reveal(2)\nq2.check(...)"),
-        text("<details><summary>s</summary>\nnot counted</details>\n\nfour"),
+        text("<details><summary>s</summary>\n**Predict:** not counted</details>\n\nfour. **Predict:** what?"),
         extra,
         text("### below\n\nnot counted"),
         nbformat.v4.new_code_cell("q3.check(...)"),
@@ -103,8 +110,8 @@ def test_the_measure_leaves_out_what_is_folded_and_nothing_else(tmp_path):
     ]
     path = tmp_path / "lesson.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    assert measured(path) == Measure(words=5 + 5 + 1 + 3, cells=6, questions=2, tries=1, stated=3)
-    assert measured(path).minutes == 14 / 200 + 2 * 2 + 1
+    assert measured(path) == Measure(words=5 + 5 + 3 + 3, cells=6, questions=2, predictions=1, tries=1, stated=3)
+    assert measured(path).minutes == 16 / 200 + 2 * 2 + 1 + 1
 
 
 if __name__ == "__main__":
