@@ -59,7 +59,7 @@ def commit() -> str:
 def elsewhere(path) -> str:
     """Where a lesson runs with a kernel, as HTML: the end of a sentence."""
     if not address.on_github():
-        return "start the course on a computer, with <code>make lab</code>."
+        return "use <code>make lab</code> on a computer."
     ways = {"in Colab": address.on_colab, "in Kaggle": address.on_kaggle, "on Binder": address.on_binder}
     *others, last = (f'<a href="{html.escape(way(path.name))}">{where}</a>' for where, way in ways.items())
     return f"open this lesson {', '.join(others)} or {last}."
