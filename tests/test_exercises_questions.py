@@ -1,5 +1,6 @@
 """Every question of every lesson keeps its promises: its solution passes, each known mistake is recognised."""
 
+import contextlib
 import importlib
 import re
 from collections import Counter
@@ -20,7 +21,13 @@ from helpers.exercises.question import Question
 
 NOTEBOOKS = {path.name[:2]: path for path in LESSONS if path.name[:2] != "00"}
 MODULES = {name: importlib.import_module(f"helpers.exercises.lesson_{name}") for name in NOTEBOOKS}
-SEEDS = range(201)  # 0 has the numbers of the lesson's text, the others are drawn
+SEEDS = range(101)  # 0 has the numbers of the lesson's text, the others are drawn
+
+
+@pytest.fixture(autouse=True)
+def no_time_limit(monkeypatch):
+    """A thread for each call is what a limit takes, and here are thirty thousand calls."""
+    monkeypatch.setattr("helpers.exercises.calling._time_limit", contextlib.nullcontext)
 
 
 def every(kind):
@@ -85,7 +92,7 @@ def test_three_dots_are_no_answer_and_nothing_is_kept_of_them(question):
 
 
 @every(Prediction)
-def test_the_right_answer_is_right_and_each_known_mistake_recognised_in_200_instances(question):
+def test_the_right_answer_is_right_and_each_known_mistake_recognised_in_100_instances(question):
     texts = set()
     for seed in SEEDS:
         asked = fresh(question, seed).asked()
