@@ -60,7 +60,7 @@ def chromium():
     """A headless Chromium. Skips where there is none, but fails under CI: there it must be installed."""
     if CHROMIUM is None:
         if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is missing: install it (on Debian: apt-get install chromium).")
+            pytest.fail("Chromium is missing: install it (on Debian: apt-get install chromium-headless-shell).")
         pytest.skip("needs Chromium")
     with chromium_browser() as browser:
         yield browser

@@ -98,7 +98,7 @@ def test_without_chromium_a_picture_is_kept_for_the_same_setting_alone(tmp_path,
     run_notebooks.main()
     said = capsys.readouterr().out.splitlines()
     assert [line for line in said if "Chromium" in line] == [
-        "Chromium is missing (on Debian: apt-get install chromium): the lessons keep the pictures they had."
+        "Chromium is missing (on Debian: apt-get install chromium-headless-shell): the lessons keep the pictures they had."
     ]
 
 
