@@ -57,9 +57,7 @@ def main():
     parser.add_argument("paths", nargs="*", type=Path, help="notebooks to run; all of them without")
     paths = parser.parse_args().paths or LESSONS
     if CHROMIUM is None:
-        print(
-            "Chromium is missing (on Debian: apt-get install chromium-headless-shell): the lessons keep the pictures they had."
-        )
+        print("Chromium is missing (on Debian: apt-get install chromium): the lessons keep the pictures they had.")
     for path in paths:
         print(f"running {path.name}", flush=True)
         run(path)
