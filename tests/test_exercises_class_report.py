@@ -52,6 +52,8 @@ def test_a_class_of_30_is_counted_as_it_answered(report, tmp_path):
     told = {}
     for number in range(30):
         ended = {question: chance.choice(list(ways)) for question in (lesson_01.q1, lesson_01.q2, lesson_02.q2)}
+        if not any(ended.values()):
+            continue  # who has answered nothing has nothing to hand in
         hand_in(tmp_path / f"student {number}.txt", *((question, ways[end]) for question, end in ended.items()))
         told[f"student {number}"] = {question.name: end for question, end in ended.items()}
     status, out, rows = report()

@@ -7,6 +7,7 @@ import pytest
 from helpers.exercises import progress, record
 from helpers.exercises.ordering import Ordering
 from helpers.exercises.prediction import Asked, Prediction
+from helpers.exercises.progress import NOTHING
 from helpers.exercises.question import Mistake
 
 
@@ -240,14 +241,40 @@ def test_the_export_has_the_table_and_every_answer_in_order(lesson, tmp_path):
     path = tmp_path / "anna.txt"
     assert repr(progress().export(path)) == f"progress · Written to {path}."
     text = path.read_text("utf-8")
-    assert text.startswith(repr(progress()))
+    assert text.startswith(f"Lesson 09\n{progress()!r}\n")
     assert text.endswith(
         "Every answer, in order\n09.q1: 3.5 → wrong; the floor forgotten\n09.q1: hint\n09.q1: 3 → right\n"
         f"09.q2, seed 7: {q2.asked().answer} → right\n"
     )
 
 
+def test_the_export_has_the_answers_to_other_lessons_and_a_table_of_its_own_alone(lesson, tmp_path):
+    answered = {"question": "08.q1", "what": "answer", "given": "4", "is_right": True, "mistakes": []}
+    record.add({**answered, "seed": 0})
+    lesson[0].predict(3)
+    record.add({**answered, "seed": 2, "is_right": False, "mistakes": ["this", "that"]})
+    progress().export(tmp_path / "anna.txt")
+    text = (tmp_path / "anna.txt").read_text("utf-8")
+    assert text.startswith("Lesson 09\nprogress · 1 of 3 right, 1 of them at first")
+    assert text.endswith(
+        "Every answer, in order\n09.q1: 3 → right\n08.q1: 4 → right\n08.q1, seed 2: 4 → wrong; this; that\n"
+    )
+
+
+def test_without_a_lesson_the_answers_of_the_file_are_exported_without_its_name(no_lesson, tmp_path):
+    record.add({"question": "08.q1", "seed": 0, "what": "answer", "given": "4", "is_right": True, "mistakes": []})
+    progress().export(tmp_path / "anna.txt")
+    assert (tmp_path / "anna.txt").read_text("utf-8").splitlines()[0] == "progress · 0 of 0 right."
+
+
+def test_without_any_answer_no_file_is_written(lesson, tmp_path):
+    lesson[0].reveal(3)
+    assert repr(progress().export(tmp_path / "anna.txt")) == f"progress · {NOTHING}"
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_export_never_overwrites_a_file(lesson, tmp_path):
+    lesson[0].predict(3)
     path = tmp_path / "progress.txt"
     path.write_text("my own notes")
     assert "progress-2.txt" in repr(progress().export(path))
@@ -256,12 +283,14 @@ def test_an_export_never_overwrites_a_file(lesson, tmp_path):
 
 
 def test_an_export_into_a_folder_is_a_file_in_it(lesson, tmp_path):
+    lesson[0].predict(3)
     progress().export(tmp_path)
     progress().export(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["progress-2.txt", "progress.txt"]
 
 
 def test_an_export_that_cannot_be_written_says_so(lesson, tmp_path):
+    lesson[0].predict(3)
     feedback = progress().export(tmp_path / "missing" / "progress.txt")
     assert feedback.state == "wrong"
     assert "cannot be written" in repr(feedback)

@@ -9,6 +9,7 @@ import pytest
 from build_site import TEMPLATE
 from lab import watched
 
+from helpers.exercises import record
 from helpers.exercises.answers import shown
 from helpers.exercises.ordering import Ordering
 from helpers.exercises.prediction import Prediction
@@ -31,6 +32,18 @@ NONE = [
 ]
 ODD = [*NUMBERS, *NONE, "error", '"Error"', "×" * 40, "7 " * 5000, "😀" * 31]
 
+OF_ANOTHER_LESSON = (
+    {"question": "00.q2", "seed": 3, "what": "answer", "given": "7", "is_right": True, "mistakes": []},
+    {
+        "question": "00.q1",
+        "seed": 0,
+        "what": "answer",
+        "given": " 4\n",
+        "is_right": False,
+        "mistakes": ["one", "other"],
+    },
+    {"question": "00.q1", "seed": 0, "what": "hint", "number": 1},
+)
 # Of each [question's name, [[what is typed or the letters in their order, the card's HTML], …]]: where the page says
 # something else. null goes on to the next set of numbers or lines.
 ANSWER_ALL = """(tasks) => {
@@ -91,6 +104,9 @@ def test_every_answer_to_every_question_is_told_what_python_tells_and_looked_bac
     orders = [q for q in questions if isinstance(q, Ordering) and len(q.lines) <= page_questions.LINES]
     wrong = page.evaluate(ANSWER_ALL, [[question.name, list(ordered_and_told(question))] for question in orders])
     assert wrong == []
+    for event in OF_ANOTHER_LESSON:
+        record.add(event)
+        page.evaluate("(event) => keep(event)", event)
     monkeypatch.setattr(looking_back, "QUESTIONS", {question.name: question for question in questions})
     looking_back.progress().export(tmp_path / "progress.txt")
     with page.expect_download() as downloaded:
@@ -98,7 +114,9 @@ def test_every_answer_to_every_question_is_told_what_python_tells_and_looked_bac
     exported = Path(downloaded.value.path()).read_text("utf-8")
     assert exported == (tmp_path / "progress.txt").read_text("utf-8")
     assert len(exported.splitlines()) > 100
-    headline, *_ = exported.splitlines()
+    assert exported.endswith("00.q2, seed 3: 7 → right\n00.q1: 4 → wrong; one; other\n00.q1: hint\n")
+    lesson, headline, *_ = exported.splitlines()
+    assert lesson == f"Lesson {number}"
     assert page.locator("[data-progress] p").first.inner_text() == headline
     assert page.problems == []
 
@@ -195,6 +213,15 @@ def test_where_the_browser_keeps_nothing_it_is_said_once_and_the_page_goes_on(pa
         page.keyboard.press("Enter")
         assert page.locator(".said").first.inner_text().count("The browser keeps nothing") == (text == "4")
     assert "right after 1 wrong answer" in page.locator("[data-progress]").inner_text()
+
+
+def test_who_has_answered_nothing_saves_nothing_and_is_told_so(page_of):
+    page = page_of("01")
+    saved = []
+    page.on("download", lambda download: saved.append(download))
+    page.get_by_role("button", name="Save as progress.txt").click()
+    assert page.locator("[data-progress] > p").inner_text() == looking_back.NOTHING
+    assert saved == []
 
 
 def test_no_answer_can_be_read_in_the_source():

@@ -11,6 +11,7 @@ from helpers.files import write_whole
 
 AT_FIRST, AFTER_SOLUTION, AFTER_SHOWN = "right at first", "right after the solution", "right after it was shown"
 ANSWERS = "Every answer, in order\n"  # the heading of an exported list
+NOTHING = "Nothing is answered yet: there is nothing to hand in."
 HEADS = ("question", "about", "result", "mistakes")
 
 
@@ -24,13 +25,14 @@ def progress(keep_in=None):
 
 
 class Progress:
-    """A table in a notebook, the same as text in print; `export` writes it with all answers into a file."""
+    """A table in a notebook, the same as text in print; `export` writes it into a file, with every answer."""
 
     def __init__(self, notes=()):
         self._notes = tuple(notes)
         questions = list(QUESTIONS.values())
-        self._several = len({question.name.split(".")[0] for question in questions}) > 1
+        self._lessons = list(dict.fromkeys(question.name.split(".")[0] for question in questions))
         self._events = {question: record.events(question.name) for question in questions}
+        self._kept = record.events()  # of all lessons: the file is shared by those of a folder
 
     def __repr__(self):
         return repr(self._feedback())
@@ -39,10 +41,16 @@ class Progress:
         return self._feedback()._repr_html_()
 
     def export(self, path="progress.txt"):
-        """Write the table and every answer into a readable file, to hand in. A file of this name is not overwritten."""
+        """Write a readable file, to hand in: this lesson's table, then every answer to any lesson.
+
+        A file of this name is not overwritten, and without any answer none is written.
+        """
+        if not any(event["what"] == "answer" for event in self._kept):
+            return Feedback("progress", "note", NOTHING)
         try:
             path = _unused(Path(path))
-            text = f"{self!r}\n\n{ANSWERS}{self._answers()}"
+            heading = f"Lesson {', '.join(self._lessons)}\n" if self._lessons else ""
+            text = f"{heading}{self!r}\n\n{ANSWERS}{self._answers()}"
             write_whole(path, text.encode("utf-8", "backslashreplace"))
         except (OSError, ValueError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
@@ -76,18 +84,20 @@ class Progress:
         return Feedback("progress", "note", headline, tuple(paragraphs), tuple(rows))
 
     def _label(self, question):
-        return question.name.replace(".", " ") if self._several else question.label
+        return question.name.replace(".", " ") if len(self._lessons) > 1 else question.label
 
     def _answers(self):
+        """A line for each event, question by question: those of this lesson first."""
         lines = []
-        for question, events in self._events.items():
-            for event in events:
+        names = [question.name for question in self._events] + [event["question"] for event in self._kept]
+        for name in dict.fromkeys(names):
+            for event in (event for event in self._kept if event["question"] == name):
                 seed = f", seed {event['seed']}" if event["seed"] else ""
                 said = event["what"]
                 if said == "answer":
                     verdict = "right" if event["is_right"] else "wrong"
                     said = f"{' '.join(event['given'].split())} → {'; '.join([verdict, *event['mistakes']])}"
-                lines.append(f"{question.name}{seed}: {said}\n")
+                lines.append(f"{name}{seed}: {said}\n")
         return "".join(lines)
 
 

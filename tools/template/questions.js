@@ -274,7 +274,9 @@ function progress(questions) {
   };
 }
 
-/** The same as text, with every answer in order: the file that `progress().export()` writes. */
+const NOTHING = "Nothing is answered yet: there is nothing to hand in.";
+
+/** The same as text, with every answer to any lesson in order: the file that `progress().export()` writes. */
 function exported(questions) {
   const { headline, rows, paragraphs } = progress(questions);
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => [...row[column]].length)));
@@ -282,21 +284,27 @@ function exported(questions) {
   const told = paragraphs.map(([label, text]) => `  ${label}: ${text}`);
   const said = ({ what, given, is_right, mistakes }) =>
     what === "answer" ? `${given.split(/\s+/).filter(Boolean).join(" ")} → ${[is_right ? "right" : "wrong", ...mistakes].join("; ")}` : what;
-  const lines = questions.flatMap(({ name }) => eventsOf(name).map((event) => `${name}${event.seed ? `, seed ${event.seed}` : ""}: ${said(event)}\n`));
-  return `${[`progress · ${headline}`, ...aligned, ...told].join("\n")}\n\nEvery answer, in order\n${lines.join("")}`;
+  const lessons = new Set(questions.map(({ name }) => name.split(".")[0]));
+  const names = new Set([...questions.map(({ name }) => name), ...[...events.values()].map(({ question }) => question)]);
+  const lines = [...names].flatMap((name) => eventsOf(name).map((event) => `${name}${event.seed ? `, seed ${event.seed}` : ""}: ${said(event)}\n`));
+  return `Lesson ${[...lessons].join(", ")}\n${[`progress · ${headline}`, ...aligned, ...told].join("\n")}\n\nEvery answer, in order\n${lines.join("")}`;
 }
 
 let look = () => {}; // draws the table anew
 
 function lookBack(place, questions) {
   const card = element("div", { className: "cs-answer cs-answer-note" });
-  const save = element("button", { type: "button", textContent: "Save as progress.txt" });
-  save.onclick = () => {
+  const said = element("p");
+  said.setAttribute("aria-live", "polite");
+  const save = makeButton("Save as progress.txt", () => {
+    const isAnswered = [...events.values()].some(({ what }) => what === "answer");
+    said.textContent = isAnswered ? "" : NOTHING;
+    if (!isAnswered) return;
     const address = URL.createObjectURL(new Blob([exported(questions)], { type: "text/plain" }));
     element("a", { href: address, download: "progress.txt" }).click();
     URL.revokeObjectURL(address);
-  };
-  place.replaceChildren(card, save);
+  });
+  place.replaceChildren(card, save, said);
   look = () => {
     const { headline, rows, paragraphs } = progress(questions);
     const cell = (tag, scope) => (text) => element(tag, { textContent: text, ...(scope && { scope }) });
