@@ -424,6 +424,19 @@ def test_a_page_has_all_of_its_lesson(site, path):
             assert text in shown_here
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_page_says_where_its_own_answers_are_kept_and_how_they_are_handed_in(site, path):
+    said = " ".join(" ".join(text.get_text() for text in html(site, path.stem).select(".text")).split())
+    of_notebooks = r"answers\.jsonl|export\(|beside (?:this|the) notebook|run its cell|Shift \+ Enter|of your own \(B|everyone in"
+    assert re.findall(of_notebooks, said) == []
+    assert ("in this browser" if path == LESSONS[0] else "Save as progress.txt writes") in said
+
+
+def test_what_a_page_says_instead_stands_in_a_lesson():
+    prose = " ".join(" ".join(cell.source for path in LESSONS for cell in lesson(path.stem).cells).split())
+    assert [said for said in lesson_page.SAID_HERE if said not in prose] == []
+
+
 NEEDS_PYTHON = r"^(q\d+\.(predict|check)|progress)\(|\.observe\("
 
 

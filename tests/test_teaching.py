@@ -68,6 +68,11 @@ def test_the_minutes_and_numbers_of_questions_are_the_lessons():
     ]
     said = re.search(rf"alone needs ([\d, and]+) minutes for lessons 00 to {max(LESSONS)}", TEACHING)[1]
     assert re.findall(r"\d+", said) == minutes
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for text in (TEACHING, readme):
+        (in_all,) = re.findall(r"\b(\d+)\s+minutes(?: in all|, nearly five hours)", text)
+        assert int(in_all) == sum(map(int, minutes))
+    assert 4.5 < sum(map(int, minutes)) / 60 < 5
     questions = Counter(name[:2] for name in QUESTIONS)
     words = dict(enumerate(["six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=6))
     fewest, most = (words[limit(questions.values())] for limit in (min, max))
@@ -87,6 +92,19 @@ def test_each_row_of_a_plan_names_a_section_and_questions_that_are_asked_there()
         for again in re.findall(r"`(q\d+)\.again", what):
             assert f"{lesson}.{again}" in asked
         assert homework == "" or re.search(r"\d\d\.q\d+", homework)
+
+
+def test_each_plan_ends_with_what_progress_then_shows():
+    """It shows the lesson of the notebook in which it is run."""
+    asked = {s: [q for _s, *_, what in plan() if _s == s for q in re.findall(r"\b01\.(q\d+)", what)] for s in "01"}
+    ends = {s: (lesson, what) for s, _, lesson, heading, what in plan() if heading == "Looking back"}
+    assert [ends[session][0] for session in "0123"] == ["01", "01", "03", "05"]
+    assert len(asked["0"]) == 5
+    assert sum(name.startswith("01.") for name in QUESTIONS) == 9
+    assert "here five of nine answered" in ends["0"][1]
+    assert asked["1"] == [f"q{number}" for number in range(1, 10)]
+    assert "all but q9. Homework: 01.q9" in ends["1"][1]
+    assert all(f"shows lesson {ends[session][0]} alone" in ends[session][1] for session in "23")
 
 
 def test_every_question_named_exists():

@@ -32,6 +32,18 @@ REVEALS = re.compile(r"^(q\d+)\.reveal\(", re.MULTILINE)
 FOLLOWS = re.compile(r"\.observe\(")
 TRAINS = re.compile(r"^(?:explorer = )?TrainingExplorer\(", re.MULTILINE)
 REPLAYS = "On this page, Train replays a recorded run of 5 epochs. The sliders stop at the settings that were recorded."
+# What a lesson says of a notebook, and what is true of its page instead.
+SAID_HERE = {
+    "Click it and press **Shift + Enter**: it runs, and the next one is selected. Start with this one; it finds the "
+    "course's own code.": "In Jupyter it can be run.",
+    "run its cell and type the answer into the field below.": "type the answer into the field below it.",
+    ": an output until you run its cell, or click *…* below it; a text until you click it.": " until you click it.",
+    "; so do `q1.hint()` and `q1.solution()` in a cell of your own (**B** makes one)": "",
+    "on your machine, in `answers.jsonl` beside the notebooks": "on your machine, in this browser",
+    "`answers.jsonl`, beside this notebook": "this browser",
+    "`progress().export()` writes": "*Save as progress.txt* writes",
+    "gives everyone in a class the same ones": "in a notebook is the seventh click here",
+}
 UNANSWERED = "Not answered yet"  # what a question says to a cell as it is; of no use here
 
 
@@ -61,7 +73,7 @@ def body(notebook, elsewhere: str, number="") -> BeautifulSoup:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             kind = "text extra" if folding.EXTRA in folding.tags(cell) else "text"
-            parts.append(f'<section class="{kind}">{markdown.render(cell.source)}</section>')
+            parts.append(f'<section class="{kind}">{markdown.render(_said_here(cell.source))}</section>')
         elif cell.cell_type == "code":
             parts.append(f'<section class="cell">{_code(cell)}{_results(cell, elsewhere, number)}</section>')
     page = BeautifulSoup("\n".join(parts), "html.parser")
@@ -74,6 +86,13 @@ def body(notebook, elsewhere: str, number="") -> BeautifulSoup:
     for section in page.select(".extra"):
         _fold(section, page)
     return page
+
+
+def _said_here(source):
+    """A text of the lesson, with what is true of its page. Its lines may be broken anywhere."""
+    for said, here in SAID_HERE.items():
+        source = re.sub(r"\s+".join(map(re.escape, said.split())), here, source)
+    return source
 
 
 def _fold(section, page):
