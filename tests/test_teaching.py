@@ -201,7 +201,17 @@ def test_other_answers_of_the_tables():
 
 def test_links_lead_to_files_and_commands_to_what_there_is():
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", TEACHING) if not link.startswith("http")]
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
+    readme = (ROOT / "README.md").read_text("utf-8")
+    parts = [link.partition("#")[2] for link in [*links, *re.findall(r"TEACHING\.md(#[\w-]+)", readme)] if "#" in link]
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in PARTS}
+    assert len(parts) >= 10
+    assert set(parts) <= anchors
+    scripts = re.findall(r"python (tools/\w+\.py)", TEACHING)
+    assert {"tools/worksheet.py", "tools/build_site.py", "tools/publish.py"} <= set(scripts)
+    assert [script for script in scripts if not (ROOT / script).exists()] == []
+    assert ".venv/bin/python" not in TEACHING, "with conda it is elsewhere"
+    assert all("--no-deps --editable ." in " ".join(text.split()) for text in (TEACHING, readme))
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"`(?:[A-Z_]+=[\w,]+ )?make ([a-z]+)", TEACHING)
     assert {"lab", "publish", "site"} <= set(targets)
@@ -230,6 +240,30 @@ def test_the_switch_and_the_files_are_named_as_the_code_names_them():
     assert f"`{switches.SWITCH}=file`" in TEACHING
     assert hasattr(progress(), "export")
     assert isinstance(explorers.ConvolutionExplorer(size=4, kernel_size=7, padding=1).sliders["size"], IntSlider)
+
+
+def test_the_folder_that_a_class_hands_in_gives_the_report_that_the_text_quotes(tmp_path, monkeypatch, capsys):
+    from helpers.exercises import class_report, progress, record
+    from helpers.exercises.lesson_01 import q1
+
+    files = re.findall(r"^ *(class-a/.+\.(?:txt|jsonl))$", PARTS["Collecting answers"], re.MULTILINE)
+    assert len(files) == 4
+    monkeypatch.chdir(tmp_path)
+    for name in files:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        record.forget()
+        if name.endswith(".jsonl"):
+            progress(keep_in=name)
+        q1.predict(5)
+        if name.endswith(".txt"):
+            assert progress().export(name).state == "note"
+    record.forget()
+    command = re.search(r"`python -m (helpers\.exercises\.class_report) (class-a)`", TEACHING)
+    assert command[1] == class_report.__name__
+    assert class_report.main([command[2]]) == 0
+    printed = capsys.readouterr().out.strip()
+    assert printed.startswith("3 students: ")
+    assert f"prints `{printed}`" in " ".join(TEACHING.split())
 
 
 def test_there_is_one_block_for_the_hubs_links_and_no_address_else():

@@ -164,7 +164,8 @@ def lesson_links(notebook: str) -> str:
 def badges() -> str:
     """README's table of where a lesson opens without an installation."""
     if not on_github():
-        return f"*Badges for Colab, Kaggle and Binder come here: {NOT_SET}.*"
+        how = "[TEACHING.md](TEACHING.md#a-copy-of-your-own) says how."
+        return f"*Badges for Colab, Kaggle and Binder come here: {NOT_SET}.* {how}"
     lines = ["| lesson | Colab | Kaggle | Binder |", "|---|---|---|---|"]
     for path in LESSONS:
         colab = f"[![Open in Colab](notebooks/images/open_in_colab.svg)]({on_colab(path.name)})"

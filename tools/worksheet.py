@@ -1,4 +1,4 @@
-"""Write the questions of all lessons as pages to print: .venv/bin/python tools/worksheet.py [FILE].
+"""Write the questions of all lessons as pages to print: python tools/worksheet.py [FILE].
 
 FILE is worksheet.html unless another is named. It prints on A4 from any browser: one page of questions for each lesson,
 with room to write, then the answers on pages of their own.
