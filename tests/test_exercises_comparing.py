@@ -23,6 +23,7 @@ PLANE = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
         (torch.tensor(3), 3),
         (np.int64(3), 3),
         (2.30259, 2.302585),
+        (2.5, torch.tensor(2.5)),
         ((1, 2), (1, 2)),
         ([1, 2], (1, 2)),
         ((torch.tensor(1), np.int64(2)), (1, 2)),
@@ -40,6 +41,8 @@ def test_what_is_equal_has_no_difference(yours, expected):
     [
         (torch.tensor([[1.0, 2], [5, 9]]), PLANE, "First difference at [1, 0]: yours 5, expected 3."),
         (torch.tensor(1.5), torch.tensor(2.5), "First difference: yours 1.5, expected 2.5."),
+        (1.5, torch.tensor(2.5), "First difference: yours 1.5, expected 2.5."),
+        (1.5, PLANE, "Yours is a float, a tensor is expected."),
         (PLANE[0], PLANE, "Yours has shape (2,), expected is (2, 2)."),
         (PLANE[None], PLANE, "Yours has shape (1, 2, 2), expected is (2, 2)."),
         ([[1, 2], [3, 4]], PLANE, "Yours is a list, a tensor is expected."),

@@ -53,6 +53,8 @@ def _grid(numbers):
 
 
 def _of_tensors(yours, expected):
+    if isinstance(yours, float) and expected.ndim == 0:
+        yours = torch.tensor(yours)  # a float is as good as a tensor that holds one
     if not isinstance(yours, torch.Tensor):
         return f"Yours is {_kind(yours)}, a tensor is expected."
     if yours.shape != expected.shape:
