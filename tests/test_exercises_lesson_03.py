@@ -54,7 +54,12 @@ def test_the_rows_are_those_of_the_network_with_the_view():
     assert len(tried) > 20
     for numbers, answer in tried:
         images = torch.zeros(numbers["pictures"], 3, numbers["image_size"], numbers["image_size"], device="meta")
-        assert answer == len(model.pool(model.conv1(images)).view(-1, 18 * 16 * 16))
+        maps = model.pool(model.conv1(images))
+        try:
+            assert answer == len(maps.view(-1, 18 * 16 * 16))
+        except RuntimeError:
+            assert answer == "error"
+    assert 10 < sum(answer == "error" for _, answer in tried) < len(tried) - 10, "neither goes without saying"
 
 
 def test_the_inputs_of_fc1_are_those_that_torch_flattens():

@@ -23,7 +23,7 @@ def test_hints_come_one_at_a_time_and_the_last_is_nearly_the_answer():
     assert [q5.hint().headline for _ in range(3)] == ["Hint 1 of 3", "Hint 2 of 3", "Hint 3 of 3"]
     after = q5.hint()
     assert after.headline == "That was the last hint. The next step is `q5.solution()`."
-    assert after.paragraphs == ("⌊(28 + 2·4 − 9) / 2⌋ + 1 = ⌊27 / 2⌋ + 1",)
+    assert after.paragraphs == ("⌊(26 + 2·4 − 7) / 2⌋ + 1 = ⌊27 / 2⌋ + 1",)
     assert len(record.events("01.q5")) == 3
 
 
@@ -48,7 +48,7 @@ def test_hints_begin_anew_with_new_numbers():
 
 
 def test_the_solution_shows_the_way_and_the_answer():
-    assert repr(q5.solution()) == "q5 · Solution\n  ⌊(28 + 2·4 − 9) / 2⌋ + 1 = ⌊27 / 2⌋ + 1 = 14"
+    assert repr(q5.solution()) == "q5 · Solution\n  ⌊(26 + 2·4 − 7) / 2⌋ + 1 = ⌊27 / 2⌋ + 1 = 14"
     assert "def conv2d(image, weight, stride=1):" in repr(q7.solution())
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import re
 from collections import Counter
 from itertools import combinations
@@ -128,6 +129,27 @@ def test_the_lessons_own_numbers_tell_all_known_mistakes_apart(question):
     mistakes = fresh(question, 0).asked().mistakes
     alike = [(one.name, two.name) for one, two in combinations(mistakes, 2) if is_same(one.answer, two.answer)]
     assert alike == []
+
+
+WAYS = [  # to come to a number without seeing what is asked for
+    lambda size, stride: size // stride,
+    lambda height, width, stride: (height // stride, width // stride),
+    lambda kernel_size, dilation: dilation * (kernel_size - 1) + 1,
+    lambda stride: stride,
+    lambda kernel_size: kernel_size,
+]
+
+
+@every(Prediction)
+def test_a_wrong_way_does_not_come_to_the_right_answer_with_the_lessons_numbers(question):
+    numbers, answer = question._first, fresh(question, 0).asked().answer
+    taken = [inspect.signature(way).parameters for way in WAYS]
+    found = [
+        way(**{name: numbers[name] for name in names})
+        for way, names in zip(WAYS, taken, strict=True)
+        if names.keys() <= numbers.keys()
+    ]
+    assert [one for one in found if is_same(answer, one)] == []
 
 
 @every(Prediction)

@@ -67,7 +67,7 @@ def q2(size, kernel_size, padding):
     )
 
 
-@prediction("stride", "4 · Stride", size=(6, range(6, 33)), kernel_size=(3, range(2, 8)), stride=(2, (2, 3, 4)))
+@prediction("stride", "4 · Stride", size=(10, range(6, 33)), kernel_size=(5, range(2, 8)), stride=(2, (2, 3, 4)))
 def q3(size, kernel_size, stride):
     room = size - kernel_size
     return Asked(
@@ -94,6 +94,10 @@ def q3(size, kernel_size, stride):
                 room + 1,
                 f"that is the number of positions with stride 1. Here the kernel moves {stride} cells at a time.",
             ),
+            "the kernel left out": (
+                size // stride,
+                "you divided the whole input. The kernel cannot move that far: its right edge stops at the border.",
+            ),
             "an error expected": (
                 "error",
                 f"{room} is not a multiple of {stride}, but PyTorch raises no error: it drops what is left over.",
@@ -102,7 +106,7 @@ def q3(size, kernel_size, stride):
     )
 
 
-@prediction("dilation", "5 · Dilation", size=(9, range(9, 25)), kernel_size=(3, range(2, 6)), dilation=(2, (2, 3)))
+@prediction("dilation", "5 · Dilation", size=(12, range(9, 25)), kernel_size=(3, range(2, 6)), dilation=(2, (2, 3)))
 def q4(size, kernel_size, dilation):
     span = dilation * (kernel_size - 1) + 1
     spanned = f"{dilation}·({kernel_size} − 1) + 1 = {span}"
@@ -132,6 +136,7 @@ def q4(size, kernel_size, dilation):
                 size - dilation * (kernel_size - 1) + 1,
                 "you counted from the first weight to the last. The cell of the first weight belongs to the span, too.",
             ),
+            "the span alone": (span, "that is how wide the kernel is. In how many positions does it fit?"),
         },
     )
 
@@ -139,17 +144,20 @@ def q4(size, kernel_size, dilation):
 @prediction(
     "all of it in one line",
     "6 · All of it in one line",
-    size=(28, range(12, 65)),
-    kernel_size=(9, range(2, 10)),
+    size=(26, range(12, 65)),
+    kernel_size=(7, range(2, 10)),
     stride=(2, (2, 3, 4)),
     padding=(4, (1, 2, 3, 4)),
 )
 def q5(size, kernel_size, stride, padding):
     room = size + 2 * padding - kernel_size
+    answer = conv_output_size(size, kernel_size, stride, padding)
+    if answer == size // stride:
+        return None  # to divide by the stride would do
     formula = f"⌊({size} + 2·{padding} − {kernel_size}) / {stride}⌋ + 1"
     return Asked(
         f"Input {size}, kernel {kernel_size}, stride {stride}, padding {padding}. How large is the output?",
-        answer=conv_output_size(size, kernel_size, stride, padding),
+        answer=answer,
         working=f"{formula} = ⌊{room} / {stride}⌋ + 1",
         hints=(
             "Pad first. Then see how far the kernel can move, and count whole steps.",
@@ -170,6 +178,10 @@ def q5(size, kernel_size, stride, padding):
                 room // stride,
                 "these are the steps. The position before the first step counts, too.",
             ),
+            "the kernel left out": (
+                (size + 2 * padding) // stride,
+                "you divided the whole padded input. The kernel's right edge stops at its border.",
+            ),
         },
     )
 
@@ -177,7 +189,7 @@ def q5(size, kernel_size, stride, padding):
 @prediction(
     "a rectangle",
     "Height and width",
-    height=(7, range(6, 21)),
+    height=(6, range(6, 21)),
     width=(8, range(6, 21)),
     kernel_height=(3, range(1, 6)),
     kernel_width=(2, range(1, 6)),
@@ -213,6 +225,10 @@ def q6(height, width, kernel_height, kernel_width, stride):
             "the first position forgotten": (
                 tuple(room // stride for room in rooms),
                 "these are the steps. The position before the first step counts, too, down and across.",
+            ),
+            "the kernel left out": (
+                (height // stride, width // stride),
+                "you divided the whole input. The kernel cannot move that far: its edge stops at the border.",
             ),
         },
     )

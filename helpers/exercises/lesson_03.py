@@ -57,7 +57,14 @@ def q1(channels, height, width, c, h, w):
     )
 
 
-@prediction("the way back", "2 · The way back", **FIRST_SIDES, place=(33, range(13, 120)))
+@prediction(
+    "the way back",
+    "2 · The way back",
+    channels=(2, range(2, 6)),
+    height=(5, range(3, 8)),
+    width=(6, range(3, 8)),
+    place=(52, range(13, 120)),
+)
 def q2(channels, height, width, place):
     if place >= channels * height * width:
         return None
@@ -268,42 +275,49 @@ def q6(batch, channels, height, width):
 @prediction(
     "rows for a batch",
     "7 · Four photographs of another size",
-    pictures=(4, (4, 8, 12, 16, 32, 64)),
+    pictures=(4, (3, 4, 8, 12, 16, 32, 64)),
     image_size=(48, (16, 20, 24, 40, 48, 56, 72, 80, 88, 104, 112)),
 )
 def q7(pictures, image_size):
     pooled = pool_output_size(conv_output_size(image_size, 3, padding=1), 2)
     one, row = 18 * pooled**2, 18 * 16 * 16
-    if pictures * one % row:
-        return None
+    rows, left_over = divmod(pictures * one, row)
+    mistakes = {
+        "−1 taken for the batch": (
+            pictures,
+            f"you took −1 for the batch. It is the number of rows of {row} that all the numbers fill, wherever a "
+            "picture ends.",
+        ),
+        "each picture cut by itself": (
+            pictures * (one // row),
+            f"you cut each picture by itself. `view` does not know where one ends: the last {one % row} numbers of "
+            "the first go into a row with the next.",
+        ),
+        "one picture alone": (one / row, f"you counted the rows that one picture fills. There are {pictures}."),
+    }
+    if left_over:
+        mistakes["what is left over dropped"] = (
+            rows,
+            f"you dropped the {left_over} numbers that fill no whole row. `view` drops none: each has to have a place.",
+        )
+    else:
+        mistakes["an error expected"] = (
+            "error",
+            f"what the pool returns is contiguous, so `view` raises one only if {row} does not divide the count of "
+            f"all numbers. Here it does: they are {pictures}·18·{pooled}·{pooled}.",
+        )
     return Asked(
         f"{pictures} pictures of {image_size} × {image_size} go through `conv1` (18 filters of 3 × 3, padding 1), the "
         "2 × 2 pool and `x.view(-1, 18 * 16 * 16)`. How many rows come out? "
         '(A number, or "error".)',
-        answer=pictures * one // row,
-        working=f"{pictures}·18·{pooled}·{pooled} / (18·16·16) = {pictures * one} / {row}",
+        answer="error" if left_over else rows,
+        working=f"{pictures}·18·{pooled}·{pooled} / (18·16·16) = {pictures * one} / {row}"
+        + (f" = {pictures * one / row:g}" if left_over else ""),
         hints=(
             f"What is the shape after the pool? The pictures are {image_size} × {image_size}, not 32 × 32.",
             f"({pictures}, 18, {pooled}, {pooled}). The −1 becomes the count of all these numbers, divided by {row}.",
         ),
-        mistakes={
-            "−1 taken for the batch": (
-                pictures,
-                f"you took −1 for the batch. It is the number of rows of {row} that all the numbers fill, wherever a "
-                "picture ends.",
-            ),
-            "an error expected": (
-                "error",
-                f"what the pool returns is contiguous, so `view` raises one only if {row} does not divide the count of "
-                f"all numbers. Here it does: they are {pictures}·18·{pooled}·{pooled}.",
-            ),
-            "each picture cut by itself": (
-                pictures * (one // row),
-                f"you cut each picture by itself. `view` does not know where one ends: the last {one % row} numbers of "
-                "the first go into a row with the next.",
-            ),
-            "one picture alone": (one / row, f"you counted the rows that one picture fills. There are {pictures}."),
-        },
+        mistakes=mistakes,
     )
 
 

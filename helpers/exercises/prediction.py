@@ -130,7 +130,8 @@ class Prediction(Question):
 
 
 def _complete(asked):
-    return f"{asked.working} = {shown(asked.answer)}"
+    joined = ": " if asked.answer == "error" else " = "
+    return f"{asked.working}{joined}{shown(asked.answer)}"
 
 
 def _named(mistakes):
