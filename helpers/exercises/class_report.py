@@ -1,27 +1,27 @@
 """python -m helpers.exercises.class_report FOLDER: how a class has answered, question by question.
 
-FOLDER holds what the students have handed in: files that progress().export("anna.txt") has written, or those of
-progress(keep_in="anna.jsonl"). A file is a student, or, for several files of one, a folder; its name is the student's.
-Two files are written into FOLDER: class.html to look at, and class.csv for a gradebook. Other files are named and left.
+FOLDER holds what the students have handed in: files that progress().export("anna.txt") has written, or those that keep
+answers, answers.jsonl. A file is a student, or, for several files of one, a folder; its name is the student's. Beside
+anna.txt, anna-2.txt and anna (1).txt are hers, too. Two files are written into FOLDER: class.html to look at, and
+class.csv for a gradebook. Who is left out is in both, with the reason.
 """
 
 import argparse
 import csv
 import io
-import re
 import sys
 from collections import Counter
 from html import escape
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 from helpers.colours import in_a_browser
-from helpers.exercises import record
-from helpers.exercises.progress import AFTER_SHOWN, AFTER_SOLUTION, ANSWERS, AT_FIRST, mistakes_in, result_of
+from helpers.exercises.handed_in import read
+from helpers.exercises.progress import AFTER_SHOWN, AFTER_SOLUTION, AT_FIRST, mistakes_in, result_of
 from helpers.exercises.question import QUESTIONS
-from helpers.files import check_regular, write_all
+from helpers.files import write_all
 
-LARGEST = 5_000_000  # bytes: no student's answers are as long
 PAGE, TABLE = "class.html", "class.csv"
 # How an answer ended, in the order of the bars: its name in the table, its heading, its colour on the page.
 AT_ONCE, LATER, SHOWN, WRONG, NONE = "at first", "later", "shown", "not right", ""
@@ -32,6 +32,9 @@ KINDS = {
     WRONG: ("not right yet", "kernel"),
     NONE: ("not answered", "padding"),
 }
+LEGEND = f"""A student counts in the lessons of which at least one question is answered. In {TABLE}, “right_01 of 9” and
+“right” do not count what was right only after it was shown: that is “shown”. “questions” are all those of the
+student's own lessons. The pages cannot check what is written in code: there it stays unanswered."""
 
 
 def main(arguments=None):
@@ -46,92 +49,39 @@ def main(arguments=None):
     for lesson in sorted(Path(__file__).parent.glob("lesson_*.py")):
         import_module(f"helpers.exercises.{lesson.stem}")
     try:
-        students, skipped = read(folder)
+        students, notes = read(folder, own=(PAGE, TABLE))
+        for sentence in _sentences(notes):
+            print(sentence, file=sys.stderr)
         if not students:
             raise ValueError(
                 f"There are no answers of this course in {folder}: it wants files of progress().export(…)."
             )
         written = {
-            PAGE: page(students, skipped).encode(),
-            TABLE: table(students).encode("utf-8-sig"),
+            PAGE: page(students, notes).encode(),
+            TABLE: table(students, notes).encode("utf-8-sig"),
         }  # as Excel wants it
         write_all({folder / name: content for name, content in written.items()})
     except (OSError, ValueError) as error:
-        print(f"error: {getattr(error, 'strerror', None) or error}")
+        print(f"error: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 1
-    for name, reason in skipped.items():
-        print(f"left out: {name}: {reason}")
     print(f"{_counted(students)}: {folder / PAGE} and {folder / TABLE}")
     return 0
 
 
-def read(folder):
-    """({student: {question: events}}, {file: why it was left out}). Raises OSError if the folder cannot be read."""
-    students, skipped = {}, {}
-    for path in sorted(_files(folder)):
-        place = path.relative_to(folder)
-        if str(place) in (PAGE, TABLE):
-            continue
-        try:
-            events = _events(path)
-        except (OSError, ValueError) as error:
-            skipped[str(place)] = str(getattr(error, "strerror", None) or error)
-            continue
-        asked = {name: [event for event in events if event["question"] == name] for name in QUESTIONS}
-        kept = students.setdefault(place.parts[0] if len(place.parts) > 1 else place.stem, {})
-        for name, answers in asked.items():  # handed in twice: the later file holds the earlier answers, too
-            kept[name] = max(kept.get(name, []), answers, key=len)
-        if strange := sorted({event["question"] for event in events} - set(QUESTIONS)):
-            skipped[str(place)] = f"its answers to {', '.join(strange)}, which this course does not ask"
-    return students, skipped
+def lessons(students):
+    """{lesson: (the names of its questions, the students who have answered one of them)}, of lessons that have any."""
+    found = {}
+    for name in QUESTIONS:
+        found.setdefault(name.split(".")[0], []).append(name)
+    answered = {
+        lesson: [student for student, answers in students.items() if _is_answered(answers, asked)]
+        for lesson, asked in found.items()
+    }
+    return {lesson: (asked, answered[lesson]) for lesson, asked in found.items() if answered[lesson]}
 
 
-def questions(students):
-    """The names of the questions of all lessons that somebody has answered."""
-    lessons = {name.split(".")[0] for answers in students.values() for name, events in answers.items() if events}
-    return [name for name in QUESTIONS if name.split(".")[0] in lessons]
-
-
-def _files(folder):
-    """What lies below the folder, but for folders and what is hidden; a link to a folder is not followed."""
-    for path in folder.iterdir():
-        if path.name.startswith("."):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _files(path)
-        else:
-            yield path
-
-
-def _events(path):
-    """The events of one file. Raises OSError, and ValueError where there are none or it is damaged."""
-    check_regular(path)
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"it is larger than {LARGEST // 1_000_000} MB")
-    text = path.read_text("utf-8-sig", errors="replace")
-    read_line = record.event_of if path.suffix == ".jsonl" else _exported
-    _, is_exported, answers = text.rpartition(ANSWERS)
-    lines = [line for line in answers.split("\n") if line.strip()]
-    found = [read_line(line) for line in lines]
-    if not any(found) and (lines or not is_exported):  # who has answered nothing hands in an empty list
-        raise ValueError("there are no answers of this course in it")
-    if None in found:
-        raise ValueError(f"it is damaged: no answer is read in “{lines[found.index(None)][:60]}”")
-    return found
-
-
-def _exported(line):
-    """The event of one line that progress().export has written, or None."""
-    match = re.fullmatch(
-        r"(\d\d\.q\d+)(?:, seed (\d+))?: (?:(hint|solution|reveal)|(.*) → (right|wrong)(?:; (.*))?)", line
-    )
-    if match is None:
-        return None
-    question, seed, what, given, verdict, mistakes = match.groups()
-    event = {"question": question, "seed": int(seed or 0), "what": what or "answer"}
-    if what is None:
-        event |= {"given": given, "is_right": verdict == "right", "mistakes": mistakes.split("; ") if mistakes else []}
-    return event
+def _is_answered(answers, asked):
+    return any(event["what"] == "answer" for name in asked for event in answers[name])
 
 
 def kind(events):
@@ -153,33 +103,65 @@ def counted(students, question):
     return kinds, made
 
 
-def table(students):
-    """A line for each student, as CSV: how many were right, and how each question ended."""
+def table(students, notes):
+    """A line for each student, as CSV: how many were right, in each lesson, and how each question ended.
+
+    What somebody has handed in nothing of stays empty. Who is left out comes last, with the reason alone.
+    """
     file = io.StringIO()
     writer = csv.writer(file)
-    asked = questions(students)
-    writer.writerow(["student", "right", "right at first", "questions", *asked])
+    found = lessons(students)
+    heads = [f"right_{lesson} of {len(asked)}" for lesson, (asked, _) in found.items()]
+    names = [name for asked, _ in found.values() for name in asked]
+    writer.writerow(["student", "right", "right at first", "shown", "questions", *heads, *names, "note"])
     for student, answers in students.items():
-        kinds = [kind(answers[question]) for question in asked]
-        right = sum(ended in (AT_ONCE, LATER, SHOWN) for ended in kinds)
-        name = f"'{student}" if student[0] in "=+-@" else student  # a spreadsheet would compute it
-        writer.writerow([name, right, kinds.count(AT_ONCE), len(kinds), *kinds])
+        own = {
+            lesson: [kind(answers[name]) for name in asked] for lesson, (asked, by) in found.items() if student in by
+        }
+        kinds = list(chain.from_iterable(own.values()))
+        by_lesson = [_right(own[lesson]) if lesson in own else "" for lesson in found]
+        ended = [kind(answers[name]) for name in names]
+        counts = [_right(kinds), kinds.count(AT_ONCE), kinds.count(SHOWN), len(kinds)]
+        note = _inert("; ".join(notes.get(student, ())))
+        writer.writerow([_inert(student), *counts, *by_lesson, *ended, note])
+    for student in [student for student in notes if student not in students]:
+        writer.writerow([_inert(student), *[""] * (4 + len(found) + len(names)), _inert("; ".join(notes[student]))])
     return file.getvalue()
 
 
-def page(students, skipped):
+def _right(kinds):
+    return kinds.count(AT_ONCE) + kinds.count(LATER)
+
+
+def _inert(text):
+    """As a spreadsheet shows it: it would compute what begins like a formula."""
+    return f"'{text}" if text[:1] in tuple("=+-@") else text
+
+
+def page(students, notes):
     """The same for each question, as a page: a bar of the class, and its most frequent mistakes."""
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("question", "about", "the class", "mistakes"))
-    rows = "".join(_row(name, *counted(students, name), len(students)) for name in questions(students))
+    rows = ""
+    for lesson, (asked, by) in lessons(students).items():
+        rows += (
+            f'<tbody><tr><th scope="rowgroup" colspan="4">Lesson {lesson}: {len(by)} of {_counted(students)}</th></tr>'
+        )
+        answered = {student: students[student] for student in by}
+        rows += "".join(_row(name, *counted(answered, name), len(by)) for name in asked) + "</tbody>"
     key = " ".join(f"<span><i class='{css}'></i> {heading}</span>" for heading, css in KINDS.values())
-    left_out = "".join(f"<li>{escape(name)}: {escape(reason)}</li>" for name, reason in skipped.items())
-    left_out = f"<h2>Left out</h2><ul>{left_out}</ul>" if left_out else ""
+    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in _sentences(notes))
+    said = f"<h2>To look at</h2><ul>{said}</ul>" if said else ""
     colours = "".join(f".{css} {{ background: {in_a_browser()[css]} }}" for _, css in KINDS.values())
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>The class</title><style>{STYLE}{colours}</style>'
-        f"<h1>{_counted(students)}</h1><p>{key}</p>"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{left_out}</html>"
+        f"<h1>{_counted(students)}</h1>{said}<p>{key}</p><p>{LEGEND}</p>"
+        f"<table><thead><tr>{heads}</tr></thead>{rows}</table></html>"
     )
+
+
+def _sentences(notes):
+    """All of them, and first those that ask: on their answer depends how many students there are."""
+    return sorted(chain.from_iterable(notes.values()), key=lambda sentence: not sentence.endswith("?"))
 
 
 def _counted(students):
