@@ -427,8 +427,9 @@ def test_a_page_has_all_of_its_lesson(site, path):
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_page_says_where_its_own_answers_are_kept_and_how_they_are_handed_in(site, path):
     said = " ".join(" ".join(text.get_text() for text in html(site, path.stem).select(".text")).split())
-    of_notebooks = r"answers\.jsonl|export\(|beside (?:this|the) notebook|run its cell|Shift \+ Enter"
-    assert re.findall(of_notebooks + r"|of your own \(B|everyone in", said) == []
+    typed = r"(?i:run (?:its|the) cell,? (?:and type|or))|Or put it where|of your own \(B|Shift \+ Enter"
+    kept = r"answers\.jsonl|export\(|beside (?:this|the) notebook|everyone in a class"
+    assert re.findall(f"{typed}|{kept}", said) == []
     assert ("in this browser" if path == LESSONS[0] else "Save as progress.txt writes") in said
 
 

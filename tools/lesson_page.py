@@ -37,6 +37,9 @@ SAID_HERE = {
     "Click it and press **Shift + Enter**: it runs, and the next one is selected. Start with this one; it finds the "
     "course's own code.": "In Jupyter it can be run.",
     "run its cell and type the answer into the field below.": "type the answer into the field below it.",
+    "Run the cell, and type your": "Type your",
+    "(Or put it where the three dots are, such as `q1.predict(7)`.)": "",
+    "is folded: run the cell, or click the line, when you": "is folded: click the line when you",
     ": an output until you run its cell, or click *…* below it; a text until you click it.": " until you click it.",
     "; so do `q1.hint()` and `q1.solution()` in a cell of your own (**B** makes one)": "",
     "on your machine, in `answers.jsonl` beside the notebooks": "on your machine, in this browser",
