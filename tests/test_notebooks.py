@@ -49,6 +49,12 @@ def test_every_cell_was_run_once_in_order_and_without_an_error(path):
 
 
 @each_lesson
+def test_no_committed_time_was_measured_on_a_busy_machine(path):
+    printed = [output.get("text", "") for cell in code_cells(path) for output in cell.outputs]
+    assert [text for text in printed if "STOP" in text] == []
+
+
+@each_lesson
 def test_the_file_is_as_make_notebooks_writes_it(path):
     notebook = nbformat.read(path, as_version=4)
     assert path.read_text("utf-8") == nbformat.writes(stamp.in_canonical_form(notebook, path.name)) + "\n"
