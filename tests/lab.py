@@ -27,8 +27,7 @@ PAGE = {
     "disabledExtensions": {"@jupyterlab/debugger-extension": True},
 }
 SETTINGS = {
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},  # a question, and a network
-    "docmanager-extension/plugin": {"autosave": False},  # a notebook is opened again as it was
+    "docmanager-extension/plugin": {"autosave": False}  # a notebook is opened again as it was
 }
 # One notebook is open at a time. If it is the one that is wanted, it becomes again what it is on the disk, and its
 # kernel goes on; another is closed without a question about what has changed.

@@ -1,7 +1,9 @@
 """A learner's JupyterLab, in a real browser: every lesson opens and runs, the sliders move, the picture follows."""
 
 import re
+from pathlib import Path
 
+import jupyterlab as jupyterlab_itself
 import pytest
 import test_exercises_notebooks
 import test_explorer_channels
@@ -15,8 +17,10 @@ import torch
 from address import LESSONS
 from elsewhere import LONG
 from ipywidgets import IntSlider
+from jupyterlab_server.settings_utils import get_settings
 from lab import (
     ONE_CELL,
+    ROOT,
     cells_of,
     end_session,
     jupyterlab,
@@ -44,6 +48,16 @@ EXPLORERS = {
     "NetworkExplorer": test_explorer_network,
 }
 SPARE = 12  # pixels on the first screen, for a machine with other fonts
+
+
+def test_no_question_about_news_and_no_call_for_updates_covers_a_first_lesson(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(ROOT / "tools" / "lab"))  # as `make lab` has it
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    schemas = Path(jupyterlab_itself.__file__).parent / "schemas"
+    name = "@jupyterlab/apputils-extension:notification"
+    found, _ = get_settings(str(tmp_path), str(schemas), str(tmp_path), name)
+    default = {option: about["default"] for option, about in found["schema"]["properties"].items()}
+    assert (default["fetchNews"], default["checkForUpdates"]) == ("false", False)
 
 
 @pytest.fixture(scope="module")
