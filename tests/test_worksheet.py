@@ -13,7 +13,7 @@ from helpers.exercises.question import QUESTIONS
 @pytest.fixture(scope="module")
 def sheets():
     """The worksheet's pages of questions and its answers."""
-    page = BeautifulSoup(worksheet.page(), "html.parser")
+    page = BeautifulSoup(worksheet.page(worksheet.asking()), "html.parser")
     return page.select(".questions"), page.select(".answers")
 
 
@@ -52,7 +52,7 @@ def test_the_answers_stand_on_pages_of_their_own(sheets):
 
 
 def test_each_lesson_is_one_page_of_a4_and_the_answers_begin_a_new_one(chromium, tmp_path):
-    worksheet.main([str(tmp_path / "sheet.html")])
+    worksheet.main(["--output", str(tmp_path / "sheet.html")])
     page = chromium.new_page()
     page.emulate_media(media="print")
     page.goto((tmp_path / "sheet.html").as_uri())
@@ -79,4 +79,25 @@ def _pages(pdf):
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(SystemExit, match="cannot be written"):
-        worksheet.main([str(tmp_path / "none" / "sheet.html")])
+        worksheet.main(["01", "--output", str(tmp_path / "none" / "sheet.html")])
+
+
+@pytest.mark.parametrize(
+    ("given", "lessons"), [(["02", "1"], ["01", "02"]), (["07"], ["07"]), ([], [f"0{n}" for n in range(1, 8)])]
+)
+def test_lessons_can_be_chosen(given, lessons, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    worksheet.main(given)
+    (written,) = tmp_path.iterdir()
+    sheet = BeautifulSoup(written.read_text("utf-8"), "html.parser")
+    headings = [re.search(r"\d\d", heading.get_text())[0] for heading in sheet.select("h1")]
+    assert (written.name, headings) == ("worksheet.html", lessons * 2)
+
+
+@pytest.mark.parametrize(("given", "said"), [(["--help"], "usage: worksheet.py"), (["00"], "06, 07, not in 00")])
+def test_help_and_a_lesson_without_questions_write_nothing(given, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        worksheet.main(given)
+    assert said in "".join(capsys.readouterr())
+    assert not list(tmp_path.iterdir())

@@ -1,9 +1,10 @@
-"""Write the questions of all lessons as pages to print: python tools/worksheet.py [FILE].
+"""python tools/worksheet.py [01 02 …]: write the questions of these lessons, or of all, as pages to print.
 
-FILE is worksheet.html unless another is named. It prints on A4 from any browser: one page of questions for each lesson,
-with room to write, then the answers on pages of their own.
+They print on A4 from any browser: one page of questions for each lesson, with room to write, then the answers on pages
+of their own.
 """
 
+import argparse
 import re
 import sys
 from html import escape
@@ -45,9 +46,14 @@ for (const sheet of document.querySelectorAll(".questions"))
 """
 
 
-def page():
-    """The worksheet as HTML."""
-    lessons = [(nbformat.read(path, as_version=4), _asked(path.name[:2])) for path in LESSONS if _asked(path.name[:2])]
+def asking():
+    """{"01": its notebook's path, …} of the lessons that ask questions."""
+    return {path.name[:2]: path for path in LESSONS if _asked(path.name[:2])}
+
+
+def page(numbers):
+    """The worksheet of these lessons, such as ["01", "02"], as HTML."""
+    lessons = [(nbformat.read(asking()[number], as_version=4), _asked(number)) for number in numbers]
     sheets = [_questions(*lesson) for lesson in lessons] + [_answers(*lesson) for lesson in lessons]
     head = f'<meta charset="utf-8"><title>Worksheet</title><style>{STYLE}</style>'
     return (
@@ -106,14 +112,24 @@ def _listed(code):
     return f"<pre>{escape(code.strip())}</pre>"
 
 
-def main(arguments):
-    path = Path(*arguments or ["worksheet.html"])
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        "worksheet.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("lessons", nargs="*", metavar="lesson", help="such as 01; without any, all lessons")
+    parser.add_argument(
+        "--output", type=Path, default="worksheet.html", metavar="FILE", help="instead of worksheet.html"
+    )
+    given, known = parser.parse_args(arguments), asking()
+    numbers = sorted({number.zfill(2) for number in given.lessons}) or [*known]
+    if unknown := [number for number in numbers if number not in known]:
+        parser.error(f"there are questions in the lessons {', '.join(known)}, not in {', '.join(unknown)}")
     try:
-        write_whole(path, page().encode())
+        write_whole(given.output, page(numbers).encode())
     except OSError as error:
-        sys.exit(f"{path} cannot be written: {error.strerror or error}.")
-    print(f"wrote {path}: open it in a browser, and print it.")
+        sys.exit(f"{given.output} cannot be written: {error.strerror or error}.")
+    print(f"wrote {given.output}: open it in a browser, and print it.")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
