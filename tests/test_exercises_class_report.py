@@ -4,6 +4,7 @@ import csv
 import os
 import random
 from collections import Counter
+from itertools import chain
 
 import pytest
 
@@ -262,6 +263,21 @@ def test_what_mails_and_editors_do_to_a_file_loses_no_answer(report, tmp_path, n
     assert report()[2] == [whole | {"note": f"a.txt: {note}" if note else ""}]
     counted = handed_in.read(tmp_path, own=(class_report.PAGE, class_report.TABLE))[0]["a"]["01.q4"]
     assert counted[0]["mistakes"] == [lesson_01.q4.asked().mistakes[MINUS].name]
+
+
+def test_a_file_cut_off_anywhere_loses_and_invents_nothing(tmp_path):
+    hand_in(tmp_path / "a.txt", (lesson_01.q1, [0, "hint", "right"]), (lesson_01.q4, [MINUS, "right"]))
+    whole = (tmp_path / "a.txt").read_bytes()
+    events = list(chain.from_iterable(handed_in.read(tmp_path)[0]["a"].values()))
+    lines = whole[whole.index(b"01.q1: ") :].splitlines(keepends=True)
+    ends = [len(whole) - sum(map(len, lines[place:])) for place in range(1, len(lines))]
+    for cut in range(ends[0], len(whole)):
+        (tmp_path / "a.txt").write_bytes(whole[:cut])
+        found = list(chain.from_iterable(handed_in.read(tmp_path)[0]["a"].values()))
+        complete = sum(end <= cut for end in ends)
+        assert found[:complete] == events[:complete]
+        for event in found[complete:]:  # without its newline, a line is whole, or wrong in a way that is not named
+            assert event in (events[complete], events[complete] | {"mistakes": []})
 
 
 def test_a_table_without_its_list_is_left_out_with_that_reason(report, tmp_path):

@@ -1,7 +1,7 @@
 """What a class has handed in: a folder's files read, whose each is, and what there is to say of them."""
 
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import Counter
 
 from helpers.exercises import record
@@ -137,7 +137,7 @@ def _decoded(content):
         text = content.decode("utf-16", "replace")
     else:
         try:
-            text = content.decode("utf-8-sig")
+            text = getincrementaldecoder("utf-8-sig")().decode(content)  # the end may be half a letter: it was cut off
         except UnicodeDecodeError:
             text = content.decode("cp1252", "replace")
     return text.replace("\r\n", "\n")
