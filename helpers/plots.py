@@ -55,30 +55,38 @@ def show_images(images, titles=None, columns=8):
 
 
 @styled
-def show_filters(weight, columns=6, image=None):
+def show_filters(weight, columns=6, image=None, before=None):
     """A convolution's filters, (out_channels, in_channels, height, width), numbered from 0.
 
     Three input channels: one picture in colour for each filter; 0 is mid-grey, and the figure says how far
     black and white are from it. With `image`, (3, H, W), the map that a filter makes of it, padded to the same
-    size and without a bias, stands beside each. Otherwise a row for each output channel and a column for each
-    input channel, with a colour bar.
+    size and without a bias, stands beside each. With `before`, the same filters at an earlier time, each stands
+    beside what it was, on one scale. Otherwise a row for each output channel and a column for each input
+    channel, with a colour bar.
     """
     weight = numbers("weight", weight, 4, "(out_channels, in_channels, height, width), such as conv1.weight")
     out, channels, height, width = weight.shape
-    limit = float(np.abs(weight).max()) or 1.0
     about = f"{_many(out, 'filter')} of {channels}×{height}×{width}, weights {_range(weight)}"
-    if image is not None and channels != 3:
-        raise ValueError(f"image goes with kernels of 3 channels, but these have {channels}.")
+    earlier = weight if before is None else numbers("before", before, 4, "the same filters at an earlier time")
+    if earlier.shape != weight.shape:
+        raise ValueError(f"before wants filters of the shape of weight, {weight.shape}, but got {earlier.shape}.")
+    limit = float(max(np.abs(weight).max(), np.abs(earlier).max())) or 1.0
+    for name, given in (("image", image), ("before", before)):
+        if given is not None and channels != 3:
+            raise ValueError(f"{name} goes with kernels of 3 channels, but these have {channels}.")
     if channels == 3:
-        check_count(out if image is None else 2 * out, "filters" if image is None else "kernels and maps", "weight")
         note = f"mid-grey is 0, black −{limit:.2g}, white +{limit:.2g}, in each of red, green, blue"
-        colours = (0.5 + weight / (2 * limit)).clip(0, 1).transpose(0, 2, 3, 1)
-        if image is None:
-            figure = tiles(colours, range(out), columns, note=note)
-        else:
-            maps = _maps(weight, image)
-            figure = _beside(colours, maps, columns, note)
-            about += f", and the map each gives for an image of {'×'.join(map(str, maps.shape[1:]))}"
+        kinds = {"filter": _coloured(weight, limit)}
+        if before is not None:
+            kinds = {"before": _coloured(earlier, limit), "after": kinds["filter"]}
+            about += f", beside what they were: {_range(earlier)}"
+        if image is not None:
+            kinds["map"] = _maps(weight, image)
+            about += f", and the map each gives for an image of {'×'.join(map(str, kinds['map'].shape[1:]))}"
+        check_count(len(kinds) * out, "filters" if len(kinds) == 1 else "kernels and maps", "weight")
+        figure = (
+            tiles(kinds["filter"], range(out), columns, note=note) if len(kinds) == 1 else _beside(kinds, columns, note)
+        )
     else:
         if out * channels > MOST:
             raise ValueError(f"{out}×{channels} kernels are too many for one figure: use weight[:8, :8].")
@@ -107,13 +115,21 @@ def _maps(weight, image):
     return np.einsum("chwij,ocij->ohw", windows, weight)
 
 
-def _beside(kernels, maps, columns, note):
-    """Each filter with its map at its right, in rows of whole pairs."""
-    pairs = [picture for pair in zip(kernels, maps, strict=True) for picture in pair]
-    titles = [title for number in range(len(maps)) for title in (f"filter {number}", f"map {number}")]
-    limit = float(np.abs(maps).max()) or 1.0
-    columns = 2 * max(whole("columns", columns, least=1) // 2, 1)
-    return tiles(pairs, titles, columns, size=0.84, note=note, bar="map", cmap=signed("output"), limits=(-limit, limit))
+def _coloured(weight, limit):
+    """A picture in colour for each filter, (out, H, W, 3): 0 is mid-grey, and `limit` white."""
+    return (0.5 + weight / (2 * limit)).clip(0, 1).transpose(0, 2, 3, 1)
+
+
+def _beside(kinds, columns, note):
+    """The pictures of each filter, {kind: one for each filter}, side by side, in rows of whole groups."""
+    groups = [picture for group in zip(*kinds.values(), strict=True) for picture in group]
+    titles = [f"{kind} {number}" for number in range(len(groups) // len(kinds)) for kind in kinds]
+    columns = len(kinds) * max(whole("columns", columns, least=1) // len(kinds), 1)
+    scale = {}
+    if "map" in kinds:
+        limit = float(np.abs(kinds["map"]).max()) or 1.0
+        scale = {"bar": "map", "cmap": signed("output"), "limits": (-limit, limit)}
+    return tiles(groups, titles, columns, size=0.84, note=note, **scale)
 
 
 @styled

@@ -81,6 +81,7 @@ FIGURES = {
     "one colour filter": lambda: show_filters(numbers(1, 3, 3, 3)),
     "grey filters": lambda: show_filters(numbers(8, 1, 5, 5)),
     "colour filters and their maps": lambda: show_filters(numbers(18, 3, 3, 3), 8, numbers(3, 32, 32)),
+    "colour filters before and after": lambda: show_filters(numbers(5, 3, 3, 3), before=numbers(5, 3, 3, 3) / 3),
     "a filter and its map": lambda: show_filters(numbers(1, 3, 2, 5), image=pictures(1)[0, :, :9]),
     "one grey filter": lambda: show_filters(numbers(1, 1, 3, 3)),
     "filters of four channels": lambda: show_filters(numbers(6, 4, 3, 3)),
@@ -327,6 +328,22 @@ def test_beside_each_kernel_stands_the_map_that_torch_makes_of_the_image(kernel,
     assert {round(place.x0, 3) for place in places[1:10:4]} == {round(places[1].x0, 3)}  # rows of whole pairs
 
 
+def test_beside_each_filter_stands_what_it_was_on_the_scale_of_both():
+    before, after = numbers(3, 3, 3, 3), numbers(3, 3, 3, 3) / 4
+    figure = show_filters(after, 7, numbers(3, 9, 9), before=before)
+    assert titles(figure)[:4] == ["before 0", "after 0", "map 0", "before 1"]
+    limit = before.abs().max().item()
+    for start, weight in enumerate((before, after)):
+        for drawn, wanted in zip(shown(figure)[start:9:3], weight, strict=True):
+            assert np.allclose(drawn, 0.5 + wanted.permute(1, 2, 0) / (2 * limit), atol=1e-6)
+    assert titles(show_filters(after, before=before)) == [
+        f"{kind} {n}" for n in range(3) for kind in ("before", "after")
+    ]
+    assert f"weights {after.min():.2f} to {after.max():.2f}, beside what they were: " in repr(figure).replace("−", "-")
+    places = [ax.get_position() for ax in figure.axes]
+    assert {round(place.x0, 3) for place in places[0:9:6]} == {round(places[0].x0, 3)}  # rows of whole groups
+
+
 def test_filters_of_zeros_can_be_shown():
     assert "weights 0.00 to 0.00" in repr(show_filters(torch.zeros(2, 3, 3, 3)))
     assert "values 0.00 to 0.00" in repr(show_feature_maps(torch.zeros(2, 3, 3)))
@@ -494,6 +511,8 @@ def test_no_mistake_is_said():
         (lambda: show_filters(torch.nn.Conv2d(3, 2, 3)), "such as conv1.weight, but got a Conv2d"),
         (lambda: show_filters(numbers(32, 16, 3, 3)), "use weight[:8, :8]"),
         (lambda: show_filters(numbers(101, 3, 3, 3)), "weight[:100] shows the first 100"),
+        (lambda: show_filters(numbers(2, 1, 3, 3), before=numbers(2, 1, 3, 3)), "before goes with kernels of 3"),
+        (lambda: show_filters(numbers(2, 3, 3, 3), before=numbers(1, 3, 3, 3)), "(2, 3, 3, 3), but got (1, 3,"),
         (lambda: show_filters(numbers(2, 1, 3, 3), image=numbers(1, 8, 8)), "kernels of 3 channels, but these have 1"),
         (lambda: show_filters(numbers(2, 3, 3, 3), image=numbers(1, 8, 8)), "(3, H, W), but got (1, 8, 8)"),
         (lambda: show_filters(numbers(2, 3, 3, 3), image=pictures(1)), "colour picture, (3, H, W), but got uint8"),
