@@ -80,7 +80,7 @@ def test_adams_first_step_is_torchs_and_its_mistakes_are_the_steps_they_name():
 
 
 def test_the_obvious_ways_to_write_the_answers_are_right():
-    assert lesson.q2.predict(2.3).state == lesson.q2.predict("2.30").state == "right"
+    assert lesson.q2.predict(4.61).state == lesson.q2.predict("4.605").state == "right"
     assert lesson.q11.predict(1.09).state == lesson.q11.predict(284 / 260).state == "right"
 
 

@@ -50,7 +50,7 @@ def q1(pictures, batch_size):
 @prediction(
     "the loss before training",
     "2 · The loss before training",
-    classes=(10, (2, 3, 4, 5, 6, 8, 12, 15, 20, 26, 37, 50, 100, 200, 1000)),
+    classes=(100, (2, 3, 4, 5, 6, 8, 12, 15, 26, 37, 50, 100, 1000)),  # not 200: its log10 is log(10)
 )
 def q2(classes):
     probability = f"1/{classes}"
@@ -80,6 +80,10 @@ def q2(classes):
             "logarithm to base 2": (
                 math.log2(classes),
                 f"these are bits. PyTorch's cross-entropy takes the natural logarithm: `-math.log(1 / {classes})`.",
+            ),
+            "the loss of ten classes": (
+                math.log(10),
+                f"that is the loss with ten classes, as in the first figure. Here there are {classes}.",
             ),
             "the minus forgotten": (
                 math.log(1 / classes),
