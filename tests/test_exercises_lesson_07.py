@@ -34,6 +34,18 @@ def test_relu_and_pool_are_torchs():
         assert answer == F.max_pool2d(F.relu(window), 2).item()
 
 
+def test_a_positive_number_is_asked_for_as_well_as_a_negative_one(monkeypatch):
+    """ReLU changes nothing about it, so to forget the ReLU is no mistake there."""
+    asked = []
+    for seed in range(40):
+        monkeypatch.setattr(lesson.q3, "seed", seed)
+        asked.append(lesson.q3.asked())
+    assert {question.answer for question in asked} == {0.0, 1.0, 2.0}
+    for question in asked:
+        names = {mistake.name for mistake in question.mistakes}
+        assert ("the ReLU forgotten" in names) == (question.answer == 0)
+
+
 def test_what_can_go_is_what_two_linear_layers_lose():
     for numbers, answer in answers(lesson.q5, 100):
 
@@ -87,7 +99,10 @@ def printed(start):
 
 def test_what_the_lesson_concludes_from_what_it_trains_is_what_was_printed():
     """nbval does not compare what is trained."""
-    assert min(printed("two convolutions")) > max(printed("SimpleCNN")), "they do not overlap"
+    slow, one, two = printed("SimpleCNN"), printed("without fc1"), printed("two convolutions")
+    assert min(one + two) > max(slow), "they do not overlap"
+    assert min(one) < max(two), "they overlap"
+    assert min(two) < max(one), "they overlap"
     before, first, *_, eighth = printed("dead after how many steps")
     assert before == 0
     assert first == pytest.approx(64 / 3, abs=4), "a third of them"

@@ -17,7 +17,7 @@ from helpers.training import train
     "2 · What a filter answers to",
     sums=((2, -3, 1), [(a, b, c) for a in (-3, -1, 2, 4) for b in (-3, 0, 3) for c in (-2, 1, 2)]),
     colour=((1, 2, 3), [(r, g, b) for r in (1, 2, 4) for g in (1, 2, 3) for b in (0, 2, 3)]),
-    bias=(1, (-2, -1, 1, 2, 3)),
+    bias=(2, (-2, -1, 1, 2, 3)),
 )
 def q1(sums, colour, bias):
     products = [weight * value for weight, value in zip(sums, colour, strict=True)]
@@ -49,6 +49,10 @@ def q1(sums, colour, bias):
             "the weights without the pixels": (
                 sum(sums) + bias,
                 f"this is the answer to the colour (1, 1, 1). Here it is {colour}: {written}, and the bias.",
+            ),
+            "the weights alone": (
+                sum(sums),
+                "a weight counts as often as its pixel says, and each filter adds its bias.",
             ),
         },
     )
@@ -154,23 +158,29 @@ def q2():
 )
 def q3(four):
     largest = max(four)
+    if largest > 0:
+        of_the_relu = {"all of it made 0": (0.0, "ReLU changes only what is below 0.")}
+    else:
+        of_the_relu = {
+            "the ReLU forgotten": (
+                largest,
+                "ReLU stands between the convolution and the pool, and changes what is below 0.",
+            )
+        }
     return Asked(
         f"`conv1` has computed {four[0]:g}, {four[1]:g}, {four[2]:g} and {four[3]:g} for the four cells of one "
         "window of the pool. Which number comes out of ReLU and pool?",
         answer=max(largest, 0.0),
-        working=f"the largest of ({', '.join(f'{max(number, 0.0):g}' for number in four)})",
+        working=f"the largest of {', '.join(f'ReLU({number:g})' for number in four)}",
         hints=(
             "ReLU comes first. What does it turn a negative number into?",
             "Then the pool keeps the largest of the four, as it is.",
         ),
-        mistakes={
-            "the ReLU forgotten": (
-                largest,
-                "ReLU stands between the convolution and the pool: what is below 0 becomes 0.",
-            ),
+        mistakes=of_the_relu
+        | {
             "the largest without its sign": (
                 abs(max(four, key=abs)),
-                "the pool compares numbers and not their sizes; and ReLU has turned each negative one into 0.",
+                "the pool compares numbers and not their sizes; and ReLU comes before it.",
             ),
             "the mean": (sum(four) / 4, "the pool adds nothing up: it keeps the largest; and ReLU comes before it."),
             "added up": (sum(four), "that is what a convolution does. The pool keeps the largest of the four."),
@@ -410,7 +420,7 @@ def q8(image_size, second, padding):
 
 
 @prediction(
-    "how much one number sees", "6 · Your own network", kernels=((5, 3), [(a, b) for a in (3, 5, 7) for b in (3, 5, 7)])
+    "how much one number sees", "6 · Your own network", kernels=((3, 7), [(a, b) for a in (3, 5, 7) for b in (3, 5, 7)])
 )
 def q9(kernels):
     first, second = kernels
@@ -439,6 +449,10 @@ def q9(kernels):
             "the pools forgotten": (
                 first + second - 1,
                 "each pool sees one further number, and after it neighbours lie two pixels apart.",
+            ),
+            "the kernels added": (
+                first + 2 + second + 2,
+                "windows overlap, so kernels do not add up. Go layer by layer: how far apart are two neighbours there?",
             ),
             "the kernels multiplied": (
                 first * 2 * second * 2,
