@@ -469,6 +469,11 @@ def _forward(*, before=_unchanged, after=F.relu, hidden=F.relu, last=_unchanged)
     return forward
 
 
+def _batch_flattened(model, x):
+    x = F.relu(model.pool(model.conv1(x)))
+    return model.fc2(F.relu(model.fc1(x.flatten())))
+
+
 def _pool_first(model, x):
     x = F.relu(model.conv1(model.pool(x)))
     return model.fc2(F.relu(model.fc1(torch.flatten(x, 1))))
@@ -509,6 +514,10 @@ def q6():
         "the second ReLU left out": (
             _forward(hidden=_unchanged),
             "there is another one, between `fc1` and `fc2`. It stays where it is.",
+        ),
+        "the batch flattened, too": (
+            _batch_flattened,
+            "`flatten()` turns the whole batch into one row. Keep the axis of the pictures: `torch.flatten(x, 1)`.",
         ),
         "the pool before the convolution": (
             _pool_first,
