@@ -552,15 +552,15 @@ def hold_look(seen, models, epoch, run=1):
     hold_planes(seen, models, epoch, TEST_SET)
 
 
-def hold_planes(seen, models, epoch, test_set, slack=0):
+def hold_planes(seen, models, epoch, test_set, slack=0, picture=0):
     """The picture, the kernels and their maps; of these, colours of 0 to 255 may differ by as much as `slack`."""
-    image, _ = test_set[0]
+    image, _ = test_set[picture]
     with torch.no_grad():
         every_map = torch.stack([torch.relu(model.conv1(image[None]))[0, :18] for model in models])
     kernels = torch.stack([model.conv1.weight.detach()[:18] for model in models])
     planes = [torch.tensor(list(base64.b64decode(plane))) for plane in seen["planes"]]
     pixels, *tiles = [plane.view(math.isqrt(len(plane) // 4), -1, 4) for plane in planes]
-    assert torch.equal(pixels[:, :, :3], test_set.images[0].permute(1, 2, 0).long())
+    assert torch.equal(pixels[:, :, :3], test_set.images[picture].permute(1, 2, 0).long())
     assert len(tiles) == 2 * len(kernels[0])
     for n, (kernel, drawn) in enumerate(zip(tiles[::2], tiles[1::2], strict=True)):
         colours = 127.5 + 127.5 * kernels[epoch, n].permute(1, 2, 0) / kernels[:, n].abs().max()
@@ -568,6 +568,18 @@ def hold_planes(seen, models, epoch, test_set, slack=0):
         strongest = every_map[:, n].max()
         alpha = 255 * every_map[epoch, n] / strongest if strongest else every_map[epoch, n]
         assert (drawn[:, :, 3] - alpha).abs().max() <= 0.52 + slack
+
+
+def test_another_picture_can_be_looked_at_and_one_that_is_not_there_is_refused():
+    explorer = explorer_of(picture=5)
+    assert base64.b64decode(explorer.view.picture["bytes"]) == TEST_SET.images[5].numpy().tobytes()
+    assert explorer.view.picture["label"] == TEST_SET.classes[TEST_SET.labels[5]]
+    trained(explorer)
+    for model, seen in zip(states_of(explorer), explorer.view.looks, strict=True):
+        with torch.no_grad():
+            assert seen["scores"] == pytest.approx(model(TEST_SET[5][0][None])[0].tolist())
+    with pytest.raises(ValueError, match=f"picture wants a whole number from 0 to {len(TEST_SET) - 1}, but got 60"):
+        explorer_of(picture=60)
 
 
 @pytest.mark.parametrize("settings", [{}, {"conv_channels": 20, "kernel_size": 6, "lr": 0.01}])

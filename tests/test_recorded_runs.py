@@ -71,7 +71,7 @@ def test_a_recorded_run_is_what_train_gives(setting):
     for epoch, loss in enumerate(run.loss):
         assert weighted_mean(run.losses, run, epoch) == pytest.approx(loss, rel=1e-5)
     with torch.no_grad():
-        scores = torch.stack([model(sets()[1][0][0][None])[0] for model in states[1:]])
+        scores = torch.stack([model(sets()[1][recorded_runs.PICTURE][0][None])[0] for model in states[1:]])
     largest = scores.abs().max().item()
     for look, expected in zip(run.looks, scores, strict=True):
         assert look["scores"] == pytest.approx(expected.tolist(), abs=0.01 * largest)
@@ -84,7 +84,7 @@ def test_recording_keeps_what_the_explorers_runs_are(monkeypatch, tmp_path):
     monkeypatch.setattr(recorded_runs, "sets", lambda: few)
     monkeypatch.setattr(recorded_runs, "FILE", tmp_path / "runs.json.gz")
     elsewhere(recorded_runs.main)
-    explorer = TrainingExplorer(*few)
+    explorer = TrainingExplorer(*few, picture=recorded_runs.PICTURE)
     for setting, told in zip(recorded_runs.settings(), recorded_runs.recorded()["runs"], strict=True):
         run = elsewhere(recorded_runs.trained, explorer, setting)
         assert [loss for _, loss in told["losses"]] == pytest.approx([loss for _, loss in run.losses], rel=1e-5)
@@ -112,7 +112,7 @@ def folder(tmp_path_factory):
     for name in ("widgets.css", "widgets.js"):
         shutil.copyfile(TEMPLATE / name, assets / name)
     (assets / recorded_runs.ASSET).write_text(recorded_runs.script(), "utf-8")
-    explorer = TrainingExplorer(*sets())
+    explorer = TrainingExplorer(*sets(), picture=recorded_runs.PICTURE)
     models = dependency_state([explorer], drop_defaults=False)
     recorded_runs.put_into(models)
     (view,), models = page_widgets.written(models, assets)
@@ -170,7 +170,7 @@ def test_the_page_draws_the_run_of_its_settings(replaying, keys, setting):
     for key, epoch in (("End", 5), ("Home", 0)):
         page.get_by_label("what it sees").press(key)
         seen = page.evaluate(LOOK)
-        hold_planes(seen, states, epoch, sets()[1], slack=10)
+        hold_planes(seen, states, epoch, sets()[1], slack=10, picture=recorded_runs.PICTURE)
         scores = [f"{score:.2f}" for score in [first, *run.looks][epoch]["scores"]]
         named = zip(sets()[1].classes, scores, strict=True)
         assert seen["scores"] == [f"{name}{score}".replace("-", "−") for name, score in named]
@@ -249,7 +249,7 @@ def test_an_explorer_with_other_pictures_or_other_settings_is_refused():
     with pytest.raises(RuntimeError, match=r"^Run `make record` first: a TrainingExplorer has other pictures"):
         recorded_runs.put_into(models_of(*load_shapes(40, 20)))
     with pytest.raises(ValueError, match=r"0\.03"):
-        recorded_runs.put_into(models_of(*sets(), lr=0.03))
+        recorded_runs.put_into(models_of(*sets(), lr=0.03, picture=recorded_runs.PICTURE))
 
 
 def test_where_a_kernel_trains_nothing_is_replayed():

@@ -28,13 +28,13 @@ def look(model, image) -> dict:
     }
 
 
-def picture_of(images) -> dict:
-    """The first picture of an ImageSet, with what it takes to normalise and to name it, and of how many it is."""
+def picture_of(images, place) -> dict:
+    """The picture at a place of an ImageSet, with what it takes to normalise and to name it, and of how many it is."""
     return {
         "of": len(images),
-        "bytes": base64.b64encode(images.images[0].cpu().numpy().tobytes()).decode(),
+        "bytes": base64.b64encode(images.images[place].cpu().numpy().tobytes()).decode(),
         "mean": list(images.mean),
         "std": list(images.std),
-        "label": images.classes[int(images.labels[0])],
+        "label": images.classes[int(images.labels[place])],
         "classes": list(images.classes),
     }

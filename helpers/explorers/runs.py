@@ -47,8 +47,11 @@ class Run:
         """Steps in one epoch."""
         return math.ceil(self.pictures / self.settings["batch_size"])
 
-    async def train(self, train_set, test_set, device, breathe):
-        """The same as train(), in pieces: `await breathe()` comes between batches, and may raise Stopped."""
+    async def train(self, train_set, test_set, picture, device, breathe):
+        """The same as train(), in pieces: `await breathe()` comes between batches, and may raise Stopped.
+
+        After each epoch the network looks at the picture at that place of the test set.
+        """
         from helpers.training.devices import memory_kept
         from helpers.training.loop import Loop, Meter
 
@@ -58,7 +61,7 @@ class Run:
         )
         epochs = self.settings["epochs"]
         every = math.ceil(epochs * self.steps / POINTS)
-        image = loop.test_set[0][0]
+        image = loop.test_set[picture][0]
         began = time.perf_counter()
         with memory_kept(device), contextlib.closing(loop):
             for epoch in range(epochs):

@@ -8,6 +8,7 @@ import time
 import ipywidgets
 import traitlets
 
+from helpers.arguments import whole
 from helpers.explorers.base import Choice, Explorer, Slider, View, style
 from helpers.explorers.looks import look, picture_of
 from helpers.explorers.modules import browser_code
@@ -38,7 +39,7 @@ class TrainingExplorer(Explorer):
     """Train SimpleCNN with the settings of the sliders, and see the loss and the accuracy as they come.
 
     The accuracy is that on `test_set`: other pictures than those it learns from, a validation set as long as settings
-    are chosen by it. Before the first run, the first of them is shown, and what the untrained network makes of it.
+    are chosen by it. One of them is shown, that at place `picture`, with what the network makes of it after each epoch.
 
     Every slider is an attribute. Train starts a run that goes on while other cells are used: each waits a moment for
     the other. In a cell or script `await explorer.train()` does the same. Earlier runs stay in the picture and in
@@ -60,13 +61,14 @@ class TrainingExplorer(Explorer):
     conv_channels = Slider("channels", 1, 32, default=18)
     kernel_size = Slider("kernel", 1, 7, default=3)
 
-    def __init__(self, train_set, test_set, *values, **named):
+    def __init__(self, train_set, test_set, *values, picture=0, **named):
         from helpers.training import pick_device
 
         self._train_set = _checked_set("train_set", train_set)
         self._test_set = _checked_set("test_set", test_set)
+        self._picture = whole("picture", picture, 0, len(test_set) - 1)
         self.device, reason = pick_device()
-        view = TrainingView(device=f"{self.device}: {reason}", picture=picture_of(self._test_set))
+        view = TrainingView(device=f"{self.device}: {reason}", picture=picture_of(self._test_set, self._picture))
         super().__init__(view, *values, **named)
         self.runs = []
         self._stopping = False
@@ -127,7 +129,7 @@ class TrainingExplorer(Explorer):
     # -- before the first run -----------------------------------------------------------------------------
 
     def _first_look(self, settings):
-        return look(untrained(settings), self._test_set[0][0].cpu())
+        return look(untrained(settings), self._test_set[self._picture][0].cpu())
 
     def _look_ahead(self):
         if not self.runs:
@@ -184,7 +186,7 @@ class TrainingExplorer(Explorer):
         try:
             run.looks.append(self._first_look(settings))
             await breathe()
-            await run.train(self._train_set, self._test_set, self.device, breathe)
+            await run.train(self._train_set, self._test_set, self._picture, self.device, breathe)
             run.conclude()
         except (Stopped, KeyboardInterrupt):
             run.stopped()
