@@ -349,6 +349,7 @@ def hold_cell(page, explorer):
     torch_value = explorer.output()[0]
     place = explorer.place if torch_value.dim() == 3 else explorer.place[: torch_value.dim()]
     assert answer["value"] == torch_value[tuple(place)].item()
+    page.locator(".cs-cell-sum .cs-sum:visible").first.wait_for()
     sums = texts(page, ".cs-cell-sum .cs-sum")
     assert near(sums[-1].split("= ")[-1], answer["value"]), sums
     if answer["opens"] == "conv":

@@ -507,7 +507,6 @@ AHEAD = """(grid) => [...document.querySelectorAll(`[data-grid="${grid}"].cs-ahe
 
 def test_playing_moves_the_window_first_and_what_it_reads_is_said_when_it_is_there(stand):
     page = with_own_clock(stand(PoolingExplorer()))
-    page.clock.pause_at(page.evaluate("() => Date.now() + 1000"))
     page.get_by_role("button", name="Play").click()
     page.clock.run_for(500)
     assert page.evaluate("() => document.getAnimations().length") == 1, "the window is on its way"
