@@ -1,1 +1,8 @@
 """What the lessons share. Importing this package loads nothing; each module says what it needs."""
+
+from os import environ
+
+if environ.get("COURSE_LANGUAGE") not in (None, "", "en"):
+    from helpers import language
+
+    language.install()

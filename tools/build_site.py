@@ -25,6 +25,7 @@ import shown_widgets
 from address import LESSONS, ROOT
 from npm import NpmError, program
 
+from helpers import language
 from helpers.colours import style
 from helpers.exercises.feedback import SHEET
 from helpers.files import STALE
@@ -69,7 +70,10 @@ def write(folder: Path, say=print):
     """Write the whole site into an empty folder."""
     (folder / "assets").mkdir()
     for name, file in assets().items():
-        shutil.copyfile(file, folder / "assets" / name)
+        if file.suffix == ".js":
+            (folder / "assets" / name).write_text(language.script(file), "utf-8")
+        else:
+            shutil.copyfile(file, folder / "assets" / name)
     (folder / "assets" / recorded_runs.ASSET).write_text(recorded_runs.script(), "utf-8")
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined

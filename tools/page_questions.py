@@ -14,6 +14,7 @@ import zlib
 
 from helpers.exercises import record
 from helpers.exercises.answers import is_same, shown
+from helpers.exercises.feedback import MARKS
 from helpers.exercises.ordering import Ordering
 from helpers.exercises.prediction import Prediction
 from helpers.exercises.question import QUESTIONS
@@ -98,7 +99,7 @@ def _predicted(question, seed):
             *(_one(question, answer, asked) for answer in wrong),
         ],
         "unknown": of_others,
-        "unread": card(question.predict("")).replace("it got ''", f"it got {GIVEN}"),
+        "unread": card(question.predict("")).replace("''", GIVEN),
         **_shared(question, len(asked.hints) + 1),  # the working is the last
     }
 
@@ -126,10 +127,10 @@ def _of_answer(question, answer, asked):
     """What is said of it, with GIVEN in the place of the answer as it was typed."""
     said = card(question.predict(answer))
     is_right = is_same(asked.answer, answer)
-    typed, behind = shown(answer), " is right." if is_right else "? Not yet."
-    if f"{typed}{behind}" not in said:
+    typed, mark = shown(answer), MARKS["right" if is_right else "wrong"]
+    if f"{mark} {typed}" not in said:
         raise RuntimeError(f"{question.name}: what it says of {typed} does not begin with it.\n{said}")
-    return said.replace(f"{typed}{behind}", f"{GIVEN}{behind}", 1)
+    return said.replace(f"{mark} {typed}", f"{mark} {GIVEN}", 1)
 
 
 def unknown(asked) -> list:

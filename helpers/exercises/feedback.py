@@ -8,8 +8,10 @@ from textwrap import indent
 from typing import NamedTuple
 
 from helpers.colours import style
+from helpers.language import ENGLISH, LANGUAGE
 
 SHEET = Path(__file__).with_name("feedback.css")
+LANG = "" if LANGUAGE == ENGLISH else f' lang="{LANGUAGE}"'  # the lesson around it is in English
 MARKS = {"right": "✓", "wrong": "✗", "open": "○", "note": "·"}  # a state is never told by its colour alone
 
 
@@ -56,7 +58,7 @@ class Feedback:
     def _repr_html_(self):
         headline = f"<b>{marked_up(self.name)}</b> <strong>{MARKS[self.state]} {marked_up(self.headline)}</strong>"
         parts = [
-            f'<div class="cs-answer cs-answer-{self.state}" role="status"><style>{style(SHEET)}</style>',
+            f'<div class="cs-answer cs-answer-{self.state}" role="status"{LANG}><style>{style(SHEET)}</style>',
             f"<p>{headline}</p>",
             _table(self.rows),
             *map(_paragraph, self.paragraphs),

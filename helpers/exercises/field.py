@@ -7,6 +7,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from helpers import language
 from helpers.colours import style
 from helpers.exercises import record
 from helpers.exercises.switches import is_off
@@ -28,7 +29,7 @@ class Field(anywidget.AnyWidget):
     back to them.
     """
 
-    _esm = SCRIPT.read_text("utf-8")
+    _esm = language.script(SCRIPT)
     _css = style(SHEET)
     label = traitlets.Unicode().tag(sync=True)
     shown = traitlets.Dict().tag(sync=True)  # one trait, so that all of it changes at once

@@ -2,6 +2,7 @@
 
 import { make, setText, show, within } from "./page/elements.js";
 import { ending, makeSpeaker, watchWidth } from "./page/frame.js";
+import { LANGUAGE } from "./page/from_python.js";
 import { grow, placeIn } from "./page/motion.js";
 import { makeRefusal } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
@@ -49,6 +50,7 @@ async function render({ model, el }) {
   stage.setAttribute("role", "application");
   const [sentence, refusal, speaker, keys] = [make("div", "cs-note"), makeRefusal(sliders), makeSpeaker(), make("div", "cs-hint")];
   const root = make("div", "cs-explorer cs-model", crumbs.root, stage, make("div", "cs-below", sentence, ...refusal.parts, keys), speaker.root);
+  root.lang = LANGUAGE;
   el.append(root);
   const space = watchWidth(root, () => draw());
 

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from helpers import colours
+from helpers import colours, language
 from helpers.sentences import SENTENCES
 
 FOLDER = Path(__file__).parent
@@ -19,7 +19,7 @@ def browser_code(name: str) -> str:
     def join(path: Path):
         if path in joined:
             return
-        text = _from_python() if path.name == FROM_PYTHON else path.read_text("utf-8")
+        text = _from_python() if path.name == FROM_PYTHON else language.script(path)
         for imported in IMPORT.findall(text):
             join((path.parent / imported).resolve())
         joined[path] = IMPORT.sub("", text)
@@ -30,7 +30,7 @@ def browser_code(name: str) -> str:
 
 
 def _from_python() -> str:
-    tables = {"SENTENCES": SENTENCES, "COLOUR_OF": colours.in_a_browser()}
+    tables = {"SENTENCES": SENTENCES, "COLOUR_OF": colours.in_a_browser(), "LANGUAGE": language.LANGUAGE}
     return "".join(
         f"export const {name} = {json.dumps(table, ensure_ascii=False)};\n" for name, table in tables.items()
     )

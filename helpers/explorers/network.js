@@ -5,6 +5,7 @@ import { CONV1, FC1, LAYERS, chainOf, classOf, grouped, reasonsOf, shapeOf } fro
 import { arithmeticOf, makeArithmetic, unmarked } from "./layer_lines.js";
 import { make, setStyle, setText, show } from "./page/elements.js";
 import { ending, makeCode, makeRemark, makeSpeaker, watchWidth } from "./page/frame.js";
+import { LANGUAGE } from "./page/from_python.js";
 import { makePlayer, watchPointing } from "./page/pointing.js";
 import { makeRefusal } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
@@ -75,6 +76,7 @@ async function render({ model, el }) {
   arithmetic.root.append(make("div", "cs-toolbar", player.root), makeRemark().root);
   const below = make("div", "cs-below", ...refusal.parts, arithmetic.root, budget.root, source.root);
   const root = make("div", "cs-explorer cs-network", figure.root, scale, below, speaker.root);
+  root.lang = LANGUAGE;
   el.append(root);
   const place = watchWidth(figure.columns[CONV1].root, draw);
   walk.watch(root, figure.root, draw);

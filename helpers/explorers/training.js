@@ -4,6 +4,7 @@ import { GUESSING, drawCharts, look, lossText, makeChart, percent } from "./curv
 import { makeEpochs } from "./epochs.js";
 import { make, plural, setClass, svg } from "./page/elements.js";
 import { ending, makeCode, makeSpeaker, watchTraits, watchWidth } from "./page/frame.js";
+import { LANGUAGE } from "./page/from_python.js";
 import { findSliders } from "./page/sliders.js";
 import { makeReadout } from "./readout.js";
 import { makeReplay } from "./replay.js";
@@ -82,6 +83,7 @@ async function render({ model, el }) {
   const readout = makeReadout(figure, charts, speaker, hint);
   const epochs = makeEpochs(picture, draw);
   const root = make("div", "cs-explorer", readout.root, make("div", "cs-training", figure, epochs.root), legend, device, code.root, speaker.root);
+  root.lang = LANGUAGE;
   el.append(root);
   const space = watchWidth(root, draw);
 

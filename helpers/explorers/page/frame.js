@@ -1,6 +1,7 @@
 // What stands around every picture: its parts in their order, a line of code, notes, speech, width, and the end.
 
 import { letGo, make, setClass, setText } from "./elements.js";
+import { LANGUAGE } from "./from_python.js";
 import { makeRefusal } from "./refusals.js";
 
 /**
@@ -13,6 +14,7 @@ export function makeFrame(el, { sliders, formulas, tools, figure, beneath = [], 
   const toolbar = make("div", "cs-toolbar", ...tools);
   const below = make("div", "cs-below", ...notes, ...refusal.parts);
   const root = make("div", "cs-explorer", figure, ...beneath, below, toolbar, ...formulas, code.root, speaker.root);
+  root.lang = LANGUAGE;
   el.append(root);
   return { root, below, code, refusal, speaker };
 }
