@@ -87,12 +87,10 @@ def test_a_docstring_is_exchanged_whatever_its_lines():
 
 
 def test_javascript_is_exchanged_literal_by_literal():
-    code = (
-        'tell(a, `${n} is ${won ? "the winner" : "read"}`);\nif (kind === "the winner") tell(b, "the winner of all");'
-    )
+    code = 'tell(a, `${n} is ${won ? "the winner" : "read"}`);\nif (a === "the winner") tell(b, "the winner of all");'
     others = {'${n} is ${won ? "the winner" : "read"}': '${won ? "Sieger" : "gelesen"}: ${n}', "the winner": "W"}
     assert language.exchanged(code, others) == (
-        'tell(a, `${won ? "Sieger" : "gelesen"}: ${n}`);\nif (kind === "W") tell(b, "the winner of all");'
+        'tell(a, `${won ? "Sieger" : "gelesen"}: ${n}`);\nif (a === "W") tell(b, "the winner of all");'
     )
     assert language.exchanged(code, {}) == code
 
