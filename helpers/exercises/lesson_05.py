@@ -27,7 +27,8 @@ def q1(pictures, batch_size):
         working=f"⌈{pictures:,} / {batch_size}⌉ = ⌈{round(pictures / batch_size, 4):g}⌉",
         hints=(
             "How many full batches are there? And where do the pictures go that are left over?",
-            f"{full} full batches hold {full * batch_size:,} pictures. {left} are left over.",
+            f"{full} full batch{'es' * (full != 1)} hold{'s' * (full == 1)} {full * batch_size:,} pictures. {left} are "
+            "left over.",
         ),
         mistakes={
             "the last, smaller batch dropped": (
@@ -41,7 +42,7 @@ def q1(pictures, batch_size):
             ),
             "the pictures of the last batch": (
                 left,
-                f"these are the pictures that are left over after {full} full batches.",
+                f"these are the pictures that are left over after {full} full batch{'es' * (full != 1)}.",
             ),
         },
     )
@@ -68,7 +69,7 @@ def q2(classes):
                 1 / classes,
                 f"{probability} is the probability of the right class. The loss is computed from it, with a logarithm.",
             ),
-            "what is missing to 1": (
+            "1 minus the probability": (
                 1 - 1 / classes,
                 f"1 − {probability} is the probability of all wrong classes together. The loss asks only for the right "
                 "one.",
@@ -142,7 +143,7 @@ def q3(lines):
     elif not step < zero_grad < backward:
         name, why = (
             "step before backward",
-            "you step before you have gradients: those of the round before, `zero_grad` has thrown away, and "
+            "you step before you have gradients: `zero_grad` has thrown away those of the round before, and "
             "`backward` is yet to come. Nothing is learned, and no error is raised.",
         )
     elif forward < step:
@@ -395,7 +396,7 @@ def q6():
         "zero_grad between backward and step": (
             _train_with(ZERO_GRAD_BETWEEN),
             "it stands in the loop now, but throws away what `backward` has just computed. "
-            "No weight changes any more, in the first step either.",
+            "No weight changes any more, not even in the first step.",
         ),
         "one step for all batches": (
             _one_step_at_the_end,
@@ -610,8 +611,8 @@ def q9(pieces, hand_over, work):
             ),
             "handing over and work added": (
                 round(last + all_work, 2),
-                f"while the GPU works on a piece, the next one is handed over. Only the first {hand_over} ms have no "
-                "work beside them.",
+                f"while the GPU works on a piece, the next one is handed over. The GPU waits only for the first "
+                f"piece, {hand_over} ms.",
             ),
             "the work alone": (
                 all_work,
@@ -656,7 +657,7 @@ def q10(weight, gradient, lr):
             ),
             "the learning rate left out": (
                 weight - down,
-                "the gradient divided by its own size is 1 or −1. How long the step is, the learning rate says.",
+                "the gradient divided by its own size is 1 or −1. The learning rate says how long the step is.",
             ),
             "the means not corrected": (
                 round(weight - down * without, 2),
