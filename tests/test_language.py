@@ -2,15 +2,23 @@
 
 import ast
 import builtins
+import importlib
+import json
 import os
+import re
 import subprocess
 import sys
 
+import page_questions
 import pytest
 import sentences
+from address import LESSONS
 from test_explorers_modules import OF_THE_BROWSER, free, parsed
 
 from helpers import language
+from helpers.exercises.ordering import Ordering
+from helpers.exercises.prediction import Prediction
+from helpers.exercises.question import QUESTIONS
 
 LANGUAGES = sorted(path.stem for path in language.FOLDER.glob("*.json"))
 each_language = pytest.mark.parametrize("name", LANGUAGES)
@@ -95,9 +103,51 @@ def test_javascript_is_exchanged_literal_by_literal():
     assert language.exchanged(code, {}) == code
 
 
+def everything_said():
+    """{question: (what it says of each answer: its state; and all of its words)}, in the language of this Python."""
+    for path in LESSONS[1:]:
+        importlib.import_module(f"helpers.exercises.lesson_{path.name[:2]}")
+    return {name: _said_by(question) for name, question in QUESTIONS.items()}
+
+
+def _said_by(question):
+    answers = []
+    for seed in (0, 3):
+        question.again(seed)
+        if isinstance(question, Prediction):
+            asked = question.asked()
+            known = (asked.answer, *(mistake.answer for mistake in asked.mistakes), *page_questions.unknown(asked))
+            answers += [question.predict(answer) for answer in known]
+        elif isinstance(question, Ordering):
+            answers += [question.check(order) for order in (sorted(question.lettered()), "?")]
+    words = [repr(one) for one in (question, *answers, *(question.hint() for _ in range(4)))]
+    words += [f"{mistake.name}: {mistake.why}" for mistake in getattr(question, "mistakes", ())]
+    return [one.state for one in answers], words
+
+
+def in_english(words):
+    """The lines that have an English word which no German text has, code left out."""
+    lines = re.sub(r"`[^`]+`", "", words).split("\n")
+    return [
+        line for line in lines if re.search(r"\b(the|and|of|you|your|with|are|not yet|to)\b", line) and "=" not in line
+    ]
+
+
+def test_questions_judge_alike_in_every_language_and_speak_no_english():
+    here = everything_said()
+    for name in LANGUAGES:
+        printed = said("import json, test_language as t; print(json.dumps(t.everything_said()))", COURSE_LANGUAGE=name)
+        there = json.loads(printed)
+        assert {question: states for question, (states, _) in there.items()} == {
+            question: states for question, (states, _) in here.items()
+        }
+        assert [line for _, words in there.values() for text in words for line in in_english(text)] == []
+
+
 def said(code, **variables):
     """What a fresh Python prints of this."""
-    environment = {**os.environ, "PYTHONPATH": str(language.ROOT), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    paths = os.pathsep.join(str(language.ROOT / folder) for folder in (".", "tools", "tests"))
+    environment = {**os.environ, "PYTHONPATH": paths, **variables}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     return run.stdout + run.stderr
 
