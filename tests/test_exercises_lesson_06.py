@@ -602,11 +602,6 @@ def loss_outside(model, images, labels, optimizer):
     return updated(F.cross_entropy(scores, labels), optimizer)
 
 
-def everything_inside(model, images, labels, optimizer):
-    with torch.autocast("cpu", torch.bfloat16):
-        return usual_step(model, images, labels, optimizer)
-
-
 def flattens_the_batch(model, x):
     x = F.relu(model.pool(model.conv1(x)))
     return model.fc2(F.relu(model.fc1(torch.flatten(x))))
@@ -654,7 +649,6 @@ NAMED = {
         all_in_bfloat16: "the model itself in bfloat16",
         pictures_in_bfloat16: "only the pictures in bfloat16",
         loss_outside: "the loss outside",
-        everything_inside: "backward inside",
     },
 }
 
@@ -719,6 +713,11 @@ def forgets_to_step(model, images, labels, optimizer):
     return loss
 
 
+def everything_inside(model, images, labels, optimizer):
+    with torch.autocast("cpu", torch.bfloat16):
+        return usual_step(model, images, labels, optimizer)
+
+
 def switched_by_hand(model, images, labels, optimizer):
     with torch.amp.autocast(device_type="cpu", dtype=torch.bfloat16):
         loss = nn.CrossEntropyLoss()(model(images), labels)
@@ -737,7 +736,7 @@ OTHERS_WRONG = {
 RIGHT_TOO = {
     lesson.q2: [warms_up_three_times, looks_at_the_clock_all_the_time],
     lesson.q5: [warms_up_five_times, fills_and_reads],
-    lesson.q8: [switched_by_hand],
+    lesson.q8: [switched_by_hand, everything_inside],
     lesson.q6: [behind_flatten, with_layers_of_its_own, in_place_and_by_hand, chooses_by_a_mask],
 }
 
@@ -798,3 +797,21 @@ def test_the_scores_are_simple_cnns_and_relu_gets_what_the_pool_gives():
             pooled = model.pool(model.conv1(x))
             assert (pooled < 0).any(), "else the first ReLU has nothing to do"
             assert right["numbers through ReLU"] == pooled.numel() + model.fc1(pooled.flatten(1)).numel()
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_with_backward_inside_autocast_a_layer_kept_in_float32_gets_a_gradient_in_bfloat16(inside):
+    torch.manual_seed(0)
+    layer, x, labels = nn.Linear(8, 3), torch.randn(6, 8), torch.randint(0, 3, (6,))
+    F.cross_entropy(layer(x), labels).backward()
+    exact, layer.weight.grad = layer.weight.grad, None
+    with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", enabled=False):
+            scores = layer(x)
+        loss = F.cross_entropy(scores, labels)
+        if inside:
+            loss.backward()
+    if not inside:
+        loss.backward()
+    assert torch.equal(layer.weight.grad.bfloat16().float(), layer.weight.grad) == inside
+    assert torch.equal(layer.weight.grad, exact) != inside

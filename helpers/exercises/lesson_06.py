@@ -228,12 +228,13 @@ def q3(cores, loading, network):
             ),
             "one after the other": (
                 loading + network,
-                "that is how long a step takes without workers: one core loads while the others are idle. Workers use "
-                "those idle cores.",
+                "that is how long a step takes without workers: only one core works while a batch is loaded. Workers "
+                "use the rest.",
             ),
             "the network's time divided too": (
                 (loading + network) / cores,
-                f"in its {network} ms the network keeps all {cores} cores busy already. You counted them twice.",
+                f"in its {network} ms the network keeps each of the {cores} cores busy already. You counted them "
+                "twice.",
             ),
             "loading alone": (
                 loading / cores,
@@ -577,13 +578,8 @@ def q7(compute, move, rate, bandwidth):
 
 def _in_bfloat16(step, model, images, labels, lr):
     """The numbers that one step leaves, and the kinds of number that it computed with."""
-    optimizer, scores_were, autocast_was = torch.optim.SGD(model.parameters(), lr), [], []
-
-    def look(layer, given, scores):
-        scores_were.append(scores.dtype)
-        scores.register_hook(lambda gradient: autocast_was.append(torch.is_autocast_enabled("cpu")))
-
-    model.register_forward_hook(look)
+    optimizer, scores_were = torch.optim.SGD(model.parameters(), lr), []
+    model.register_forward_hook(lambda layer, given, scores: scores_were.append(scores.dtype))
     loss = step(model, images, labels, optimizer)
     if loss is None:
         return None
@@ -591,7 +587,6 @@ def _in_bfloat16(step, model, images, labels, lr):
         "bits of a score": _bits(*scores_were[:1]),
         "bits of a weight": _bits(next(model.parameters()).dtype),
         "bits of the loss": _bits(loss.dtype if isinstance(loss, torch.Tensor) else torch.float32),
-        "calls of backward under autocast": sum(autocast_was),
         "loss": loss.item() if isinstance(loss, torch.Tensor) else loss,
         "weights": torch.cat([parameter.detach().float().flatten() for parameter in model.parameters()]),
     }
@@ -606,7 +601,7 @@ def _half_cases(generator):
     return [{"model": m, "images": torch.randn(6, 2), "labels": torch.randint(0, 3, (6,)), "lr": 0.5} for m in models]
 
 
-def _half(*, forward=True, loss=True, backward=False, cast=_unchanged, pictures=_unchanged):
+def _half(*, forward=True, loss=True, cast=_unchanged, pictures=_unchanged):
     """A step with these of its parts under autocast; `cast` is done to the model, `pictures` to the pictures."""
 
     def step_in_bfloat16(model, images, labels, optimizer):
@@ -619,8 +614,7 @@ def _half(*, forward=True, loss=True, backward=False, cast=_unchanged, pictures=
         with under(loss):
             value = F.cross_entropy(logits, labels)
         optimizer.zero_grad()
-        with under(backward):
-            value.backward()
+        value.backward()
         optimizer.step()
         return value
 
@@ -669,11 +663,6 @@ def q8():
             _half(loss=False),
             "the loss is computed in bfloat16, like the scores. Under autocast torch turns them into float32 first, "
             "because a sum needs it.",
-        ),
-        "backward inside": (
-            _half(backward=True),
-            "`backward` computes each gradient in the kind of number that its layer had, so autocast has nothing to "
-            "choose there. torch advises against it: `backward` belongs outside.",
         ),
     }
     return hints, mistakes
