@@ -2,7 +2,7 @@
 
 from os import environ
 
-if environ.get("COURSE_LANGUAGE") not in (None, "", "en"):
+if environ.get("CNN_SHAPES_LANGUAGE") not in (None, "", "en"):
     from helpers import language
 
     language.install()

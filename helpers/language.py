@@ -1,4 +1,4 @@
-"""The course's sentences in another language: COURSE_LANGUAGE=de has pictures and feedback speak German.
+"""The course's sentences in another language: CNN_SHAPES_LANGUAGE=de has pictures and feedback speak German.
 
 languages/de.json holds them: {a source file: {its sentence: the same in German, or null where it stays English}}. A
 sentence stands there as in the source, with its values in braces (JavaScript's in `${}`), and is exchanged as the file
@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).with_name("languages")
 ENGLISH = "en"
-LANGUAGE = os.environ.get("COURSE_LANGUAGE") or ENGLISH
+LANGUAGE = os.environ.get("CNN_SHAPES_LANGUAGE") or ENGLISH
 
 
 def catalogue(language: str) -> dict:
@@ -25,7 +25,7 @@ def catalogue(language: str) -> dict:
         return {}
     known = sorted(path.stem for path in FOLDER.glob("*.json"))
     if language not in known:
-        raise ValueError(f"COURSE_LANGUAGE wants one of {', '.join([ENGLISH, *known])}, but got {language!r}.")
+        raise ValueError(f"CNN_SHAPES_LANGUAGE wants one of {', '.join([ENGLISH, *known])}, but got {language!r}.")
     return json.loads((FOLDER / f"{language}.json").read_text("utf-8"))
 
 

@@ -136,7 +136,9 @@ def in_english(words):
 def test_questions_judge_alike_in_every_language_and_speak_no_english():
     here = everything_said()
     for name in LANGUAGES:
-        printed = said("import json, test_language as t; print(json.dumps(t.everything_said()))", COURSE_LANGUAGE=name)
+        printed = said(
+            "import json, test_language as t; print(json.dumps(t.everything_said()))", CNN_SHAPES_LANGUAGE=name
+        )
         there = json.loads(printed)
         assert {question: states for question, (states, _) in there.items()} == {
             question: states for question, (states, _) in here.items()
@@ -153,11 +155,13 @@ def said(code, **variables):
 
 
 def test_a_language_that_is_not_there_is_refused_with_those_that_are():
-    words = said("import helpers", COURSE_LANGUAGE="xx")
-    assert words.endswith(f"ValueError: COURSE_LANGUAGE wants one of {', '.join(['en', *LANGUAGES])}, but got 'xx'.\n")
+    words = said("import helpers", CNN_SHAPES_LANGUAGE="xx")
+    assert words.endswith(
+        f"ValueError: CNN_SHAPES_LANGUAGE wants one of {', '.join(['en', *LANGUAGES])}, but got 'xx'.\n"
+    )
 
 
 def test_english_needs_no_catalogue():
     code = "import sys, helpers; print('helpers.language' in sys.modules)"
     for named in ("", "en"):
-        assert said(code, COURSE_LANGUAGE=named) == "False\n"
+        assert said(code, CNN_SHAPES_LANGUAGE=named) == "False\n"
