@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).with_name("languages")
 ENGLISH = "en"
-LANGUAGE = os.environ.get("CNN_SHAPES_LANGUAGE") or ENGLISH
+SWITCH = "CNN_SHAPES_LANGUAGE"
+LANGUAGE = os.environ.get(SWITCH) or ENGLISH
 
 
 def catalogue(language: str) -> dict:
@@ -25,7 +26,7 @@ def catalogue(language: str) -> dict:
         return {}
     known = sorted(path.stem for path in FOLDER.glob("*.json"))
     if language not in known:
-        raise ValueError(f"CNN_SHAPES_LANGUAGE wants one of {', '.join([ENGLISH, *known])}, but got {language!r}.")
+        raise ValueError(f"{SWITCH} wants one of {', '.join([ENGLISH, *known])}, but got {language!r}.")
     return json.loads((FOLDER / f"{language}.json").read_text("utf-8"))
 
 

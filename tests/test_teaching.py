@@ -232,10 +232,13 @@ def test_what_is_said_of_cifar10_is_what_the_code_does():
 
 
 def test_the_switch_and_the_files_are_named_as_the_code_names_them():
+    from helpers import language
     from helpers.exercises import progress, record, switches
 
     assert f"{switches.SWITCH}=solutions,hints" in TEACHING
-    assert TEACHING.count("CNN_SHAPES") == TEACHING.count(switches.SWITCH)
+    assert f"`{language.SWITCH}=de`" in TEACHING
+    named = TEACHING.count(switches.SWITCH) + TEACHING.count(language.SWITCH)
+    assert TEACHING.count("CNN_SHAPES") == named
     assert f"kept in `{record.FILE}`" in TEACHING
     assert f"`{switches.SWITCH}=file`" in TEACHING
     assert hasattr(progress(), "export")
