@@ -411,7 +411,8 @@ def q7():
     runs, and returns something else. Fix it.
     """
     hints = (
-        "What did `cross_entropy` get in the lesson's cell before this one, and what does it get here?",
+        "In the lesson's cell before this one, `cross_entropy` got logits, then probabilities. Which of the two gave "
+        "the mean of −log? And what does it get here?",
         "`F.cross_entropy` computes the softmax itself. How often is it computed in `loss_of`?",
         "Pass the logits as they are: `F.cross_entropy(logits, labels)`.",
     )
@@ -491,7 +492,7 @@ def q8(lines):
         return None
     first = fits.index(False)
     name, why = OVERLOOKED[first]
-    count = f"{sum(fits)} of 10 fit." if sum(fits) else "None fits yet."
+    count = f"{sum(fits)} of 10 fit{'s' * (sum(fits) == 1)}." if sum(fits) else "None fits yet."
     return Mistake(name, lines, f"{count} Look at network {first + 1} again: {why}")
 
 
