@@ -192,7 +192,7 @@ def _pool(size, kernel_size, padding, dilation, stride=None, *, ceil_mode):
     half = kernel_size // 2
     if padding > half:
         undilated = SENTENCES["undilated"] if dilation > 1 else ""
-        values = {"half": half, "mode": "max", "undilated": undilated}
+        values = {"half": half, "pooling": SENTENCES["max"], "undilated": undilated}
         return _Misfit(SENTENCES["pool-padding"], ("padding", "kernel_size"), values)
     extra = stride - 1 if ceil_mode else 0  # rounding up: as if there were this many cells more
     if misfit := _too_large(size, kernel_size, padding, dilation, extra):

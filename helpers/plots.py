@@ -30,6 +30,7 @@ from helpers.figures import (
 
 # 7 colours, 8 markers: the first 56 lines all look different, and no two by their colour only.
 LINES, MARKERS = ("input", "kernel", "output", "negative", "C", "H", "N"), "os^DvPX*"
+TITLES = {"filter": "filter {number}", "before": "before {number}", "after": "after {number}", "maps": "map {number}"}
 FLOOR = "the floor"  # what benchmarks call how fast a step could be at most
 
 
@@ -47,7 +48,7 @@ def show_images(images, titles=None, columns=8):
             raise ValueError(f"There are {len(images)} images, but {len(titles)} titles.")
     figure = tiles(images, titles, columns, note=note)
     height, width = images.shape[1:3]
-    told = [f"{_many(len(images), 'image')} of {height}×{width}"]
+    told = [f"{_many(len(images), 'image', 'images')} of {height}×{width}"]
     told += [f"titled {_some(titles)}"] if titles else []
     told += [note] if note else []
     figure.description = f"Figure: {', '.join(told)}"
@@ -66,7 +67,7 @@ def show_filters(weight, columns=6, image=None, before=None):
     """
     weight = numbers("weight", weight, 4, "(out_channels, in_channels, height, width), such as conv1.weight")
     out, channels, height, width = weight.shape
-    about = f"{_many(out, 'filter')} of {channels}×{height}×{width}, weights {_range(weight)}"
+    about = f"{_many(out, 'filter', 'filters')} of {channels}×{height}×{width}, weights {_range(weight)}"
     earlier = weight if before is None else numbers("before", before, 4, "the same filters at an earlier time")
     if earlier.shape != weight.shape:
         raise ValueError(f"before wants filters of the shape of weight, {weight.shape}, but got {earlier.shape}.")
@@ -81,8 +82,8 @@ def show_filters(weight, columns=6, image=None, before=None):
             kinds = {"before": _coloured(earlier, limit), "after": kinds["filter"]}
             about += f", beside what they were: {_range(earlier)}"
         if image is not None:
-            kinds["map"] = _maps(weight, image)
-            about += f", and the map each gives for an image of {'×'.join(map(str, kinds['map'].shape[1:]))}"
+            kinds["maps"] = _maps(weight, image)
+            about += f", and the map each gives for an image of {'×'.join(map(str, kinds['maps'].shape[1:]))}"
         check_count(len(kinds) * out, "filters" if len(kinds) == 1 else "kernels and maps", "weight")
         figure = (
             tiles(kinds["filter"], range(out), columns, note=note) if len(kinds) == 1 else _beside(kinds, columns, note)
@@ -90,12 +91,12 @@ def show_filters(weight, columns=6, image=None, before=None):
     else:
         if out * channels > MOST:
             raise ValueError(f"{out}×{channels} kernels are too many for one figure: use weight[:8, :8].")
-        titles, bar = range(out), "weight"
+        titles, meant = range(out), ""
         if channels > 1:
             titles = [f"{row}, {column}" for row in range(out) for column in range(channels)]
-            columns, bar = channels, "weight (titles: output, input channel)"
+            columns, meant = channels, " (titles: output, input channel)"
         kernels = weight.reshape(-1, height, width)
-        figure = tiles(kernels, titles, columns, bar=bar, cmap=signed("kernel"), limits=(-limit, limit))
+        figure = tiles(kernels, titles, columns, bar=f"weight{meant}", cmap=signed("kernel"), limits=(-limit, limit))
     figure.description = f"Figure: {about}"
     return figure
 
@@ -123,11 +124,11 @@ def _coloured(weight, limit):
 def _beside(kinds, columns, note):
     """The pictures of each filter, {kind: one for each filter}, side by side, in rows of whole groups."""
     groups = [picture for group in zip(*kinds.values(), strict=True) for picture in group]
-    titles = [f"{kind} {number}" for number in range(len(groups) // len(kinds)) for kind in kinds]
+    titles = [TITLES[kind].format(number=number) for number in range(len(groups) // len(kinds)) for kind in kinds]
     columns = len(kinds) * max(whole("columns", columns, least=1) // len(kinds), 1)
     scale = {}
-    if "map" in kinds:
-        limit = float(np.abs(kinds["map"]).max()) or 1.0
+    if "maps" in kinds:
+        limit = float(np.abs(kinds["maps"]).max()) or 1.0
         scale = {"bar": "map", "cmap": signed("output"), "limits": (-limit, limit)}
     return tiles(groups, titles, columns, size=0.84, note=note, **scale)
 
@@ -144,7 +145,7 @@ def show_feature_maps(maps, columns=6):
     limit = float(np.abs(maps).max()) or 1.0
     cmap, lowest = (signed("output"), -limit) if maps.min() < 0 else (shades("output"), 0)
     figure = tiles(maps, range(channels), columns, bar="value", cmap=cmap, limits=(lowest, limit))
-    about = f"{_many(channels, 'feature map')} of {height}×{width}, values {_range(maps)}"
+    about = f"{_many(channels, 'feature map', 'feature maps')} of {height}×{width}, values {_range(maps)}"
     figure.description = f"Figure: {about}"
     return figure
 
@@ -265,11 +266,13 @@ def show_confusion(labels, predictions, classes):
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
-    figure.description = f"Figure: confusion of {_many(len(labels), 'prediction')}, {counts.trace()} right"
+    figure.description = (
+        f"Figure: confusion of {_many(len(labels), 'prediction', 'predictions')}, {counts.trace()} right"
+    )
     counts[diagonal] = 0
     if counts.any():
         row, column = np.unravel_index(counts.argmax(), counts.shape)
-        often = f"{classes[row]} taken for {classes[column]}, {_many(counts.max(), 'time')}"
+        often = f"{classes[row]} taken for {classes[column]}, {_many(counts.max(), 'time', 'times')}"
         figure.description += f"; most often {often}"
     return figure
 
@@ -298,7 +301,7 @@ def show_most_wrong(images, labels, scores, classes, n=8):
     wrong = np.flatnonzero(seen != labels)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:n]
     if len(wrong) == 0:
-        told = f"no mistake among {_many(len(labels), 'image')}"
+        told = f"no mistake among {_many(len(labels), 'image', 'images')}"
         figure = Picture(figsize=(4.2, 0.8), dpi=DPI)
         figure.text(0.5, 0.5, told, ha="center", va="center")
         figure.description = f"Figure: {told}"
@@ -451,8 +454,8 @@ def _rows_of_names(inches, widths):
 # -- words ---------------------------------------------------------------------------------------------
 
 
-def _many(count, thing):
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+def _many(count, one, many):
+    return f"{count} {one if count == 1 else many}"
 
 
 def _some(words, between=", "):
@@ -490,6 +493,6 @@ def _told(name, run):
     if not run.loss:
         return f"{start}no completed epoch"
     loss = f"loss {run.loss[0]:.2f} to {run.loss[-1]:.2f}"
-    parts = [_many(len(run.loss), "epoch"), loss, f"training accuracy {run.train_accuracy[-1]:.2f}"]
+    parts = [_many(len(run.loss), "epoch", "epochs"), loss, f"training accuracy {run.train_accuracy[-1]:.2f}"]
     parts += [f"accuracy on other pictures {run.test_accuracy[-1]:.2f}"] if run.test_accuracy else []
     return start + ", ".join(parts + ["interrupted"] * run.interrupted)

@@ -15,7 +15,7 @@ SENTENCES = {
     ),
     "pool-padding": (
         "The padding ({padding}) is more than half the kernel ({kernel_size} // 2 = {half}), "
-        "the most that {mode} pooling takes{undilated}."
+        "the most that {pooling} takes{undilated}."
     ),
     "padding-word": (
         "padding wants a whole number of at least 0, a (height, width) pair, "
@@ -35,6 +35,9 @@ SENTENCES = {
     "not-flattened": "{layer}: {shape} arrives, not flattened, and {layer} {does}.",
     "linear-width": "{layer}: {arriving} {each}, but {layer} is written for {wanted}.",
     "no-batch": "{what} given: {shape}. The model wants {wanted}.",
+    # {pooling}, by its mode.
+    "max": "max pooling",
+    "avg": "average pooling",
     # What stands at the place of the same name above, where there is something to say; else nothing does.
     "spread": ", spread over {dilation}·({kernel_size} − 1) + 1 = {span} by dilation {dilation}",
     "rounded_up": ", even with the stride − 1 = {extra} that ceil_mode adds",

@@ -81,7 +81,7 @@ function explainPooling(values, { kind, span, counted, skipped }, sliders) {
         padding,
         kernel_size,
         half: Math.floor(kernel_size / 2),
-        mode: mode === "max" ? "max" : "average",
+        pooling: SENTENCES[mode],
         undilated: dilation > 1 ? SENTENCES.undilated : "",
       }),
       remedy,

@@ -62,7 +62,7 @@ def _no_place(run, step, computed, dim, error):
     if kind == "pool-padding" and computed.mode == "avg":
         kernel, padding = computed.kernel_size[dim], computed.padding[dim]
         numbers = {"padding": padding, "kernel_size": kernel, "half": kernel // 2}
-        problem = SENTENCES["pool-padding"].format(**numbers, mode="average", undilated="")
+        problem = SENTENCES["pool-padding"].format(**numbers, pooling=SENTENCES["avg"], undilated="")
     changes, why = _changes(run, step, computed, dim, kind, fixes), _shrunk(run, step, dim - computed.dims)
     return found(step, kind, f"{step.label}{where}: {problem}", got, wanted, why, *changes)
 
