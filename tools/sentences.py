@@ -17,6 +17,14 @@ from helpers import language
 JAVASCRIPT = Parser(Language(tree_sitter_javascript.language()))
 FILES = (
     "helpers/sentences.py",
+    "helpers/arguments.py",
+    "helpers/arithmetic.py",
+    "helpers/figures.py",
+    "helpers/model.py",
+    "helpers/data.py",
+    "helpers/trace/*.py",
+    "helpers/trace/rules/*.py",
+    "helpers/inside/*.py",
     "helpers/exercises/*.py",
     "helpers/exercises/*.js",
     "helpers/explorers/*.py",
