@@ -35,7 +35,7 @@ FILES = (
     "tools/template/widgets.js",
 )
 WORDS = re.compile(r"[A-Za-z’']{2,},? [a-z’']{2,}")  # two, one behind the other
-NO_WORDS = re.compile(r"[a-z]+(-[a-z]+)+( [a-z]+(-[a-z]+)*)*|[^ ]*[{;].*[:;].*")  # classes of a style sheet, and rules
+NO_WORDS = re.compile(r"\b(cs|mod|widget)-")  # the classes of a style sheet
 
 
 def texts(path: Path) -> list:
@@ -45,8 +45,8 @@ def texts(path: Path) -> list:
 
 
 def _is_said(text):
-    without_values = re.sub(r"\$?\{[^{}]*\}", "", text)
-    return bool(WORDS.search(without_values)) and not NO_WORDS.fullmatch(without_values)
+    bare = re.sub(r"\$?\{[^{}]*\}|<[^>]*>?", "", text)  # without values and tags
+    return bool(WORDS.search(bare)) and not NO_WORDS.search(bare)
 
 
 def _in_python(source):
@@ -90,7 +90,7 @@ def brought_up_to_date(catalogue: dict) -> dict:
     for path in sorted(path for pattern in FILES for path in language.ROOT.glob(pattern)):
         name = path.relative_to(language.ROOT).as_posix()
         before = catalogue.get(name, {})
-        entries = {text: before.get(text, "") for text in texts(path) if text in before or _is_said(text)}
+        entries = {text: before.get(text, "") for text in texts(path) if before.get(text) or _is_said(text)}
         after |= {name: entries} if entries else {}
     return after
 
@@ -103,7 +103,8 @@ def main(name):
     path.write_text(json.dumps(after, ensure_ascii=False, indent=1) + "\n", "utf-8")
     for file, texts in before.items():
         for gone in texts.keys() - after.get(file, {}).keys():
-            print(f"gone from {file}: {gone!r}, which was {texts[gone]!r}")
+            if texts[gone]:
+                print(f"gone from {file}: {gone!r}, which was {texts[gone]!r}")
     print(f"{path.name}: {sum(other == '' for texts in after.values() for other in texts.values())} to translate")
 
 
