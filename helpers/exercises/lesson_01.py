@@ -12,6 +12,7 @@ from helpers.exercises.prediction import Asked, prediction
 
 @prediction("places in a row", "2 · How many places?", size=(7, range(6, 21)), kernel_size=(3, range(2, 6)))
 def q1(size, kernel_size):
+    last = f"last {kernel_size - 1} cells" if kernel_size > 2 else "last cell"
     return Asked(
         f"An input is {size} cells wide, a kernel {kernel_size} cells. "
         "Moving one cell at a time, in how many positions does the kernel fit?",
@@ -33,7 +34,7 @@ def q1(size, kernel_size):
             ),
             "one position for each cell": (
                 size,
-                f"the kernel's left edge cannot stand in the last {kernel_size - 1} cells: its right edge sticks out.",
+                f"the kernel's left edge cannot stand in the {last}: its right edge sticks out.",
             ),
         },
     )
@@ -379,11 +380,10 @@ def q8(in_channels, out_channels, kernel_size):
     "what two layers see", "10 · Why kernels are small and odd", first=(3, range(2, 10)), second=(3, range(2, 10))
 )
 def q9(first, second):
-    different = f"the first with kernel {first}, the second with kernel {second}, both without padding"
-    kernels = f"both with kernel {first}" if first == second else different
+    different = f"the first with kernel {first}, the second with kernel {second}, both with stride 1 and no padding"
+    kernels = f"both with kernel {first} and stride 1" if first == second else different
     return Asked(
-        f"Two layers in a row, {kernels} and stride 1. "
-        "How wide is the part of the input that one number of the second output sees?",
+        f"Two layers in a row, {kernels}. How wide is the part of the input that one number of the second output sees?",
         answer=receptive_field([(first, 1, 1), (second, 1, 1)]),
         working=f"{first} + ({second} − 1)",
         hints=(
