@@ -78,7 +78,8 @@ def q3(size, kernel_size, stride):
         if room * 100 % stride == 0
         else f"⌊({size} − {kernel_size}) / {stride}⌋ + 1 = ⌊{room} / {stride}⌋ + 1",
         hints=(
-            f"The kernel can move on by {size} − {kernel_size} = {room} cells. How many steps of {stride} are that?",
+            f"The kernel can move on by {size} − {kernel_size} = {room} cell{'s' * (room != 1)}. "
+            f"How many steps of {stride} is that?",
             "A partial step does not count.",
         ),
         mistakes={
@@ -208,7 +209,7 @@ def q6(height, width, kernel_height, kernel_width, stride):
         working=f"(⌊({height} − {kernel_height}) / {stride}⌋ + 1, ⌊({width} − {kernel_width}) / {stride}⌋ + 1)",
         hints=(
             "Height and width are counted separately, each with its own kernel. Height comes first.",
-            f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cells.",
+            f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cell{'s' * (rooms[0] != 1)}.",
         ),
         mistakes={
             "height and width mixed up": (
@@ -265,16 +266,16 @@ def _windows(generator):
     numbers = torch.Generator().manual_seed(generator.randrange(2**31))
     sizes = [((3, 3), (2, 2), 1), ((4, 4), (2, 2), 2), ((4, 6), (3, 2), 1), ((7, 8), (3, 2), 2), ((9, 6), (2, 3), 3)]
     cases = [
-        {
-            "image": torch.randint(0, 10, image, generator=numbers).float(),
-            "weight": torch.randint(-2, 4, weight, generator=numbers).float(),
-            "stride": stride,
-        }
+        dict(
+            image=torch.randint(0, 10, image, generator=numbers).float(),
+            weight=torch.randint(-2, 4, weight, generator=numbers).float(),
+            stride=stride,
+        )
         for image, weight, stride in sizes
     ]
     cases.append(cases[2] | {"image": cases[2]["image"].T.contiguous().T})  # not contiguous in memory
     image, weight = torch.randn(6, 7, generator=numbers), torch.randn(3, 2, generator=numbers)
-    cases.append({"image": 10 * image, "weight": weight, "stride": 2})  # neither whole nor positive
+    cases.append(dict(image=10 * image, weight=weight, stride=2))  # neither whole nor positive
     return cases
 
 
