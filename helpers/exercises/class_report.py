@@ -18,7 +18,7 @@ from pathlib import Path
 
 from helpers.colours import in_a_browser
 from helpers.exercises.handed_in import read
-from helpers.exercises.progress import AFTER_SHOWN, AFTER_SOLUTION, AT_FIRST, mistakes_in, result_of
+from helpers.exercises.progress import AFTER_SHOWN, AFTER_SOLUTION, AT_FIRST, NOT_YET, is_right, mistakes_in, result_of
 from helpers.exercises.question import QUESTIONS
 from helpers.files import write_all
 
@@ -89,9 +89,9 @@ def kind(events):
     result = result_of(events)
     if result in (AFTER_SOLUTION, AFTER_SHOWN):
         return SHOWN
-    if result.startswith("right"):
+    if is_right(result):
         return AT_ONCE if result == AT_FIRST else LATER
-    return WRONG if result.startswith("not right") else NONE
+    return WRONG if result.startswith(NOT_YET) else NONE
 
 
 def counted(students, question):

@@ -69,5 +69,5 @@ class Contest(Question):
 def fewest_of(events):
     """The fewest parameters of the networks that were right often enough, or None."""
     counted = [event["given"] for event in events if event["what"] == "answer" and event["is_right"]]
-    found = [re.match(r"([\d,]+) parameters", given) for given in counted]
+    found = [re.match(r"([\d,]+) [Pp]arameter", given) for given in counted]
     return min((int(one[1].replace(",", "")) for one in found if one), default=None)

@@ -3,6 +3,7 @@
 const PATIENCE = 1000; // milliseconds: by then a kernel that is there and free has answered
 const RUN = "Run this cell again: Python was restarted since.";
 const LATE = "Python has not answered yet. Is a cell still running? If none is, run this cell again.";
+const LANGUAGE = "en"; // of what is said here; the lesson around it is in English
 const CALLS = ["hint()", "again()", "again(0)", "solution()"];
 
 const element = (tag, properties, ...children) => {
@@ -22,7 +23,7 @@ function render({ model, el }) {
   const form = element(
     "form", { className: "cs-field" }, element("label", {}, `${label}: `, input), element("button", { textContent: "Check" }), ...calls,
   );
-  el.append(element("div", {}, card, form, late));
+  el.append(element("div", { lang: LANGUAGE }, card, form, late));
 
   let timer = null;
   let seed = null;

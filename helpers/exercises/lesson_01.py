@@ -12,6 +12,7 @@ from helpers.exercises.prediction import Asked, prediction
 
 @prediction("places in a row", "2 · How many places?", size=(7, range(6, 21)), kernel_size=(3, range(2, 6)))
 def q1(size, kernel_size):
+    last = f"last {kernel_size - 1} cells" if kernel_size > 2 else "last cell"
     return Asked(
         f"An input is {size} cells wide, a kernel {kernel_size} cells. "
         "Moving one cell at a time, in how many positions does the kernel fit?",
@@ -33,7 +34,7 @@ def q1(size, kernel_size):
             ),
             "one position for each cell": (
                 size,
-                f"the kernel's left edge cannot stand in the last {kernel_size - 1} cells: its right edge sticks out.",
+                f"the kernel's left edge cannot stand in the {last}: its right edge sticks out.",
             ),
         },
     )
@@ -77,7 +78,8 @@ def q3(size, kernel_size, stride):
         if room * 100 % stride == 0
         else f"⌊({size} − {kernel_size}) / {stride}⌋ + 1 = ⌊{room} / {stride}⌋ + 1",
         hints=(
-            f"The kernel can move on by {size} − {kernel_size} = {room} cells. How many steps of {stride} are that?",
+            f"The kernel can move on by {size} − {kernel_size} = {room} cell{'s' * (room != 1)}. "
+            f"How many steps of {stride} is that?",
             "A partial step does not count.",
         ),
         mistakes={
@@ -207,7 +209,7 @@ def q6(height, width, kernel_height, kernel_width, stride):
         working=f"(⌊({height} − {kernel_height}) / {stride}⌋ + 1, ⌊({width} − {kernel_width}) / {stride}⌋ + 1)",
         hints=(
             "Height and width are counted separately, each with its own kernel. Height comes first.",
-            f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cells.",
+            f"Height: the kernel is {kernel_height} high and can move down by {rooms[0]} cell{'s' * (rooms[0] != 1)}.",
         ),
         mistakes={
             "height and width mixed up": (
@@ -264,16 +266,16 @@ def _windows(generator):
     numbers = torch.Generator().manual_seed(generator.randrange(2**31))
     sizes = [((3, 3), (2, 2), 1), ((4, 4), (2, 2), 2), ((4, 6), (3, 2), 1), ((7, 8), (3, 2), 2), ((9, 6), (2, 3), 3)]
     cases = [
-        {
-            "image": torch.randint(0, 10, image, generator=numbers).float(),
-            "weight": torch.randint(-2, 4, weight, generator=numbers).float(),
-            "stride": stride,
-        }
+        dict(
+            image=torch.randint(0, 10, image, generator=numbers).float(),
+            weight=torch.randint(-2, 4, weight, generator=numbers).float(),
+            stride=stride,
+        )
         for image, weight, stride in sizes
     ]
     cases.append(cases[2] | {"image": cases[2]["image"].T.contiguous().T})  # not contiguous in memory
     image, weight = torch.randn(6, 7, generator=numbers), torch.randn(3, 2, generator=numbers)
-    cases.append({"image": 10 * image, "weight": weight, "stride": 2})  # neither whole nor positive
+    cases.append(dict(image=10 * image, weight=weight, stride=2))  # neither whole nor positive
     return cases
 
 
@@ -379,11 +381,10 @@ def q8(in_channels, out_channels, kernel_size):
     "what two layers see", "10 · Why kernels are small and odd", first=(3, range(2, 10)), second=(3, range(2, 10))
 )
 def q9(first, second):
-    different = f"the first with kernel {first}, the second with kernel {second}, both without padding"
-    kernels = f"both with kernel {first}" if first == second else different
+    different = f"the first with kernel {first}, the second with kernel {second}, both with stride 1 and no padding"
+    kernels = f"both with kernel {first} and stride 1" if first == second else different
     return Asked(
-        f"Two layers in a row, {kernels} and stride 1. "
-        "How wide is the part of the input that one number of the second output sees?",
+        f"Two layers in a row, {kernels}. How wide is the part of the input that one number of the second output sees?",
         answer=receptive_field([(first, 1, 1), (second, 1, 1)]),
         working=f"{first} + ({second} − 1)",
         hints=(

@@ -10,9 +10,10 @@ from helpers.exercises.question import QUESTIONS
 from helpers.files import write_whole
 
 AT_FIRST, AFTER_SOLUTION, AFTER_SHOWN = "right at first", "right after the solution", "right after it was shown"
-ANSWERS = "Every answer, in order\n"  # the heading of an exported list
+NOT_YET, UNANSWERED = "not right yet", "not answered"
+ANSWERS = "Every answer, in order\n"  # the heading of an exported list, which is in English in every language
 NOTHING = "Nothing is answered yet: there is nothing to hand in."
-HEADS = ("question", "about", "result", "mistakes")
+HEADS = "question, about, result, mistakes"  # in one text: the words alone are keys, too
 
 
 def progress(keep_in=None):
@@ -60,11 +61,11 @@ class Progress:
 
     def _feedback(self):
         results = [result_of(events) for events in self._events.values()]
-        right = sum(result.startswith("right") for result in results)
+        right = sum(map(is_right, results))
         at_first = f", {results.count(AT_FIRST)} of them at first and without a hint" if right else ""
         headline = f"{right} of {len(results)} right{at_first}."
         mistakes = {question: _made(question, events) for question, events in self._events.items()}
-        rows = [HEADS] + [
+        rows = [tuple(HEADS.split(", "))] + [
             (
                 self._label(question),
                 question.title,
@@ -113,7 +114,7 @@ def _practice(events):
     """How it went with other numbers than the lesson's."""
     others = {event["seed"] for event in events if event["seed"] and event["what"] == "answer"}
     results = [result_of(events, seed) for seed in others]
-    solved = [result for result in results if result.startswith("right") and result != AFTER_SOLUTION]
+    solved = [result for result in results if is_right(result) and result != AFTER_SOLUTION]
     return f"; {len(solved)} of {len(others)} with other numbers" if others else ""
 
 
@@ -122,7 +123,7 @@ def result_of(events, seed=0):
     events = [event for event in events if event["seed"] == seed]
     answers = [event for event in events if event["what"] == "answer"]
     if not any(event["is_right"] for event in answers):
-        return f"not right yet, {_counted(len(answers), 'answer')}" if answers else "not answered"
+        return f"{NOT_YET}, {len(answers)} answer{'s' * (len(answers) != 1)}" if answers else UNANSWERED
     place = next(place for place, event in enumerate(events) if event.get("is_right"))
     before = [event["what"] for event in events[:place]]
     if "solution" in before:
@@ -130,13 +131,19 @@ def result_of(events, seed=0):
     if "reveal" in before:
         return AFTER_SHOWN
     wrong, hints = before.count("answer"), before.count("hint")
-    steps = [_counted(wrong, "wrong answer")] * bool(wrong) + [_counted(hints, "hint")] * bool(hints)
+    steps = [f"{wrong} wrong answer{'s' * (wrong != 1)}"] * bool(wrong)
+    steps += [f"{hints} hint{'s' * (hints != 1)}"] * bool(hints)
     return f"right after {' and '.join(steps)}" if steps else AT_FIRST
+
+
+def is_right(result):
+    """Of what `result_of` returns: was an answer right, at first or later?"""
+    return not result.startswith((NOT_YET, UNANSWERED))
 
 
 def _made(question, events):
     """The known mistakes that were made. An order is tried out, to see what it would do: once it is right, none was."""
-    is_tried_out = question.is_tried_out and result_of(events).startswith("right")
+    is_tried_out = question.is_tried_out and is_right(result_of(events))
     return Counter() if is_tried_out else mistakes_in(events)
 
 
@@ -144,7 +151,7 @@ def _is_shaky(events, mistakes):
     """Is there something to read again? Not after a slip that was no known mistake, or one hint, and then right."""
     is_tried = any(event["what"] != "reveal" for event in events)
     result = result_of(events)
-    return is_tried and (bool(mistakes) or result in (AFTER_SOLUTION, AFTER_SHOWN) or result.startswith("not right"))
+    return is_tried and (bool(mistakes) or result in (AFTER_SOLUTION, AFTER_SHOWN) or result.startswith(NOT_YET))
 
 
 def mistakes_in(events):
@@ -162,7 +169,3 @@ def mistakes_in(events):
 def _times(mistakes):
     """`the floor forgotten, 3 times; rounded up`"""
     return "; ".join(f"{name}, {n} times" if n > 1 else name for name, n in mistakes.most_common())
-
-
-def _counted(number, what):
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -107,8 +107,8 @@ def _keep_in(path):
     _file["path"] = path.resolve()
     notes = [f"Kept in {path}. Found in it: {len(found)}."]
     notes += [f"Line {number} of {path} cannot be read. It is left as it is." for number in damaged[:REPORTED]]
-    if len(damaged) > REPORTED:
-        notes.append(f"{len(damaged) - REPORTED} more lines cannot be read.")
+    if (more := len(damaged) - REPORTED) > 0:
+        notes.append(f"{more} more line{'s' * (more != 1)} cannot be read.")
     return [*notes, *filter(None, [_write()])]
 
 

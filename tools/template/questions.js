@@ -3,6 +3,7 @@
 
 const GIVEN = "\ue000"; // stands for what was typed, in a card
 const KEPT = "cnn-shapes-answers";
+const LANGUAGE = "en"; // of what is said here; the lesson around it is in English
 const SHORTEST = { all: 30, head: 13, tail: 14 }; // of what is quoted, as Python's reprlib has it
 
 // ---- reading an answer
@@ -164,6 +165,7 @@ function ask(place, about) {
     makeButton(`${label}.hint()`, () => tell("hint")), makeButton(`${label}.again()`, again), solution,
   );
   form.onsubmit = (event) => (event.preventDefault(), check(answer.value()));
+  place.lang = LANGUAGE;
   place.replaceChildren(form, said);
   answer.begin(about.sets[0], eventsOf(about.name, 0).findLast((event) => event.what === "answer")?.given);
 
@@ -218,25 +220,32 @@ const asHtml = (text) =>
 
 // ---- looking back, as helpers/exercises/progress.py does
 
-const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+const [AT_FIRST, AFTER_SOLUTION, AFTER_SHOWN] = ["right at first", "right after the solution", "right after it was shown"];
+const [NOT_YET, UNANSWERED] = ["not right yet", "not answered"];
+const HEADS = "question, about, result, mistakes"; // in one text, as there
+
+const isRight = (result) => !result.startsWith(NOT_YET) && result !== UNANSWERED;
 const times = (counts) => [...counts].sort((one, other) => other[1] - one[1]).map(([name, n]) => (n > 1 ? `${name}, ${n} times` : name)).join("; ");
 
 function resultOf(all, seed = 0) {
   const own = all.filter((event) => event.seed === seed);
   const answers = own.filter((event) => event.what === "answer");
   const place = own.findIndex((event) => event.is_right);
-  if (place < 0) return answers.length ? `not right yet, ${counted(answers.length, "answer")}` : "not answered";
+  if (place < 0) return answers.length ? `${NOT_YET}, ${answers.length} answer${answers.length === 1 ? "" : "s"}` : UNANSWERED;
   const before = own.slice(0, place).map((event) => event.what);
-  if (before.includes("solution")) return "right after the solution";
-  if (before.includes("reveal")) return "right after it was shown";
+  if (before.includes("solution")) return AFTER_SOLUTION;
+  if (before.includes("reveal")) return AFTER_SHOWN;
   const [wrong, hints] = ["answer", "hint"].map((what) => before.filter((each) => each === what).length);
-  const steps = [...(wrong ? [counted(wrong, "wrong answer")] : []), ...(hints ? [counted(hints, "hint")] : [])];
-  return steps.length ? `right after ${steps.join(" and ")}` : "right at first";
+  const steps = [
+    ...(wrong ? [`${wrong} wrong answer${wrong === 1 ? "" : "s"}`] : []),
+    ...(hints ? [`${hints} hint${hints === 1 ? "" : "s"}`] : []),
+  ];
+  return steps.length ? `right after ${steps.join(" and ")}` : AT_FIRST;
 }
 
 function practice(own) {
   const seeds = new Set(own.filter((event) => event.seed && event.what === "answer").map((event) => event.seed));
-  const solved = [...seeds].map((seed) => resultOf(own, seed)).filter((result) => result.startsWith("right") && result !== "right after the solution");
+  const solved = [...seeds].map((seed) => resultOf(own, seed)).filter((result) => isRight(result) && result !== AFTER_SOLUTION);
   return seeds.size ? `; ${solved.length} of ${seeds.size} with other numbers` : "";
 }
 
@@ -258,18 +267,18 @@ function progress(questions) {
   const rows = questions.map((about) => {
     const own = eventsOf(about.name);
     const result = resultOf(own);
-    const mistakes = about.triedOut && result.startsWith("right") ? new Map() : mistakesIn(own);
-    right += result.startsWith("right");
-    atFirst += result === "right at first";
+    const mistakes = about.triedOut && isRight(result) ? new Map() : mistakesIn(own);
+    right += isRight(result);
+    atFirst += result === AT_FIRST;
     for (const [name, n] of mistakes) all.set(name, (all.get(name) ?? 0) + n);
-    const isShaky = mistakes.size || /^right after (the|it)|^not right/.test(result);
+    const isShaky = mistakes.size || [AFTER_SOLUTION, AFTER_SHOWN].includes(result) || result.startsWith(NOT_YET);
     if (own.some((event) => event.what !== "reveal") && isShaky) again.add(about.reread);
     return [about.name.split(".")[1], about.title, result + practice(own), times(mistakes)];
   });
   const often = times([...all].filter(([, n]) => n > 1));
   return {
     headline: `${right} of ${questions.length} right${right ? `, ${atFirst} of them at first and without a hint` : ""}.`,
-    rows: [["question", "about", "result", "mistakes"], ...rows],
+    rows: [HEADS.split(", "), ...rows],
     paragraphs: [...(often ? [["came back", often]] : []), ...(again.size ? [["to read again", [...again].join("; ")]] : [])],
   };
 }
@@ -304,6 +313,7 @@ function lookBack(place, questions) {
     element("a", { href: address, download: "progress.txt" }).click();
     URL.revokeObjectURL(address);
   });
+  place.lang = LANGUAGE;
   place.replaceChildren(card, save, said);
   look = () => {
     const { headline, rows, paragraphs } = progress(questions);
