@@ -86,13 +86,12 @@ def _is_answered(answers, asked):
 
 def kind(events):
     """How a student's answers to a question ended: a key of KINDS."""
-    answers = [event["is_right"] for event in events if event["what"] == "answer" and event["seed"] == 0]
-    if not any(answers):
-        return WRONG if answers else NONE
     result = result_of(events)
     if result in (AFTER_SOLUTION, AFTER_SHOWN):
         return SHOWN
-    return AT_ONCE if result == AT_FIRST else LATER
+    if result.startswith("right"):
+        return AT_ONCE if result == AT_FIRST else LATER
+    return WRONG if result.startswith("not right") else NONE
 
 
 def counted(students, question):
