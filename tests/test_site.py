@@ -427,7 +427,7 @@ def test_a_page_has_all_of_its_lesson(site, path):
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_page_says_where_its_own_answers_are_kept_and_how_they_are_handed_in(site, path):
     said = " ".join(" ".join(text.get_text() for text in html(site, path.stem).select(".text")).split())
-    typed = r"(?i:run (?:its|the) cell,? (?:and type|or))|Or put it where|of your own \(B|Shift \+ Enter"
+    typed = r"(?i:run (?:its|the) cell,? (?:and type|or))|Or put it where|of your own \(|Shift \+ Enter"
     kept = r"answers\.jsonl|export\(|beside (?:this|the) notebook|everyone in a class"
     assert re.findall(f"{typed}|{kept}", said) == []
     assert ("in this browser" if path == LESSONS[0] else "Save as progress.txt writes") in said

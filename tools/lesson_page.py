@@ -41,8 +41,9 @@ SAID_HERE = {
     "(Or put it where the three dots are, such as `q1.predict(7)`.)": "",
     "is folded: run the cell, or click the line, when you": "is folded: click the line when you",
     ": an output until you run its cell, or click *…* below it; a text until you click it.": " until you click it.",
-    "; so do `q1.hint()` and `q1.solution()` in a cell of your own (**B** makes one)": "",
-    "on your machine, in `answers.jsonl` beside the notebooks": "on your machine, in this browser",
+    "; so do `q1.hint()` and `q1.solution()` in a cell of your own (**+** above the notebook makes one)": "",
+    "on your machine, in `answers.jsonl` beside the notebooks; Colab, Kaggle and Binder forget them when the session "
+    "ends": "on your machine, in this browser",
     "`answers.jsonl`, beside this notebook": "this browser",
     "`progress().export()` writes": "*Save as progress.txt* writes",
     "gives everyone in a class the same ones": "in a notebook is the seventh click here",

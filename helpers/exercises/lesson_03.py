@@ -87,8 +87,8 @@ def q2(channels, height, width, place):
             ),
             "counted from 1": (
                 (c + 1, h + 1, w + 1),
-                f"{c} whole channels lie before it, and indices count from 0: that is the index of its own channel. "
-                "The same goes for rows and columns.",
+                f"{c} is how many whole channels lie before it, and indices count from 0: that is the index of its own "
+                "channel. The same goes for rows and columns.",
             ),
             "the order reversed": (
                 (w, h, c),
@@ -422,7 +422,8 @@ def q9(image_size, conv_channels, kernel_size, padding):
         working=product,
         hints=(
             "How large is one map after `conv1`, and how large after the pool? How many maps are there?",
-            f"After `conv1` a map is {image_size} + 2·{padding} − {kernel_size} + 1 = {maps} wide; the pool halves it.",
+            f"After `conv1` a map is {image_size} + 2·{padding} − {kernel_size} + 1 = {maps} wide; the pool halves "
+            "that, rounded down.",
         ),
         mistakes={
             "the pool forgotten": (
