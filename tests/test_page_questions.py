@@ -224,6 +224,22 @@ def test_who_has_answered_nothing_saves_nothing_and_is_told_so(page_of):
     assert saved == []
 
 
+def test_the_next_learner_begins_anew_where_the_last_one_deletes_the_answers(page_of):
+    page = page_of("01")
+    field, delete = page.get_by_role("textbox", name="q1"), page.get_by_role("button", name="Delete all answers")
+    field.fill("5")
+    page.keyboard.press("Enter")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    delete.click()
+    assert "right at first" in page.locator("[data-progress] tbody tr").first.inner_text()
+    page.once("dialog", lambda dialog: dialog.accept())
+    with page.expect_navigation():
+        delete.click()
+    page.locator("form").first.wait_for()
+    assert field.input_value() == ""
+    assert "not answered" in page.locator("[data-progress] tbody tr").first.inner_text()
+
+
 def test_no_answer_can_be_read_in_the_source():
     q1 = page_questions.of_lesson("01")[0]
     assert q1.asked().working not in page_questions.packed("01")

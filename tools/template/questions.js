@@ -313,8 +313,17 @@ function lookBack(place, questions) {
     element("a", { href: address, download: "progress.txt" }).click();
     URL.revokeObjectURL(address);
   });
+  const anew = makeButton("Delete all answers", () => {
+    if (!confirm("Delete what this browser keeps of your answers, to all lessons?")) return;
+    try {
+      localStorage.removeItem(KEPT);
+    } catch {
+      // nothing could be kept
+    }
+    location.reload();
+  });
   place.lang = LANGUAGE;
-  place.replaceChildren(card, save, said);
+  place.replaceChildren(card, save, " ", anew, said);
   look = () => {
     const { headline, rows, paragraphs } = progress(questions);
     const cell = (tag, scope) => (text) => element(tag, { textContent: text, ...(scope && { scope }) });
