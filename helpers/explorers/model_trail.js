@@ -148,12 +148,18 @@ function makeInput(title) {
 
 /** The panels: `draw(scene, width)`; `out` is the plate of the map that comes out, which can be pointed at. */
 export function makeTrail() {
-  const titles = ["image", "input", "output"].map((name) => make("div", `cs-title cs-${name === "image" ? "input" : name}-ink`));
+  const titles = ["cs-input-ink", "cs-input-ink", "cs-output-ink"].map((ink) => make("div", `cs-title ${ink}`));
   const [image, out] = [makePlate("cs-looked-at", ["field"]), makePlate("cs-came-out", ["cell"])];
   const [input, remark] = [makeInput(titles[1]), make("div", "cs-small")];
-  const panel = (name, ...parts) => make("div", `cs-way cs-way-${name}`, ...parts);
+  const panel = (name, ...parts) => make("div", `cs-way ${name}`, ...parts);
   const arrow = () => make("span", "cs-arrow", "→");
-  const panels = [panel("image", titles[0], image.root), arrow(), panel("input", titles[1], ...input.parts), arrow(), panel("output", titles[2], out.root, remark)];
+  const panels = [
+    panel("cs-way-image", titles[0], image.root),
+    arrow(),
+    panel("cs-way-input", titles[1], ...input.parts),
+    arrow(),
+    panel("cs-way-output", titles[2], out.root, remark),
+  ];
   const root = make("div", "cs-trail", ...panels);
 
   function drawImage({ network, chain, index, image: shown, at }, side) {
