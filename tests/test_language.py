@@ -2,12 +2,15 @@
 
 import ast
 import builtins
+import json
 import os
 import subprocess
 import sys
 
 import pytest
 import sentences
+from browser import STAND
+from pages import mount
 from test_explorers_modules import OF_THE_BROWSER, free, parsed
 
 from helpers import language
@@ -111,3 +114,31 @@ def test_english_needs_no_catalogue():
     code = "import sys, helpers; print('helpers.language' in sys.modules)"
     for named in ("", "en"):
         assert said(code, COURSE_LANGUAGE=named) == "False\n"
+
+
+IN_GERMAN = """
+import json
+from helpers.explorers import PoolingExplorer
+from pages import parts_of
+print(json.dumps(parts_of(PoolingExplorer(padding=1))))
+"""
+
+
+def test_an_explorer_speaks_german_and_says_so(open_page):
+    folders = [language.ROOT / folder for folder in (".", "tests", "tools")]
+    told = said(IN_GERMAN, COURSE_LANGUAGE="de", PYTHONPATH=os.pathsep.join(map(str, folders)))
+    page = open_page()
+    page.set_content(STAND)
+    mount(page, json.loads(told.splitlines()[0]))
+    text = lambda selector: page.locator(selector).first.text_content()  # noqa: E731
+    assert page.locator(".cs-explorer").get_attribute("lang") == "de"
+    assert page.get_by_role("application").get_attribute("aria-label").startswith("Das Pooling. Die Pfeiltasten ")
+    assert text(".cs-panel-input .cs-title") == "Eingabe 6 × 6, mit −∞ auf 8 × 8 ergänzt"
+    assert text(".cs-note") == "Der Gewinner ist input[0, 0]."
+    for name in ("▶ Abspielen", "Schritt zurück", "Rückwärts", "Code kopieren"):
+        assert page.get_by_role("button", name=name, exact=True).is_visible()
+    page.locator(".cs-spoken").get_by_text("Max-Pooling, Eingabe 6 mal 6, ").wait_for(state="attached")
+    page.evaluate("() => window.move('padding', 2)")
+    assert text(".cs-panel-output .cs-title") == "keine Ausgabe"
+    assert text(".cs-remedy").startswith("Kleinste Änderung, die hilft: ")
+    assert page.problems == []

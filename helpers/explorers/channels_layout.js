@@ -2,6 +2,7 @@
 
 import { within } from "./page/elements.js";
 import { widthOf } from "./page/grid.js";
+import { BOLD } from "./page/planes.js";
 
 const COLOURS = ["red", "green", "blue"]; // in words
 const CLASSES = ["cs-red", "cs-green", "cs-blue"];
@@ -9,7 +10,6 @@ const LABEL = 70; // pixels for the filters' names, and for the bias and the tot
 const TAIL = 102;
 const GAP = 12;
 const ADDEND = 20;
-const INPUT = 112; // pixels for the input's name and shape above its planes, where they are stacked
 const NAME = 22; // pixels for a plane's name above its kernel there
 const WIRES = 72; // pixels for a sum beside a kernel, and the wires that lead on
 const HIGH = 500; // pixels: so high all of it is, if cells can be legible then
@@ -17,6 +17,7 @@ const WIDE = 900; // pixels of a page on which all is larger
 
 /** What all input planes together are called. */
 export const INPUT_NAME = "input";
+const INPUT = Math.ceil(INPUT_NAME.length * BOLD) + 70; // pixels for that and their shape above them, where they are stacked
 
 /** What an input plane is called, and the class of its colour. */
 export const planeName = (channel, { in_channels }) => (in_channels === 3 ? COLOURS[channel] : `channel ${channel}`);
