@@ -12,6 +12,9 @@ export function shortName({ name, kind }, characters = 13) {
   return short.length > characters ? `…${short.slice(1 - characters)}` : short;
 }
 
+/** The name of a step that is read, as far as there is room for it; before the first there is the image. */
+export const stepName = (chain, index, characters) => (index ? shortName(chain[index], characters) : "image");
+
 /** The images that are looked at: of others they say nothing. */
 export const theseImages = ({ count }) => (count === 1 ? "this image" : `these ${count} images`);
 
