@@ -4,9 +4,8 @@ import os
 import signal
 
 import pytest
-from browser import CHROMIUM, STAND, chromium_browser
+from browser import CHROMIUM, STAND, chromium_browser, mount, parts_of
 from lab import watched
-from pages import mount, parts_of
 
 from helpers.exercises import record
 from helpers.exercises.question import QUESTIONS

@@ -5,8 +5,6 @@ import json
 from contextlib import contextmanager
 
 import torch
-from anywidget import AnyWidget
-from browser import carried
 
 from helpers.data import load_shapes
 from helpers.explorers.base import Control, Slider
@@ -35,32 +33,6 @@ READ = """(settings) => {
   });
   return JSON.stringify(seen); // one string crosses far faster than many lists, here and there
 }"""
-
-
-# What the view reads of a slider, a choice, a switch.
-SYNCED = ("value", "min", "max", "description", "index", "_options_labels")
-
-
-def parts_of(explorer) -> dict:
-    """What an explorer's view is in the browser: its code, its style, and what it reads."""
-    view = explorer.view
-    inherited = {*AnyWidget.class_trait_names(), "sliders", "_esm", "_css", "_anywidget_id"}
-    names = set(view.trait_names(sync=True)) - inherited
-    return {
-        "esm": view._esm,
-        "css": view._css,
-        "state": {name: getattr(view, name) for name in names},
-        "sliders": {
-            name: {trait: getattr(slider, trait) for trait in SYNCED if slider.has_trait(trait)}
-            for name, slider in explorer.sliders.items()
-        },
-    }
-
-
-def mount(page, parts):
-    """Show a view on a page that has browser.STAND."""
-    # One string crosses faster than many values.
-    page.evaluate("async (parts) => await window.mount(JSON.parse(parts))", json.dumps(carried(parts)))
 
 
 def arguments_of(name, **sizes) -> tuple:

@@ -9,8 +9,7 @@ import sys
 
 import pytest
 import sentences
-from browser import STAND
-from pages import mount
+from browser import STAND, mount
 from test_explorers_modules import OF_THE_BROWSER, free, parsed
 
 from helpers import language
@@ -118,14 +117,14 @@ def test_english_needs_no_catalogue():
 
 IN_GERMAN = """
 import json
+from browser import parts_of
 from helpers.explorers import PoolingExplorer
-from pages import parts_of
 print(json.dumps(parts_of(PoolingExplorer(padding=1))))
 """
 
 
 def test_an_explorer_speaks_german_and_says_so(open_page):
-    folders = [language.ROOT / folder for folder in (".", "tests", "tools")]
+    folders = [language.ROOT / folder for folder in (".", "tools")]
     told = said(IN_GERMAN, COURSE_LANGUAGE="de", PYTHONPATH=os.pathsep.join(map(str, folders)))
     page = open_page()
     page.set_content(STAND)
