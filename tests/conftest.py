@@ -1,20 +1,14 @@
 """What several test files share: questions that nobody has answered, a browser, and a page that holds an explorer."""
 
-import json
 import os
 import signal
 
 import pytest
-from anywidget import AnyWidget
-from browser import CHROMIUM, STAND, carried, chromium_browser
+from browser import CHROMIUM, STAND, chromium_browser, mount, parts_of
 from lab import watched
 
 from helpers.exercises import record
 from helpers.exercises.question import QUESTIONS
-
-# What the view reads of a slider, a choice, a switch.
-SYNCED = ("value", "min", "max", "description", "index", "_options_labels")
-
 
 os.environ.pop(record.NOTEBOOK, None)  # a test that is run from a notebook is no learner
 
@@ -130,20 +124,7 @@ def stand(open_page):
             page.route(f"{address}**", lambda route: route.fulfill(body="", content_type="text/html"))
             page.goto(address)
         page.set_content(STAND)
-        view = explorer.view
-        inherited = {*AnyWidget.class_trait_names(), "sliders", "_esm", "_css", "_anywidget_id"}
-        names = set(view.trait_names(sync=True)) - inherited
-        parts = {
-            "esm": view._esm,
-            "css": view._css,
-            "state": {name: getattr(view, name) for name in names},
-            "sliders": {
-                name: {trait: getattr(slider, trait) for trait in SYNCED if slider.has_trait(trait)}
-                for name, slider in explorer.sliders.items()
-            },
-        }
-        # One string crosses faster than many values.
-        page.evaluate("async (parts) => await window.mount(JSON.parse(parts))", json.dumps(carried(parts)))
+        mount(page, parts_of(explorer))
         return page
 
     return show

@@ -13,6 +13,7 @@ import page_questions
 import pytest
 import sentences
 from address import LESSONS
+from browser import STAND, mount
 from test_explorers_modules import OF_THE_BROWSER, free, parsed
 
 from helpers import language
@@ -158,3 +159,30 @@ def test_english_needs_no_catalogue():
     code = "import sys, helpers; print('helpers.language' in sys.modules)"
     for named in ("", "en"):
         assert said(code, CNN_SHAPES_LANGUAGE=named) == "False\n"
+
+
+IN_GERMAN = """
+import json
+from browser import parts_of
+from helpers.explorers import PoolingExplorer
+print(json.dumps(parts_of(PoolingExplorer(padding=1))))
+"""
+
+
+def test_an_explorer_speaks_german_and_says_so(open_page):
+    told = said(IN_GERMAN, CNN_SHAPES_LANGUAGE="de")
+    page = open_page()
+    page.set_content(STAND)
+    mount(page, json.loads(told.splitlines()[0]))
+    text = lambda selector: page.locator(selector).first.text_content()  # noqa: E731
+    assert page.locator(".cs-explorer").get_attribute("lang") == "de"
+    assert page.get_by_role("application").get_attribute("aria-label").startswith("Das Pooling. Die Pfeiltasten ")
+    assert text(".cs-panel-input .cs-title") == "Eingabe 6 × 6, mit −∞ auf 8 × 8 ergänzt"
+    assert text(".cs-note") == "Der Gewinner ist input[0, 0]."
+    for name in ("▶ Abspielen", "Schritt zurück", "Rückwärts", "Code kopieren"):
+        assert page.get_by_role("button", name=name, exact=True).is_visible()
+    page.locator(".cs-spoken").get_by_text("Max-Pooling, Eingabe 6 mal 6, ").wait_for(state="attached")
+    page.evaluate("() => window.move('padding', 2)")
+    assert text(".cs-panel-output .cs-title") == "keine Ausgabe"
+    assert text(".cs-remedy").startswith("Kleinste Änderung, die hilft: ")
+    assert page.problems == []

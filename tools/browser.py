@@ -5,6 +5,8 @@ import json
 import shutil
 from contextlib import contextmanager
 
+from anywidget import AnyWidget
+
 # The first has no window that it could open, and takes a sixth less of a test.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -75,6 +77,32 @@ window.mount = async ({ esm, css, state, sliders }) => {
 def carried(value):
     """A copy that JSON can carry: what holds bytes has them as base64."""
     return json.loads(json.dumps(value, default=lambda held: {"base64": base64.b64encode(held).decode()}))
+
+
+# What the view reads of a slider, a choice, a switch.
+SYNCED = ("value", "min", "max", "description", "index", "_options_labels")
+
+
+def parts_of(explorer) -> dict:
+    """What an explorer's view is in the browser: its code, its style, and what it reads."""
+    view = explorer.view
+    inherited = {*AnyWidget.class_trait_names(), "sliders", "_esm", "_css", "_anywidget_id"}
+    names = set(view.trait_names(sync=True)) - inherited
+    return {
+        "esm": view._esm,
+        "css": view._css,
+        "state": {name: getattr(view, name) for name in names},
+        "sliders": {
+            name: {trait: getattr(slider, trait) for trait in SYNCED if slider.has_trait(trait)}
+            for name, slider in explorer.sliders.items()
+        },
+    }
+
+
+def mount(page, parts):
+    """Show a view on a page that has browser.STAND."""
+    # One string crosses faster than many values.
+    page.evaluate("async (parts) => await window.mount(JSON.parse(parts))", json.dumps(carried(parts)))
 
 
 @contextmanager

@@ -56,8 +56,8 @@ function makeBlock(kind) {
 export function makeBlocks() {
   const root = make("div", "cs-chain");
   root.setAttribute("aria-label", "The network. Arrow keys go from layer to layer, Space plays, Escape goes back.");
-  const columns = LAYERS.map((name, column) => {
-    const block = makeBlock(name === "input" ? "input" : "output");
+  const columns = LAYERS.map((_, column) => {
+    const block = makeBlock(column ? "output" : "input");
     const parts = {
       title: make("div", "cs-stage-title"),
       block,
@@ -113,7 +113,7 @@ function paintMaps(columns, { conv_channels, in_channels }, { picture, conv1, po
   };
   paint(0, picture, ({ size, planes }, plane) => {
     const [grey, ...others] = planes;
-    plane.colour(size, `the picture: ${plural(in_channels, "plane")}`, planes.length < 3 ? [grey, grey, grey, ...others] : planes);
+    plane.colour(size, `the picture: ${plural(in_channels, "plane", "planes")}`, planes.length < 3 ? [grey, grey, grey, ...others] : planes);
   });
   const shade = (where) => (map, plane) =>
     plane.shade(map, conv1.most, `after ${where}: map ${conv1.place + 1} of ${conv_channels}, from 0 to ${conv1.most.toFixed(3)}`);

@@ -143,29 +143,29 @@ function writeBelow({ code, refusal }, note, { values, out, lost, role, reasons 
 function spoken({ values, out, biases, planeSum, results, at, window, chosen, lost, role, reasons }, refusal) {
   const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
   const setting =
-    `Input ${plural(in_channels, "plane")} of ${size} by ${size}, ${plural(out_channels, "filter")}, ` +
+    `Input ${plural(in_channels, "plane", "planes")} of ${size} by ${size}, ${plural(out_channels, "filter", "filters")}, ` +
     `kernel ${kernel_size}, stride ${stride}, padding ${padding}`;
   if (reasons) return `${setting}: no output. ${refusal.spoken()}`;
   const addends = window ? upTo(in_channels).map((channel) => planeSum(chosen, channel, at)).join(" plus ") : "";
   const sum = window ? `${addends} plus bias ${biases[chosen]}: ${results[chosen][at.row][at.column]}` : "";
   const here = window ? `Output plane ${chosen}, row ${at.row}, column ${at.column} is ${sum}.` : "";
-  return `${setting}: output ${plural(out_channels, "plane")} of ${out} by ${out}. ${lost} ${role} ${here}`;
+  return `${setting}: output ${plural(out_channels, "plane", "planes")} of ${out} by ${out}. ${lost} ${role} ${here}`;
 }
 
 /** What the pointed-at input cell, weight or bias takes part in, in a sentence; an output's is its sum. */
 function roleOf(at, { kind, filter, channel }, values, part, out) {
   const { out_channels, padding } = values;
-  if (kind === "bias") return `bias[${filter}] is added to ${plural(out * out, "number")}: all of output[${filter}].`;
+  if (kind === "bias") return `bias[${filter}] is added to ${plural(out * out, "number", "numbers")}: all of output[${filter}].`;
   if (kind === "kernel") {
     const weight = `weight[${filter}, ${channel}, ${at.row}, ${at.column}]`;
-    return `${weight} multiplies ${plural(out * out, "cell")} of ${planeName(channel, values)}, one for each output.`;
+    return `${weight} multiplies ${plural(out * out, "cell", "cells")} of ${planeName(channel, values)}, one for each output.`;
   }
   if (kind === "output") return "";
   const readers = upTo(out * out).filter((place) => part.output(Math.floor(place / out), place % out)).length;
   const where = `Row ${at.row}, column ${at.column} of ${padding ? "padded " : ""}${planeName(channel, values)}`;
   if (!readers) return `${where} is never read.`;
   const each = out_channels > 1 ? `, ${readers} in each plane` : "";
-  return `${where} is read by ${plural(readers * out_channels, "output")}${each}.`;
+  return `${where} is read by ${plural(readers * out_channels, "output", "outputs")}${each}.`;
 }
 
 export default { render };

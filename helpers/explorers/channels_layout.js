@@ -2,21 +2,26 @@
 
 import { within } from "./page/elements.js";
 import { widthOf } from "./page/grid.js";
+import { BOLD } from "./page/planes.js";
 
-const COLOURS = ["red", "green", "blue"];
+const COLOURS = ["red", "green", "blue"]; // in words
+const CLASSES = ["cs-red", "cs-green", "cs-blue"];
 const LABEL = 70; // pixels for the filters' names, and for the bias and the total
 const TAIL = 102;
 const GAP = 12;
 const ADDEND = 20;
-const INPUT = 112; // pixels for the input's name and shape above its planes, where they are stacked
 const NAME = 22; // pixels for a plane's name above its kernel there
 const WIRES = 72; // pixels for a sum beside a kernel, and the wires that lead on
 const HIGH = 500; // pixels: so high all of it is, if cells can be legible then
 const WIDE = 900; // pixels of a page on which all is larger
 
+/** What all input planes together are called. */
+export const INPUT_NAME = "input";
+const INPUT = Math.ceil(INPUT_NAME.length * BOLD) + 70; // pixels for that and their shape above them, where they are stacked
+
 /** What an input plane is called, and the class of its colour. */
 export const planeName = (channel, { in_channels }) => (in_channels === 3 ? COLOURS[channel] : `channel ${channel}`);
-export const colourOf = (channel, { in_channels }) => (in_channels === 3 ? `cs-${COLOURS[channel]}` : "");
+export const colourOf = (channel, { in_channels }) => (in_channels === 3 ? CLASSES[channel] : "");
 
 /** How large the digits are in a cell of a plane, and in one of a kernel. */
 export const digitsOf = { input: (cell) => within(12, 15, 0.36 * cell), kernel: (cell) => within(12, 15, 0.5 * cell) };

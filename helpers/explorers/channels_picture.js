@@ -1,7 +1,7 @@
 // ChannelsExplorer: its input planes, kernels, biases and output planes.
 
 import { factor, make, setClass, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
-import { colourOf, digitsOf, planeName } from "./channels_layout.js";
+import { INPUT_NAME, colourOf, digitsOf, planeName } from "./channels_layout.js";
 import { writeResult } from "./page/frame.js";
 import { makeGrid, squeeze } from "./page/grid.js";
 import { drawPlane, makeOutline } from "./page/planes.js";
@@ -40,7 +40,7 @@ export function makeFigure(planes, filters) {
   const nothing = make("div", "cs-nothing", "∅");
   const outputs = make("div", "cs-outputs", title, ...rows.map((row) => row.out), nothing);
   const shape = make("b", "cs-input-ink");
-  const inputName = make("div", "cs-row-name", make("b", "cs-input-ink", "input"), shape);
+  const inputName = make("div", "cs-row-name", make("b", "cs-input-ink", INPUT_NAME), shape);
   const root = make("div", "cs-figure", band, inputName, ...inputs.map((input) => input.root));
   root.append(...rows.map((row) => row.name), ...pairs.map((pair) => pair.root), ...rows.map((row) => row.tail), outputs);
   root.setAttribute("aria-label", "The planes and filters. Arrow keys move the window, Space plays, Escape goes back.");

@@ -6,11 +6,12 @@ import { makeSum, windowTerms } from "./page/windows.js";
 
 /** What the weight's shape and the number of parameters are; `write(values)` fills the numbers in. */
 export function makeCount() {
-  const ink = (name, text = "") => make("b", `cs-${name}-ink`, text);
-  const words = make("div", "cs-words", "weight (", ink("output", "filters"), ", ", ink("input", "input planes"), ", ");
-  words.append(ink("kernel", "kernel"), ", ", ink("kernel", "kernel"), ") and one bias a filter");
-  const parts = upTo(4).map((place) => [0, 1].map(() => ink(["output", "input", "kernel", "kernel"][place])));
-  const biases = ink("output");
+  const inks = ["cs-output-ink", "cs-input-ink", "cs-kernel-ink", "cs-kernel-ink"];
+  const ink = (place, text = "") => make("b", inks[place], text);
+  const words = make("div", "cs-words", "weight (", ink(0, "filters"), ", ", ink(1, "input planes"), ", ");
+  words.append(ink(2, "kernel"), ", ", ink(3, "kernel"), ") and one bias a filter");
+  const parts = upTo(4).map((place) => [0, 1].map(() => ink(place)));
+  const biases = ink(0);
   const total = make("span");
   const numbers = make("div", "cs-numbers cs-count", "weight (");
   parts.forEach(([part], place) => numbers.append(part, place < 3 ? ", " : "): "));
@@ -22,7 +23,7 @@ export function makeCount() {
       const shape = [out_channels, in_channels, kernel_size, kernel_size];
       shape.forEach((value, place) => parts[place].forEach((part) => setText(part, value)));
       setText(biases, out_channels);
-      setText(total, ` = ${plural(out_channels * (in_channels * kernel_size ** 2 + 1), "parameter")}`);
+      setText(total, ` = ${plural(out_channels * (in_channels * kernel_size ** 2 + 1), "parameter", "parameters")}`);
     },
   };
 }

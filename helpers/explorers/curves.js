@@ -12,7 +12,8 @@ const MARKERS = [
   "M0,-5l5,5l-5,5l-5,-5z", // diamond
   "M-5,-4h10l-5,9z", // triangle that points down
 ];
-const TOO_FAR = ["collapsed", "diverged"]; // no better than guessing; infinite or NaN
+// How a run ends that went too far, in words: no better than guessing; infinite or NaN.
+const TOO_FAR = { collapsed: "collapsed", diverged: "diverged" };
 const COLOURS = 7; // of the style sheet
 const NEAR = 60; // pixels: how far a point may be to be told about
 
@@ -160,8 +161,8 @@ function linesOf(runs) {
       short: lossText(value),
       text: `run ${number + 1}, epoch ${(step / run.steps).toFixed(2)}, step ${step}: training loss ${lossText(value)}`,
     })),
-    broke: TOO_FAR.includes(run.state) ? brokeAt(run) / run.steps : null,
-    ended: run.state,
+    broke: run.state in TOO_FAR ? brokeAt(run) / run.steps : null,
+    ended: TOO_FAR[run.state],
   }));
   const accuracy = each((run, number) => ({
     points: run.test_accuracy.map((value, epoch) => ({

@@ -72,7 +72,7 @@ function makeTiles() {
     /** `all` are the numbers of all looks: each kernel, and each map, is as strong as it ever is in the run, or weaker. */
     write({ kernel_size, kernels, maps }, channels, all) {
       const of = channels > kernels.length ? `${kernels.length} of ` : "";
-      setText(counted, `${of}${plural(channels, "filter")} ${kernel_size} × ${kernel_size}`);
+      setText(counted, `${of}${plural(channels, "filter", "filters")} ${kernel_size} × ${kernel_size}`);
       setText(theirs, channels === 1 ? "its map" : "their maps");
       const most = (kind, n) => Math.max(...all.map(({ largest }) => largest[kind][n]));
       tiles.forEach(({ root, kernel, map }, n) => {

@@ -25,7 +25,7 @@ const NARROWEST = 150; // pixels: where a picture beside the kernel is narrower,
 const EASIEST = 3; // pixels a pixel that are enough to have the panels beside each other
 const COARSEST = 24; // pixels a pixel at most
 const SCALE = 124; // pixels: as wide is the scale of colours at least
-const LONGEST_NOTE = 48; // characters: `A pixel of padding = 0 is read by 25 outputs.`
+const LONGEST_NOTE = "A pixel of padding = 0 is read by 25 outputs.".length + 3; // characters, about
 
 /** Which outputs along one side read an input index: where the first is, and how many. */
 function readersOf(index, { stride, out }, kernel_size) {
@@ -47,11 +47,11 @@ function explainFilter(values, [height, width], kernel_size, sliders) {
 
 /** Which rows and columns no output reads, and why. */
 function neverReadSides({ padding }, vertical, horizontal) {
-  const named = (word, { dropped }) =>
-    dropped && `the last ${dropped > 1 ? plural(dropped, word) : word}${dropped > padding ? "" : " of padding"}`;
-  const between = (word, { padded, dropped, read }) =>
-    padded - dropped - read.size > 0 && plural(padded - dropped - read.size, word);
-  const both = (tell) => [tell("row", vertical), tell("column", horizontal)].filter(Boolean);
+  const named = ([one, many], { dropped }) =>
+    dropped && `the last ${dropped > 1 ? `${dropped} ${many}` : one}${dropped > padding ? "" : " of padding"}`;
+  const between = ([one, many], { padded, dropped, read }) =>
+    padded - dropped - read.size > 0 && plural(padded - dropped - read.size, one, many);
+  const both = (tell) => [tell(["row", "rows"], vertical), tell(["column", "columns"], horizontal)].filter(Boolean);
   const [lost, skipped] = [both(named), both(between)];
   const one = lost.length === 1 && Math.max(vertical.dropped, horizontal.dropped) === 1;
   const sentence = `${lost.join(" and ")} ${one ? "is" : "are"} never read: the floor drops ${one ? "it" : "them"}.`;
@@ -65,9 +65,9 @@ function neverReadSides({ padding }, vertical, horizontal) {
 
 /** The formula for height and width: one where they are equal. */
 function makeFormulas() {
-  const formulas = ["height", "width"].map((side) => {
+  const formulas = ["height ", "width "].map((side) => {
     const formula = makeFormula({ dilated: false });
-    const label = make("span", "", `${side} `);
+    const label = make("span", "", side);
     formula.root.lastChild.prepend(label);
     return { ...formula, label };
   });
@@ -236,10 +236,10 @@ function sceneOf(model, sliders, now, pointing, home) {
 /** What the pointed-at pixel or weight takes part in, in a sentence; an output's is its sum. */
 function roleOf({ grid, row, column }, readers, pixel, inside, padding, outputs) {
   if (grid === "output") return "";
-  if (grid === "kernel") return `weight[${row}, ${column}] multiplies ${plural(outputs, "pixel")}, one for each output.`;
+  if (grid === "kernel") return `weight[${row}, ${column}] multiplies ${plural(outputs, "pixel", "pixels")}, one for each output.`;
   const count = readers.rows * readers.columns;
   const value = inside(row, column) ? `input[${row - padding}, ${column - padding}]` : "A pixel of padding";
-  return `${value} = ${pixel(row, column)} is ${count ? `read by ${plural(count, "output")}` : "never read"}.`;
+  return `${value} = ${pixel(row, column)} is ${count ? `read by ${plural(count, "output", "outputs")}` : "never read"}.`;
 }
 
 /** Sizes on the page: one scale for both pictures, the same at each padding, so that a smaller output looks smaller. */

@@ -1,7 +1,7 @@
 // FlattenExplorer: the cells of a volume, their places in one row of memory, and what view makes of it.
 
 import { keepHeight, make, plural, setClass, setText, show } from "./page/elements.js";
-import { dimensions, hasStrides, readingOrder, refusedSize, refusedStrides, rowSentence, verdict, wayBack } from "./flatten_order.js";
+import { dimensions, endsOf, hasStrides, readingOrder, refusedSize, refusedStrides, rowSentence, verdict, wayBack } from "./flatten_order.js";
 import { makeFormulas, makeShapes } from "./flatten_lines.js";
 import { drawBatch, drawVolume, makeFigure, waysOf } from "./flatten_picture.js";
 import { makeFlights } from "./flatten_flights.js";
@@ -13,6 +13,7 @@ import { findSliders } from "./page/sliders.js";
 const shapeText = (sizes) => `(${sizes.join(", ")}${sizes.length === 1 ? "," : ""})`;
 
 const START = { grid: "plane-1", row: 1, column: 2 };
+const LONGEST_NOTE = "x[2, 3, 4] lies at place 59 of memory and is number 59 in reading order.".length; // characters
 
 /** The place in memory of a cell, pulled back into a volume that has become smaller; of START if it is not drawn. */
 function placeOf(cell, { channels, height, width, batch, k, one, order, count }) {
@@ -163,9 +164,6 @@ const indicesOf = (place, { channels, height, width }) => [
   place % width,
 ];
 
-/** What the slider goes from and to. */
-const endsOf = ({ batch, permuted }) => (batch ? ["pictures", "rows"] : permuted ? ["memory", "copy"] : ["volume", "row"]);
-
 /** The cell whose turn it is, in words, and where it goes. */
 function toldOf(index, all) {
   const { batch, permuted, k, one, order, count } = all;
@@ -217,7 +215,7 @@ function writeBelow(refusal, { judged, note, back }, scene, page, mode) {
   const { batch, pictures, k, one, position, dims, divides, told, judgement, reasons } = scene;
   const room = page - 4;
   setText(note, told);
-  const longest = batch ? 24 + 18 * Math.min(pictures, Math.ceil(k / one) + 1) : 72; // characters
+  const longest = batch ? 24 + 18 * Math.min(pictures, Math.ceil(k / one) + 1) : LONGEST_NOTE; // characters
   keepHeight(note, Math.ceil((longest * 8) / room) * 21);
   show(judged, batch && divides);
   setText(judged, judgement);
@@ -231,7 +229,7 @@ function writeBelow(refusal, { judged, note, back }, scene, page, mode) {
 /** What a screen reader is told. */
 function spoken({ channels, height, width, memory, batch, pictures, k, count, told, judgement, reasons }, refusal) {
   const batched = batch ? `, batch of ${pictures}, rows of ${k}` : "";
-  const setting = `${plural(channels, "channel")} of ${height} by ${width}, ${memory}${batched}`;
+  const setting = `${plural(channels, "channel", "channels")} of ${height} by ${width}, ${memory}${batched}`;
   const result = reasons ? `view is refused. ${refusal.spoken()}` : batch ? judgement : `one row of ${count} numbers.`;
   return `${setting}: ${result} ${told}`;
 }

@@ -56,10 +56,13 @@ export function holdings(row, { k, one, count }) {
 
 /** `Row 1 holds 8 numbers of picture 0 and 16 of picture 1.` */
 export function rowSentence(row, all) {
-  const held = holdings(row, all).map(([picture, some], index) => `${index ? some : plural(some, "number")} of picture ${picture}`);
+  const held = holdings(row, all).map(([picture, some], index) => `${index ? some : plural(some, "number", "numbers")} of picture ${picture}`);
   const last = held.pop();
   return `Row ${row} holds ${held.length ? `${held.join(", ")} and ${last}` : last}.`;
 }
+
+/** What the slider that unzips goes from and to. */
+export const endsOf = ({ batch, permuted }) => (batch ? ["pictures", "rows"] : permuted ? ["memory", "copy"] : ["volume", "row"]);
 
 /** What the rows of a batch are good for, in a sentence. */
 export function verdict(all, pictures) {
@@ -67,7 +70,7 @@ export function verdict(all, pictures) {
   if (k === one) return "✓ One row for each picture.";
   const rows = count / k;
   const mixed = upTo(rows).filter((row) => holdings(row, all).length > 1).length;
-  const made = `✗ ${plural(rows, "row")} for ${pictures} pictures`;
+  const made = `✗ ${plural(rows, "row", "rows")} for ${pictures} pictures`;
   if (!mixed) return `${made}: each picture is cut into ${one / k}. No error.`;
   if (mixed === rows) return `${made}, and ${rows === 1 ? "it mixes them all" : "each mixes pictures"}. No error.`;
   return `${made}, and ${mixed} of them ${mixed === 1 ? "mixes" : "mix"} pictures. No error.`;

@@ -115,7 +115,7 @@ export function drawBatch({ grids, titles }, all, room) {
   };
   const needed = drawRows(grids.pictures, one, leftMark) + GAP + WAYS + drawRows(grids.rows, k, aheadMark);
   setText(titles.pictures, `${x}.flatten(1) (${pictures}, ${one}): one row for each picture, whatever its size`);
-  const short = `${x}.view(-1, ${k}): no output, ${plural(Math.floor(count / k), "whole row")} and ${count % k} left over`;
+  const short = `${x}.view(-1, ${k}): no output, ${plural(Math.floor(count / k), "whole row", "whole rows")} and ${count % k} left over`;
   const viewed = `${x}.view(-1, ${k}) (${count / k}, ${k})`;
   const copied = `${x}.reshape(-1, ${k}) (${count / k}, ${k}): a copy, as view is refused`;
   setText(titles.rows, views ? viewed : divides ? copied : short);

@@ -4,7 +4,7 @@ import { make, setClass, setStyle, setText, show, upTo } from "./page/elements.j
 import { weightClass } from "./page/weights.js";
 import { inBrackets, told } from "./model_paint.js";
 import { channelName } from "./model_trail.js";
-import { shortName } from "./model_words.js";
+import { shortName, stepName } from "./model_words.js";
 
 const DIGIT = 7.3; // pixels of a digit at 12 px
 const FEWEST_DECIMALS = 2; // decimals in a cell
@@ -102,7 +102,7 @@ function products({ terms, rest, count, bias, source, value }, { head, chain }, 
   const sum = terms.reduce((total, { product }) => total + Number(product), 0); // "NaN" comes as a text
   const others = count - terms.length;
   const addends = [["input", sum], ...(others ? [["input", rest]] : []), ...(bias === null ? [] : [["kernel", bias]])];
-  const where = typeof source === "number" ? ` (places in ${shortName(chain[source], 30)})` : "";
+  const where = typeof source === "number" ? ` (places in ${stepName(chain, source, 30)})` : "";
   const parts = [`the ${terms.length} largest of ${count} products${where}`, others && `the ${others} others`, bias !== null && "bias"];
   return [make("div", "cs-largest-terms", ...lines), equation(head, addends, value), make("div", "cs-small", parts.filter(Boolean).join(" + "))];
 }
@@ -155,7 +155,7 @@ const KINDS = {
   sum: combined,
   moved: ({ from, source, value }, { head, chain }) =>
     from && source !== null
-      ? line(head, value, `${shortName(chain[source], 30)}[${from.join(", ")}]`)
+      ? line(head, value, `${stepName(chain, source, 30)}[${from.join(", ")}]`)
       : KINDS.none({ value }, { head }), // padding, or what is drawn nowhere: the answer's sentence says so
   none: ({ value }, { head }) => [make("div", "cs-sum", `${head} = `, make("b", "cs-output-ink", told(value)))],
 };

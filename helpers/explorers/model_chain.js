@@ -5,7 +5,7 @@ import { folded, mapsOf, orderOf } from "./model_data.js";
 import { lanesOf, placeSteps, rowsOf } from "./model_lanes.js";
 import { paintMap, paintPicture, paintRow } from "./model_paint.js";
 import { makeScores } from "./model_scores.js";
-import { shapeText, shortName } from "./model_words.js";
+import { shapeText, shortName, stepName } from "./model_words.js";
 
 const [SMALL, LARGE] = [56, 116]; // pixels: the side of the largest map
 const DEEP = 0.28; // of that side: so far behind the first the last card of most maps lies
@@ -47,7 +47,7 @@ function fitChain(chain, { steps, columns }, room) {
     const fronts = frontsOf(chain, side);
     const widths = new Array(columns).fill(0);
     fronts.forEach(({ width, depth }, index) => {
-      const letters = Math.max(shortName(chain[index]).length, shapeText(chain[index].shape).length);
+      const letters = Math.max(stepName(chain, index).length, shapeText(chain[index].shape).length);
       const { column } = steps[index];
       widths[column] = Math.max(widths[column], width + depth + BETWEEN, Math.ceil(letters * NAME_LETTER) + 6);
     });
@@ -150,9 +150,8 @@ export function makeChain() {
         const isLit = index === (hovered ?? step);
         setClass(block.root, `cs-block${isLit ? " cs-lit" : ""}${index ? "" : " cs-image-block"}${index === problem.index ? " cs-broken-block" : ""}`);
         const isWrong = index === problem.index;
-        const name = index ? shortName(chain[index], isWrong ? 11 : 13) : "image";
-        setText(block.title, `${name}${isWrong ? " ✗" : ""}`);
-        setAttribute(block.title, "title", chain[index].name);
+        setText(block.title, `${stepName(chain, index, isWrong ? 11 : 13)}${isWrong ? " ✗" : ""}`);
+        setAttribute(block.title, "title", index ? chain[index].name : stepName(chain, 0));
         setText(block.shape, shapeText(chain[index].shape));
         drawCards(block, fronts[index], network, { index, image, map: index === step ? map : null }, ratio);
       });

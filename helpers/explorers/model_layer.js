@@ -51,9 +51,9 @@ function makeTools() {
       setText(title, text);
     },
     write({ network, known, shape, count, maps, isOrdered }) {
-      const what = shape.rows * shape.columns === 1 ? "number" : "map";
-      const part = maps.length < shape.count ? `${maps.length} of ${plural(shape.count, what)}` : plural(shape.count, what);
-      setText(title, `${part}, ${plural(count, "image")}`);
+      const all = shape.rows * shape.columns === 1 ? plural(shape.count, "number", "numbers") : plural(shape.count, "map", "maps");
+      const part = maps.length < shape.count ? `${maps.length} of ${all}` : all;
+      setText(title, `${part}, ${plural(count, "image", "images")}`);
       setAttribute(order, "aria-pressed", String(isOrdered));
       show(order, shape.count > 1);
       show(pages, maps.length < shape.count);

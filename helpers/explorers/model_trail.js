@@ -4,7 +4,7 @@ import { make, setAttribute, setStyle, setText, show, upTo } from "./page/elemen
 import { folded, mapsOf, orderOf } from "./model_data.js";
 import { fieldOf, readBy } from "./model_fields.js";
 import { makePlate, paintKernel, paintMap, paintPicture, paintRow, told } from "./model_paint.js";
-import { shapeText, shortName, theseImages } from "./model_words.js";
+import { shapeText, shortName, stepName, theseImages } from "./model_words.js";
 
 const NARROW = 560; // pixels: on a page so wide, or wider, all is larger
 const SIDES = [76, 112]; // pixels: the image, and the map that comes out
@@ -96,7 +96,7 @@ function drawTile(tile, { network, chain, index, image, at }, { which, map }, si
   const before = mapsOf(chain[input].shape);
   const isThere = paintStep(tile.plate, network, chain, input, image, map);
   show(tile.plate.root, isThere);
-  if (isThere) sized(tile.plate, isRow(before) ? 1.5 * side : side, `${shortName(chain[input], 40)}, ${map === null ? "all numbers" : channelName(chain, input, map)}`);
+  if (isThere) sized(tile.plate, isRow(before) ? 1.5 * side : side, `${stepName(chain, input, 40)}, ${map === null ? "all numbers" : channelName(chain, input, map)}`);
   const { map: own, box } = readBy(chain, index, which, { map: at.map, box: oneCell(at) });
   const { numbers = {} } = chain[index];
   tile.plate.lay("window", isRow(before) ? (own === null ? null : placeInRow(own, before.count)) : box);
@@ -137,7 +137,7 @@ function makeInput(title) {
       }
       tiles.forEach(({ root }, place) => show(root, place < read.length));
       read.forEach((each, place) => drawTile(tiles[place], scene, each, side));
-      const names = [...new Set(chain[index].inputs.map((input) => (input ? shortName(chain[input], 24) : "image")))].join(" and ");
+      const names = [...new Set(chain[index].inputs.map((input) => stepName(chain, input, 24)))].join(" and ");
       setText(title, names ? `input: ${names}` : "input");
       const weights = kernelOf(network, chain, index, at);
       const greys = weights && `kernels: grey 0, white +${told(weights.most, 2)}`;
@@ -148,12 +148,18 @@ function makeInput(title) {
 
 /** The panels: `draw(scene, width)`; `out` is the plate of the map that comes out, which can be pointed at. */
 export function makeTrail() {
-  const titles = ["image", "input", "output"].map((name) => make("div", `cs-title cs-${name === "image" ? "input" : name}-ink`));
+  const titles = ["cs-input-ink", "cs-input-ink", "cs-output-ink"].map((ink) => make("div", `cs-title ${ink}`));
   const [image, out] = [makePlate("cs-looked-at", ["field"]), makePlate("cs-came-out", ["cell"])];
   const [input, remark] = [makeInput(titles[1]), make("div", "cs-small")];
-  const panel = (name, ...parts) => make("div", `cs-way cs-way-${name}`, ...parts);
+  const panel = (name, ...parts) => make("div", `cs-way ${name}`, ...parts);
   const arrow = () => make("span", "cs-arrow", "→");
-  const panels = [panel("image", titles[0], image.root), arrow(), panel("input", titles[1], ...input.parts), arrow(), panel("output", titles[2], out.root, remark)];
+  const panels = [
+    panel("cs-way-image", titles[0], image.root),
+    arrow(),
+    panel("cs-way-input", titles[1], ...input.parts),
+    arrow(),
+    panel("cs-way-output", titles[2], out.root, remark),
+  ];
   const root = make("div", "cs-trail", ...panels);
 
   function drawImage({ network, chain, index, image: shown, at }, side) {

@@ -12,18 +12,21 @@ export function shortName({ name, kind }, characters = 13) {
   return short.length > characters ? `…${short.slice(1 - characters)}` : short;
 }
 
+/** The name of a step that is read, as far as there is room for it; before the first there is the image. */
+export const stepName = (chain, index, characters) => (index ? shortName(chain[index], characters) : "image");
+
 /** The images that are looked at: of others they say nothing. */
 export const theseImages = ({ count }) => (count === 1 ? "this image" : `these ${count} images`);
 
-const areZero = (zeros, word, pictures) => `${plural(zeros.length, word)} ${zeros.length === 1 ? "is" : "are"} 0 in ${theseImages(pictures)}`;
+const areZero = (zeros, words, pictures) => `${plural(zeros.length, ...words)} ${zeros.length === 1 ? "is" : "are"} 0 in ${theseImages(pictures)}`;
 
 /** A step in a sentence: what it is, and its shapes. */
 export function stepSentence({ chain, network }, index) {
   const zeros = network.trait("zeros")[index];
-  return `${shapesSentence(chain, index)}${zeros ? ` ${areZero(zeros, wordOf(chain[index].shape), network.trait("pictures"))}.` : ""}`;
+  return `${shapesSentence(chain, index)}${zeros ? ` ${areZero(zeros, wordsOf(chain[index].shape), network.trait("pictures"))}.` : ""}`;
 }
 
-const wordOf = (shape) => (shape.length === 1 ? "number" : "map");
+const wordsOf = (shape) => (shape.length === 1 ? ["number", "numbers"] : ["map", "maps"]);
 
 function shapesSentence(chain, index) {
   const { call, kind, shape, inputs, parameters, note, name } = chain[index];
@@ -37,7 +40,7 @@ export function layerSentence({ chain, index, zeros, at, pointed, head, network,
   if (pointed?.cell) return `${head}: the window in its input and its field in the image are marked.`;
   const { shape } = chain[index];
   const names = zeros.slice(0, 12).join(", ") + (zeros.length > 12 ? " and others" : "");
-  const none = zeros.length ? ` ${areZero(zeros, wordOf(shape), network.trait("pictures"))}: ${names}.` : "";
+  const none = zeros.length ? ` ${areZero(zeros, wordsOf(shape), network.trait("pictures"))}: ${names}.` : "";
   const size = chain[index].formula && ` Size: ${chain[index].formula}.`;
   const value = network.row(index)?.[image * maps.count + at.map];
   const own = value === undefined ? "" : ` Number ${at.map} is ${told(value)} for image ${image + 1}.`;
@@ -47,7 +50,7 @@ export function layerSentence({ chain, index, zeros, at, pointed, head, network,
 /** What a screen reader is told. */
 export function spoken({ depth, chain, index, image, network, head, answer, verdict }, sentence, refusal) {
   const shown = `Image ${image + 1} of ${network.trait("pictures").count}.`;
-  if (depth === "chain") return `${plural(chain.length - 1, "step")}. ${shown} ${verdict} ${sentence} ${refusal.parts[0].hidden ? "" : refusal.spoken()}`;
+  if (depth === "chain") return `${plural(chain.length - 1, "step", "steps")}. ${shown} ${verdict} ${sentence} ${refusal.parts[0].hidden ? "" : refusal.spoken()}`;
   if (depth === "layer") return `${shown} ${sentence}`;
   return `${shown} ${chain[index].name}, ${head} ${answer ? `is ${answer.value}` : ""}. ${sentence}`;
 }

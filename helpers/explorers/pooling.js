@@ -53,18 +53,20 @@ function changes(values, sliders) {
   const single = nearestChanges(values, sliders, worth[kind], (other) => !misfit(other));
   if (single.length || kind !== "padding") return single;
   const padding = Math.floor(values.kernel_size / 2); // as much as is taken, and then the window is too large
-  return changes({ ...values, padding }, sliders).map((change) => `padding ${padding} and ${change}`);
+  return changes({ ...values, padding }, sliders).map((change) => `${sliders.labels.padding} ${padding} and ${change}`);
 }
 
 /** Why a setting has no output, as `explain` says it for a convolution. */
 function explainPooling(values, { kind, span, counted, skipped }, sliders) {
   const { size, kernel_size, stride, padding, dilation, mode, ceil_mode } = values;
+  const { labels } = sliders;
   if (kind === "dilation") {
     const plain = { ...values, dilation: 1 };
-    const alone = [!misfit(plain) && "dilation 1", !misfit({ ...values, mode: "max" }) && "mode max"].filter(Boolean);
+    const [one, other] = [`${labels.dilation} 1`, `${labels.mode} max`];
+    const alone = [!misfit(plain) && one, !misfit({ ...values, mode: "max" }) && other].filter(Boolean);
     return {
       problem: "Average pooling has no dilation: nn.AvgPool2d has no such argument.",
-      remedy: alone.length ? alone : changes(plain, sliders).map((change) => `dilation 1 and ${change}`),
+      remedy: alone.length ? alone : changes(plain, sliders).map((change) => `${one} and ${change}`),
       torch: "TypeError: AvgPool2d.__init__() got an unexpected keyword argument 'dilation'",
     };
   }
@@ -182,10 +184,10 @@ function poolRole(at, values, { out, overhang }, windows, backward) {
       const lost = padded ? `; ${arePadding}: there it is lost` : "";
       return `${name} sends ${divisor > 1 ? `1/${divisor} to each of its ${divisor} cells` : "its 1 to its one cell"}${lost}.`;
     }
-    const many = max ? plural(outside, "cell") : `${outside} more`;
+    const many = max ? plural(outside, "cell", "cells") : `${outside} more`;
     const beyond = outside && `${many} ${outside === 1 ? "hangs" : "hang"} over the border.`;
     const first = ties > 1 ? `, the first of ${ties} equals` : "";
-    const averaged = `The mean of ${plural(cells.length, "cell")}${padded ? `; ${arePadding}, counted as 0` : ""}.`;
+    const averaged = `The mean of ${plural(cells.length, "cell", "cells")}${padded ? `; ${arePadding}, counted as 0` : ""}.`;
     return [max ? `The winner is ${named(winner)}${first}.` : averaged, beyond].filter(Boolean).join(" ");
   }
 
@@ -194,19 +196,20 @@ function poolRole(at, values, { out, overhang }, windows, backward) {
   if (!readers.length) return `${name} is never read${backward ? ": gradient 0" : ""}.`;
   if (max) {
     const won = readers.filter(({ winner }) => isHere(winner)).length;
-    if (backward && isInside(at)) return `${name} wins ${won ? plural(won, "window") : "no window"}: gradient ${won}.`;
+    if (backward && isInside(at)) return `${name} wins ${won ? plural(won, "window", "windows") : "no window"}: gradient ${won}.`;
     if (backward) return `${name} never wins: no gradient comes here.`;
     const wins = won === readers.length ? (won === 1 ? "it" : "all of them") : won ? `${won} of them` : "none";
-    return `${name} is in ${plural(readers.length, "window")} and wins ${wins}.`;
+    return `${name} is in ${plural(readers.length, "window", "windows")} and wins ${wins}.`;
   }
   if (backward && !isInside(at)) return `${name} keeps no gradient: its share is lost.`;
   const total = readers.reduce((sum, { divisor }) => sum + 1 / divisor, 0);
-  return `${name} is in ${plural(readers.length, "window")}${backward ? `: gradient ${decimal(total)}` : ", as one of the terms"}.`;
+  return `${name} is in ${plural(readers.length, "window", "windows")}${backward ? `: gradient ${decimal(total)}` : ", as one of the terms"}.`;
 }
 
 /** Two buttons of which one is on: the numbers on their way forward, or the gradient on its way back. */
 function makeDirection(redraw) {
   const buttons = ["Forward", "Backward"].map((text) => make("button", "", text));
+  const names = ["cs-forward", "cs-backward"];
   const root = make("span", "cs-direction", ...buttons);
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "What the picture shows");
@@ -214,7 +217,7 @@ function makeDirection(redraw) {
   const choose = (index) => {
     chosen = index;
     buttons.forEach((button, place) => {
-      setClass(button, `cs-button cs-${button.textContent.toLowerCase()}${place === chosen ? " cs-on" : ""}`);
+      setClass(button, `cs-button ${names[place]}${place === chosen ? " cs-on" : ""}`);
       button.setAttribute("aria-pressed", place === chosen);
     });
   };
@@ -348,7 +351,8 @@ function gradients(windows, padded) {
 }
 
 const NAME = 28; // pixels below the input for the name of a window that does not fit
-const LONGEST_TOLD = 81; // characters, about
+// Characters, about.
+const LONGEST_TOLD = "output[0, 0] sends its 1 back to its winner, input[0, 0], the first of 2 equals.".length + 1;
 
 /** How high each note below the picture, and a refusal, is in the highest of these settings. */
 function heightsOf(settings) {

@@ -106,7 +106,7 @@ export async function makeReplay(model, sliders) {
     },
     stop() {
       const run = model.get("current");
-      const message = `Stopped in epoch ${epochOf(run, run.step)}, after ${plural(run.step, "step")}.`;
+      const message = `Stopped in epoch ${epochOf(run, run.step)}, after ${plural(run.step, "step", "steps")}.`;
       finish({ ...run, state: "stopped", message, progress: "" }, model.get("looks"));
     },
     clear() {

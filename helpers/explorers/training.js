@@ -12,8 +12,8 @@ import { makeReplay } from "./replay.js";
 const SETTINGS = {
   lr: (value) => `lr ${shortly(value)}`,
   batch_size: (value) => `batch ${value}`,
-  epochs: (value) => plural(value, "epoch"),
-  conv_channels: (value) => plural(value, "channel"),
+  epochs: (value) => plural(value, "epoch", "epochs"),
+  conv_channels: (value) => plural(value, "channel", "channels"),
   kernel_size: (value) => `kernel ${value}`,
 };
 const USUAL = { lr: 0.001, batch_size: 128, epochs: 5, conv_channels: 18, kernel_size: 3 };
@@ -39,7 +39,7 @@ function legendEntry(run, number, newest) {
   const numbers = [
     run.losses.length && `training loss ${lossText(run.losses.at(-1)[1])}`,
     run.test_accuracy.length && `accuracy ${percent(run.test_accuracy.at(-1))}`,
-    `${plural(run.step, "step")}${run.state === "running" ? " so far" : ""}`,
+    `${plural(run.step, "step", "steps")}${run.state === "running" ? " so far" : ""}`,
   ].filter(Boolean);
   const highest = Math.max(0, ...run.losses.map(([, loss]) => loss));
   if (highest > 1.5 * GUESSING && !run.message) numbers.push(`▲ its loss was up to ${lossText(highest)}`);

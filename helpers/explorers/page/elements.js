@@ -91,7 +91,8 @@ export const written = (number) => String(number).replace("-", "−");
 /** The same as a factor: a negative one in brackets. */
 export const factor = (number) => (number < 0 ? `(${written(number)})` : written(number));
 
-export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+/** `1 cell`, `2 cells`: both words are given, as another language makes its own. */
+export const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 /** How strong a cell's tint is, 0 to 10, as a class; a negative value has a colour of its own. */
 export const tint = (value, largest) =>
   `cs-tint-${largest ? Math.round((10 * Math.abs(value)) / largest) : 0}${value < 0 ? " cs-negative" : ""}`;

@@ -98,12 +98,12 @@ export function takingPart(at, { kernel_size, stride, dilation }, out) {
 
 /** What the pointed-at input cell or weight takes part in, in a sentence; an output's is its sum. */
 export function role(at, { padding }, part, out) {
-  if (at.grid === "kernel") return `weight[${at.row}, ${at.column}] multiplies ${plural(out * out, "cell")}, one for each output.`;
+  if (at.grid === "kernel") return `weight[${at.row}, ${at.column}] multiplies ${plural(out * out, "cell", "cells")}, one for each output.`;
   if (at.grid === "output") return "";
   const places = upTo(out * out).map((index) => [Math.floor(index / out), index % out]);
   const readers = places.filter(([row, column]) => part.output(row, column)).length;
   const where = `Row ${at.row}, column ${at.column} of the ${padding ? "padded " : ""}input`;
-  return readers ? `${where} is read by ${plural(readers, "output")}.` : `${where} is never read.`;
+  return readers ? `${where} is read by ${plural(readers, "output", "outputs")}.` : `${where} is never read.`;
 }
 
 /** Which rows and columns no output reads, and why, in a sentence or two. */
@@ -112,7 +112,7 @@ export function neverRead({ padding }, { padded, read, dropped }, why = "the flo
   const between = padded - dropped - read.size;
   return [
     dropped && `The ${last} ${dropped > padding ? "" : "of padding "}are never read: ${why}.`,
-    between && `${plural(between, "row")} and ${plural(between, "column")} are stepped over.`,
+    between && `${plural(between, "row", "rows")} and ${plural(between, "column", "columns")} are stepped over.`,
   ]
     .filter(Boolean)
     .join(" ");
