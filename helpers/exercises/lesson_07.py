@@ -356,7 +356,7 @@ def q7(first, second, kernel_size):
         answer=second * (first * area + 1),
         working=f"{second}·({first}·{kernel_size}·{kernel_size} + 1)",
         hints=(
-            "A filter of the second convolution has a kernel for each map that it reads. How many maps are that?",
+            "A filter of the second convolution has a kernel for each map that it reads. How many maps is that?",
             f"One filter has {first}·{area} weights and a bias. There are {second} filters.",
         ),
         mistakes={
@@ -432,7 +432,7 @@ def q9(kernels):
         answer=steps[-1],
         working=f"{first}, then + 1, then + 2·{second - 1}, then + 2",
         hints=(
-            "Begin in front. After the first pool two neighbours lie two pixels apart.",
+            "Begin with the first layer. After the first pool two neighbours lie two pixels apart.",
             f"One number after the first pool sees {steps[1]}. Each of the {second - 1} further cells of the second "
             "kernel adds two pixels.",
         ),

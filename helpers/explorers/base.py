@@ -79,11 +79,15 @@ class Control:
     def __set_name__(self, owner, name):
         self.name = name
 
+    def of(self, explorer):
+        """Its widget in this explorer."""
+        return explorer.sliders[self.name]
+
     def __get__(self, explorer, owner=None):
-        return self if explorer is None else explorer.sliders[self.name].value
+        return self if explorer is None else self.of(explorer).value
 
     def __set__(self, explorer, value):
-        explorer.sliders[self.name].value = self.checked(value)
+        self.of(explorer).value = self.checked(value)
 
 
 class Slider(Control):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import ipywidgets
 import traitlets
 
@@ -44,8 +46,14 @@ class Counted(Slider):
         super().__init__(label, 1, 2**31 - 1, default=1)
 
     def __set__(self, explorer, value):
-        widget = explorer.sliders[self.name]
+        widget = self.of(explorer)
         widget.value = whole(self.name, value, 1, widget.max)
+
+
+class Kept:
+    """A control that is not the explorer's own, so no argument: what there is to choose from changes."""
+
+    epoch = Choice("epoch", [NOW], NOW, widget=ipywidgets.SelectionSlider)
 
 
 class ModelExplorer(Explorer):
@@ -75,14 +83,12 @@ class ModelExplorer(Explorer):
         view = ModelView(pictures=self._batch.drawn(), labels=self._batch.labels)
         wanted = self._given(values, named)
         super().__init__(view)
-        epoch = Choice("epoch", [NOW], NOW, widget=ipywidgets.SelectionSlider)
-        epoch.name = "epoch"  # no control of the class: what there is to choose from changes
         # Another dict, and not one more entry in the one that the view has: of that it would not be told.
-        self.sliders = view.sliders = {**self.sliders, "epoch": epoch.make(NOW)}
-        self.sliders["epoch"].observe(self._chose_epoch, "value")
+        self.sliders = view.sliders = {**self.sliders, Kept.epoch.name: Kept.epoch.make(NOW)}
+        Kept.epoch.of(self).observe(self._chose_epoch, "value")
         self.children = [side_by_side(self.sliders.values()), view]
         self.children[0].add_class("cs-stacked").layout.grid_template_columns = "repeat(auto-fit, minmax(92px, 1fr))"
-        self.sliders["image"].max = len(self._batch.images)
+        ModelExplorer.image.of(self).max = len(self._batch.images)
         self._show(self._versions.add())
         for name, value in wanted.items():
             setattr(self, name, value)
@@ -109,13 +115,13 @@ class ModelExplorer(Explorer):
     @property
     def epoch(self) -> str:
         """The state that is shown: "now", or one that was kept, "before" or "epoch 3"."""
-        return self.sliders["epoch"].value
+        return Kept.epoch.of(self).value
 
     @epoch.setter
     def epoch(self, label):
         if label not in (labels := self._versions.labels):
             raise ValueError(f"epoch wants one of {', '.join(map(repr, labels))}, but got {label!r}.")
-        self.sliders["epoch"].value = label
+        Kept.epoch.of(self).value = label
 
     def update(self):
         """Run the model again, and show it as it is now."""
@@ -181,8 +187,8 @@ class ModelExplorer(Explorer):
             self.view.classes = self._batch.names(version.told["scores"])
             self.view.limits = self._versions.limits(version)
             self.view.epochs, self.view.epoch = labels if len(labels) > 1 else [], version.label
-        self.sliders["step"].max = max(len(self._blocks) - 1, 1)
-        epoch = self.sliders["epoch"]
+        ModelExplorer.step.of(self).max = max(len(self._blocks) - 1, 1)
+        epoch = Kept.epoch.of(self)
         epoch.unobserve(self._chose_epoch, "value")
         epoch.options, epoch.value = labels, version.label
         epoch.layout.display = None if len(labels) > 1 else "none"
@@ -193,12 +199,12 @@ class ModelExplorer(Explorer):
 
     def _asked(self, view, message, buffers):
         """What the page wants to know; of a state that is gone it is told nothing."""
+        asked = SimpleNamespace(**{"version": None} | message)
         for version in self._versions.all:
-            if version.number != message.get("version"):
+            if version.number != asked.version:
                 continue
-            if message["ask"] == "maps":
-                told, numbers = version.maps(message["block"])
+            if asked.ask == "maps":
+                told, numbers = version.maps(asked.block)
                 view.send(told, [numbers])
-            if message["ask"] == "cell":
-                where = [message[name] for name in ("map", "row", "column")]
-                view.send(version.cell(message["block"], message["image"], where))
+            if asked.ask == "cell":
+                view.send(version.cell(asked.block, asked.image, [asked.map, asked.row, asked.column]))

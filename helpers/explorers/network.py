@@ -16,14 +16,6 @@ from helpers.shapes import SIZE, draw_shapes
 IMAGES = 4  # in the batch
 FC1_INPUTS = 18 * 16 * 16  # as the note has written it into its fc1
 FIRST = 28  # of the course's pictures, the first of the batch: a tilted frame
-LAYERS = {
-    "input": ["image_size", "in_channels"],
-    "conv1": ["conv_channels", "kernel_size", "stride", "padding"],
-    "pool": ["pool_kernel_size", "pool_stride"],
-    "flatten": [],
-    "fc1": ["hidden_features", "compute_fc1"],
-    "fc2": ["classes"],
-}
 
 
 class NetworkView(View):
@@ -58,10 +50,19 @@ class NetworkExplorer(Explorer):
     classes = Slider("classes", 2, 20, default=10)
     compute_fc1 = Switch("compute fc1", default=True)
 
+    LAYERS = (
+        ("input", (image_size, in_channels)),
+        ("conv1", (conv_channels, kernel_size, stride, padding)),
+        ("pool", (pool_kernel_size, pool_stride)),
+        ("flatten", ()),
+        ("fc1", (hidden_features, compute_fc1)),
+        ("fc2", (classes,)),
+    )
+
     def __init__(self, *values, **named):
         picture = base64.b64encode(_course_pictures()[0].tobytes()).decode()
         super().__init__(NetworkView(picture=picture), *values, **named)
-        columns = [self._column(name, controls) for name, controls in LAYERS.items()]
+        columns = [self._column(name, controls) for name, controls in self.LAYERS]
         self.children = [ipywidgets.Box(columns, layout={"display": "grid"}), self.view]
         self.children[0].add_class("cs-layers").add_class("cs-stacked")
         self.add_class("cs-network-explorer")
@@ -69,7 +70,7 @@ class NetworkExplorer(Explorer):
     def _column(self, layer, controls) -> ipywidgets.VBox:
         """A layer's name above the sliders that change it."""
         name = ipywidgets.Label(layer).add_class("cs-layer-name")
-        moved = [self.sliders[control] for control in controls]
+        moved = [self.sliders[control.name] for control in controls]
         none = ipywidgets.Label("nothing to set").add_class("cs-nothing-to-set")
         return ipywidgets.VBox([name, *(moved or [none])]).add_class("cs-layer")
 

@@ -53,7 +53,7 @@ class PoolingExplorer(Explorer):
 
     def _layer(self) -> tuple[str, dict]:
         """The layer's name in torch.nn, and what it is given: always a stride, as torch's own is the kernel's size."""
-        given = {"kernel_size": self.kernel_size, "stride": self.stride, **options(self.settings)}
+        given = dict(kernel_size=self.kernel_size, stride=self.stride) | options(self.settings)
         return {"max": "MaxPool2d", "avg": "AvgPool2d"}[self.mode], given
 
     def layer(self):
