@@ -6,6 +6,8 @@ from typing import NamedTuple
 from helpers.sentences import SENTENCES
 from helpers.trace.operations import FLATTENING, Conv, operation, product
 
+TENSOR = "a tensor"  # what is wanted where something else came
+
 
 class Finding(NamedTuple):
     """A problem of a run.

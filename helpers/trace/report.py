@@ -75,7 +75,7 @@ def _bounded(trace):
     problem = trace.problem
     if problem is not None:
         told = {name: _cut(value, LONGEST) for name, value in vars(problem).items() if name != "pictures"}
-        problem = replace(problem, **told | {"layer": _cut(problem.layer)})
+        problem = replace(replace(problem, **told), layer=_cut(problem.layer))
     unused = [_cut(name) for name in trace.unused[:ROWS]]
     return SimpleNamespace(rows=rows, problem=problem, unused=unused, parameters=trace.parameters, macs=trace.macs)
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from helpers.arguments import kind_of
 from helpers.trace.changes import before, given, moved, remade
-from helpers.trace.finding import found, misfit
+from helpers.trace.finding import TENSOR, found, misfit
 from helpers.trace.notes import INPUT, Change, TensorNote, notes_in, place
 from helpers.trace.operations import MATRIX, MERGING
 
@@ -133,7 +133,7 @@ def no_tensor(run, step):
         why = "torch.as_tensor(...) turns an array or a list of numbers into a tensor."
         changes = [before(step, "torch.as_tensor(x)", torch.as_tensor)]
     what = misfit(step, "arrives", what=came, who="it", wanted=wanted)
-    yield found(step, "wiring", what, type(value).__name__, "a tensor", why, *changes)
+    yield found(step, "wiring", what, type(value).__name__, TENSOR, why, *changes)
 
 
 def _part(key):

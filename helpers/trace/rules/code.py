@@ -7,7 +7,7 @@ from torch import nn
 
 from helpers.sentences import SENTENCES
 from helpers.trace.changes import given
-from helpers.trace.finding import Finding, count
+from helpers.trace.finding import TENSOR, Finding, count
 from helpers.trace.notes import Change, place
 from helpers.trace.rules import arrival, batch
 
@@ -21,11 +21,11 @@ def no_result(run):
     kind = type(run.result).__name__
     if run.result is None:
         what = "The model's forward returns None."
-        yield Finding("wiring", "forward", 0, what, "None", "a tensor", "It ends without return.", [])
+        yield Finding("wiring", "forward", 0, what, "None", TENSOR, "It ends without return.", [])
     elif isinstance(run.result, nn.Module):
         what = f"The model's forward returns a layer, {kind}, and no tensor."
         why = f"nn.{kind}(x) makes a layer; nn.{kind}()(x) calls one."
-        yield Finding("wiring", "forward", 0, what, kind, "a tensor", why, [])
+        yield Finding("wiring", "forward", 0, what, kind, TENSOR, why, [])
 
 
 def between_steps(run):
@@ -41,7 +41,7 @@ def between_steps(run):
         outputs = ", ".join(str(note.shape) for note in last.outputs) if last is not None else ""
         why = f"{last.label} returns {outputs}." if outputs else ""
         what = SENTENCES["arrives"].format(layer=name, what=f"a {kind}", who="it", wanted="a tensor")
-        yield Finding("wiring", name, run.calls, what, kind, "a tensor", why, [])
+        yield Finding("wiring", name, run.calls, what, kind, TENSOR, why, [])
     elif isinstance(error, TypeError) and "forward() " in said and _by_name(run, said):
         names = _by_name(run, said)
         what = f"The model's forward takes its inputs by their names alone: {', '.join(names)}."

@@ -5,7 +5,7 @@ from math import prod
 import torch
 
 from helpers.arguments import kind_of
-from helpers.trace.finding import found
+from helpers.trace.finding import TENSOR, found
 from helpers.trace.loss_calls import CLASSES, OF_THREE, actual, loss_of, names_of, on, outputs
 from helpers.trace.notes import Change, TensorNote, notes_in
 from helpers.trace.operations import product
@@ -36,7 +36,7 @@ def no_tensors(run, step):
             why = "torch.as_tensor(...) turns an array or a list of numbers into a tensor."
             casts = ("", ".float()", ".long()")
             changes = [on(loss, name, f"torch.as_tensor({name}){cast}", _made(cast)) for cast in casts]
-        yield found(step, "wiring", what, type(value).__name__, "a tensor", why, *changes)
+        yield found(step, "wiring", what, type(value).__name__, TENSOR, why, *changes)
         return
 
 
