@@ -52,6 +52,9 @@ def unpublished(tmp_path_factory):
     settings.write_text(re.sub(r'(?m)^repository = ".*"', 'repository = ""', settings.read_text("utf-8")), "utf-8")
     subprocess.run([sys.executable, "tools/stamp.py"], cwd=course, check=True, capture_output=True)
     git(course, "init", "--quiet")
+    git(
+        course, "config", "pack.window", "0"
+    )  # a dozen kernels fetch it: to make it smaller takes longer than to send it
     git(course, "add", ".")
     git(course, "commit", "--quiet", "--message=The course")
     return course
@@ -62,6 +65,7 @@ def published(unpublished, tmp_path_factory):
     """The same after `make publish REPO=somebody/something` and a commit."""
     course = tmp_path_factory.mktemp("published")
     git(course, "clone", "--quiet", unpublished, ".")
+    git(course, "config", "pack.window", "0")
     publish(course, "somebody/something").check_returncode()
     git(course, "commit", "--quiet", "--all", "--message=The course has an address")
     return course

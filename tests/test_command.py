@@ -232,10 +232,9 @@ def test_whichever_process_dies_the_run_ends_with_a_whole_checkpoint_to_go_on_fr
         assert f"checkpoint.pt is whole and holds {kept} epoch{'s' * (kept != 1)}: go on with --resume." in died.stdout
 
     monkeypatch.delenv("KILL")
-    again = torchrun([*arguments, "--resume"], tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.startswith("2 processes on cpu, 300 images\n")
-    assert again.stdout.count("epoch 4/4") == 1
-    run("--epochs", "4", "--checkpoint", "straight.pt")  # one process; lesson 06 compares them on 10,000 images
+    # The rest in one process, as a third torchrun would take nine seconds; lesson 06 trains in two to the end.
+    status, out = run("--epochs", "4", "--resume")
+    assert (status, out.count("epoch 4/4")) == (0, 1)
+    run("--epochs", "4", "--checkpoint", "straight.pt")
     assert losses("checkpoint.pt") == pytest.approx(losses("straight.pt"), rel=1e-3)
     assert not list(tmp_path.glob("*.old"))

@@ -467,6 +467,12 @@ def test_a_sound_model_raises_no_alarm(name):
     assert trace(model, given).problem is None
 
 
+@pytest.mark.parametrize(("asked", "places"), [(3, 4), (-4, 4), (-5, 5)])
+def test_a_place_that_is_not_there_says_how_many_there_must_be(asked, places):
+    problem = trace(Around(lambda m, x: m.wide(x)[:, asked], wide=nn.Linear(5, 3)), (2, 5)).problem
+    assert problem.wanted == f"at least {places} places"
+
+
 @pytest.mark.parametrize(
     ("forward", "given", "kind", "fix"),
     [

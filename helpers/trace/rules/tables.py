@@ -83,7 +83,7 @@ def _no_such_place(run, step, dim, asked):
     elif asked == size and step.name.count(f"{asked}") == 1:  # counted from 1
         last = asked - 1
         changes = [instead(step, step.name.replace(f"{asked}", f"{last}"), lambda x, places: x.select(dim, last))]
-    return found(step, "too-short", what, note.shape, f"at least {asked + 1} places", why, *changes)
+    return found(step, "too-short", what, note.shape, f"at least {max(asked + 1, -asked)} places", why, *changes)
 
 
 def parameter_of(run, note):
