@@ -264,6 +264,7 @@ def test_what_is_folded_opens_when_it_is_run_or_asked_for(lab, open_lesson):
     page = open_lesson("folded.ipynb")
     setup, answer, _, in_extra = page.locator(".jp-CodeCell").all()
     assert setup.locator(".jp-InputPlaceholder").inner_text().startswith("# @title Run this cell first: it finds")
+    assert page.locator(".jp-WindowedPanel-outer").evaluate("(panel) => panel.scrollWidth <= panel.clientWidth")
     assert answer.locator(".jp-OutputPlaceholder").inner_text().strip() == ""
     assert not page.get_by_text("42", exact=True).count()
     assert not in_extra.is_visible()

@@ -89,8 +89,10 @@ def helpers_tree() -> str:
     return of_folder(ROOT / "helpers").hex()
 
 
+# JupyterLab shows the first line alone, and never breaks it: a longer one makes a narrow window scroll sideways.
 SETUP = """\
-# @title Run this cell first: it finds the course's code. Running it again does no harm.
+# @title Run this cell first: it finds the course's code.
+# Running it again does no harm.
 import os
 import sys
 
