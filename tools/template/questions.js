@@ -79,7 +79,7 @@ function restore() {
     for (const event of kept)
       if (typeof event?.question === "string" && typeof event.what === "string") events.set(JSON.stringify(event), event);
   } catch {
-    events.clear(); // nothing can be kept, or what was kept is damaged: the page begins anew
+    events.clear(); // nothing can be kept, or what was kept is damaged: the page starts afresh
   }
 }
 
