@@ -87,6 +87,22 @@ def test_a_sentence_is_exchanged_with_its_values():
     )  # fmt: skip
 
 
+def test_a_value_of_a_sentence_that_fails_does_so_in_its_line():
+    source = '\n\nscale = 1\ntold = f"{scale} is {1 / 0} cells"\n'
+    others = {"{scale} is {1 / 0} cells": "{1 / 0} Zellen bei {scale}"}
+    with pytest.raises(ZeroDivisionError) as failed:
+        exec(language.compiled(source.encode(), "told.py", others), {})
+    assert failed.traceback[-1].lineno + 1 == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["{', '.join((f'{a} {b}' for a, b in pairs))} are there", "{ {1: 'one', 2: 'two'}[n]} cells, {{n}}"]
+)
+def test_a_sentence_stands_in_the_catalogue_as_python_reads_it(text):
+    """In every version of Python: 3.10 has `for (a, b) in` for it."""
+    assert language.template(language.f_string(text)) == text
+
+
 def test_a_docstring_is_exchanged_whatever_its_lines():
     scope = {}
     source = b'def q1():\n    """Put the lines\n    in order."""\n'
@@ -140,12 +156,32 @@ def test_questions_judge_as_in_english_and_say_nothing_in_it(name):
     assert [line for text in words for line in in_english(text)] == []
 
 
-def said(code, **variables):
-    """What a fresh Python prints of this."""
+def said(code, cwd=None, **variables):
+    """What a fresh Python prints of this, started in a folder."""
     paths = os.pathsep.join(str(language.ROOT / folder) for folder in (".", "tools", "tests"))
     environment = {**os.environ, "PYTHONPATH": paths, **variables}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=cwd)
     return run.stdout + run.stderr
+
+
+FROM_A_NOTEBOOK = """
+import sys
+sys.path.insert(0, "..")
+from helpers.exercises.lesson_01 import q1
+from helpers.explorers import modules
+print(repr(q1).splitlines()[0], "Eingabe" in modules.browser_code("pooling.js"))
+"""
+
+
+def test_a_notebook_finds_its_helpers_in_german():
+    assert said(FROM_A_NOTEBOOK, language.ROOT / "notebooks", CNN_SHAPES_LANGUAGE="de") == (
+        "q1 · Stellen in einer Zeile True\n"
+    )
+
+
+def test_a_package_speaks_german_as_its_modules_do():
+    code = "from helpers.trace import rules; faults = []; list(rules._asked(None, faults)); print(*faults)"
+    assert said(code, CNN_SHAPES_LANGUAGE="de").startswith("trace kann nicht mehr sagen, weil ")
 
 
 def test_a_language_that_is_not_there_is_refused_with_those_that_are():
