@@ -179,6 +179,14 @@ def test_a_notebook_finds_its_helpers_in_german():
     )
 
 
+def test_the_kernels_that_a_lesson_takes_by_name_are_called_so_in_german_too():
+    code = "from helpers.explorers.filter import PRESETS, FilterExplorer as F; print(*PRESETS, *F().view.presets)"
+    assert said(code, CNN_SHAPES_LANGUAGE="de") == (
+        "identity blur sharpen vertical edges horizontal edges emboss "
+        "Identität Unschärfe Schärfen Kanten vertikal Kanten horizontal Relief\n"
+    )
+
+
 def test_a_package_speaks_german_as_its_modules_do():
     code = "from helpers.trace import rules; faults = []; list(rules._asked(None, faults)); print(*faults)"
     assert said(code, CNN_SHAPES_LANGUAGE="de").startswith("trace kann nicht mehr sagen, weil ")
