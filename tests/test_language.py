@@ -59,6 +59,18 @@ def test_a_translation_has_the_values_of_the_english_sentence(name, kind, names)
     assert wrong == []
 
 
+def specs(template):
+    """How the numbers of a Python sentence are written, as `,` and `.1%`."""
+    values = [node for node in ast.walk(language.f_string(template)) if isinstance(node, ast.FormattedValue)]
+    return sorted(language.template(value.format_spec) for value in values if value.format_spec)
+
+
+@each_language
+def test_a_translation_writes_numbers_as_the_english_sentence_does(name):
+    entries = translated(language.catalogue(name), ".py")
+    assert [(file, other) for file, english, other in entries if specs(english) != specs(other)] == []
+
+
 @each_language
 def test_a_translated_module_is_python_or_javascript(name):
     for file, entries in language.catalogue(name).items():
