@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]  # in a notebook, `..` stands in its name
 FOLDER = Path(__file__).with_name("languages")
 ENGLISH = "en"
 SWITCH = "CNN_SHAPES_LANGUAGE"
@@ -68,7 +68,9 @@ def _piece(piece):
         return piece.value.replace("{", "{{").replace("}", "}}")
     conversion = f"!{chr(piece.conversion)}" if piece.conversion >= 0 else ""
     spec = f":{template(piece.format_spec)}" if piece.format_spec else ""
-    return f"{{{ast.unparse(piece.value)}{conversion}{spec}}}"
+    value = re.sub(r"\bfor \(([^()]*)\) in\b", r"for \1 in", ast.unparse(piece.value))  # the brackets are 3.10's
+    space = " " * value.startswith("{")  # {{ is no value
+    return f"{{{space}{value}{conversion}{spec}}}"
 
 
 def f_string(text: str) -> ast.JoinedStr:
@@ -90,7 +92,10 @@ class _Exchange(ast.NodeTransformer):
     def visit_JoinedStr(self, node):
         other = self.sentences.get(template(node))
         if other is not None:
-            return ast.copy_location(f_string(other), node)
+            text = f_string(other)
+            for part in ast.walk(text):  # an error in a value names this line
+                ast.copy_location(part, node)
+            return text
         for piece in node.values:
             if isinstance(piece, ast.FormattedValue):
                 piece.value = self.visit(piece.value)
@@ -114,7 +119,8 @@ class _Loader(importlib.machinery.SourceFileLoader):
 class _Finder:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if f"{name.replace('.', '/')}.py" not in CATALOGUE:
+        file = name.replace(".", "/")
+        if not {f"{file}.py", f"{file}/__init__.py"} & CATALOGUE.keys():
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         spec.loader = _Loader(name, spec.origin)

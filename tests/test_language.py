@@ -59,6 +59,18 @@ def test_a_translation_has_the_values_of_the_english_sentence(name, kind, names)
     assert wrong == []
 
 
+def specs(template):
+    """How the numbers of a Python sentence are written, as `,` and `.1%`."""
+    values = [node for node in ast.walk(language.f_string(template)) if isinstance(node, ast.FormattedValue)]
+    return sorted(language.template(value.format_spec) for value in values if value.format_spec)
+
+
+@each_language
+def test_a_translation_writes_numbers_as_the_english_sentence_does(name):
+    entries = translated(language.catalogue(name), ".py")
+    assert [(file, other) for file, english, other in entries if specs(english) != specs(other)] == []
+
+
 @each_language
 def test_a_translated_module_is_python_or_javascript(name):
     for file, entries in language.catalogue(name).items():
@@ -85,6 +97,22 @@ def test_a_sentence_is_exchanged_with_its_values():
     assert scope["told"](1234) == (
         "  'read': 1234 Zellen, \"gelesen\"", "Zellen {count}", "1,234 \\ Zellen",
     )  # fmt: skip
+
+
+def test_a_value_of_a_sentence_that_fails_does_so_in_its_line():
+    source = '\n\nscale = 1\ntold = f"{scale} is {1 / 0} cells"\n'
+    others = {"{scale} is {1 / 0} cells": "{1 / 0} Zellen bei {scale}"}
+    with pytest.raises(ZeroDivisionError) as failed:
+        exec(language.compiled(source.encode(), "told.py", others), {})
+    assert failed.traceback[-1].lineno + 1 == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["{', '.join((f'{a} {b}' for a, b in pairs))} are there", "{ {1: 'one', 2: 'two'}[n]} cells, {{n}}"]
+)
+def test_a_sentence_stands_in_the_catalogue_as_python_reads_it(text):
+    """In every version of Python: 3.10 has `for (a, b) in` for it."""
+    assert language.template(language.f_string(text)) == text
 
 
 def test_a_docstring_is_exchanged_whatever_its_lines():
@@ -140,12 +168,40 @@ def test_questions_judge_as_in_english_and_say_nothing_in_it(name):
     assert [line for text in words for line in in_english(text)] == []
 
 
-def said(code, **variables):
-    """What a fresh Python prints of this."""
+def said(code, cwd=None, **variables):
+    """What a fresh Python prints of this, started in a folder."""
     paths = os.pathsep.join(str(language.ROOT / folder) for folder in (".", "tools", "tests"))
     environment = {**os.environ, "PYTHONPATH": paths, **variables}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=cwd)
     return run.stdout + run.stderr
+
+
+FROM_A_NOTEBOOK = """
+import sys
+sys.path.insert(0, "..")
+from helpers.exercises.lesson_01 import q1
+from helpers.explorers import modules
+print(repr(q1).splitlines()[0], "Eingabe" in modules.browser_code("pooling.js"))
+"""
+
+
+def test_a_notebook_finds_its_helpers_in_german():
+    assert said(FROM_A_NOTEBOOK, language.ROOT / "notebooks", CNN_SHAPES_LANGUAGE="de") == (
+        "q1 · Stellen in einer Zeile True\n"
+    )
+
+
+def test_the_kernels_that_a_lesson_takes_by_name_are_called_so_in_german_too():
+    code = "from helpers.explorers.filter import PRESETS, FilterExplorer as F; print(*PRESETS, *F().view.presets)"
+    assert said(code, CNN_SHAPES_LANGUAGE="de") == (
+        "identity blur sharpen vertical edges horizontal edges emboss "
+        "Identität Unschärfe Schärfen Kanten vertikal Kanten horizontal Relief\n"
+    )
+
+
+def test_a_package_speaks_german_as_its_modules_do():
+    code = "from helpers.trace import rules; faults = []; list(rules._asked(None, faults)); print(*faults)"
+    assert said(code, CNN_SHAPES_LANGUAGE="de").startswith("trace kann nicht mehr sagen, weil ")
 
 
 def test_a_language_that_is_not_there_is_refused_with_those_that_are():

@@ -63,7 +63,7 @@ def _in_python(source):
 
 
 def _documentation(node):
-    """The docstring of a node, unless it is a question's text, as below `@ordering(…)`; a Literal's names."""
+    """The docstring of a node, unless it is a question's text, as below `@ordering(…)`."""
     if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         first = node.body[0] if node.body else None
         asks = isinstance(node, ast.FunctionDef) and any(isinstance(one, ast.Call) for one in node.decorator_list)

@@ -26,6 +26,7 @@ PRESETS = {
     "horizontal edges": [[1, 2, 1], [0, 0, 0], [-1, -2, -1]],
     "emboss": [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
 }
+ON_THE_PAGE = "identity, blur, sharpen, vertical edges, horizontal edges, emboss"  # in one text: code names the keys
 
 
 def _checked_weight(weight) -> list[list[float]]:
@@ -46,7 +47,7 @@ class FilterView(View):
     _css = style("filter.css")
     pixels = traitlets.List().tag(sync=True)
     weight = traitlets.List().tag(sync=True)
-    presets = traitlets.Dict(PRESETS).tag(sync=True)
+    presets = traitlets.Dict(dict(zip(ON_THE_PAGE.split(", "), PRESETS.values(), strict=True))).tag(sync=True)
     largest_weight = traitlets.Int(LARGEST_WEIGHT).tag(sync=True)
     largest_side = traitlets.Int(LARGEST_SIDE).tag(sync=True)
     most_pixels = traitlets.Int(MOST_PIXELS).tag(sync=True)
