@@ -123,5 +123,6 @@ class _Finder:
         if not {f"{file}.py", f"{file}/__init__.py"} & CATALOGUE.keys():
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
-        spec.loader = _Loader(name, spec.origin)
+        if spec:
+            spec.loader = _Loader(name, spec.origin)
         return spec
