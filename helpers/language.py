@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]  # from a notebook it is notebooks/../helpers
 FOLDER = Path(__file__).with_name("languages")
 ENGLISH = "en"
 SWITCH = "CNN_SHAPES_LANGUAGE"
