@@ -211,6 +211,18 @@ def test_a_language_that_is_not_there_is_refused_with_those_that_are():
     )
 
 
+def test_a_notebook_that_finds_the_course_one_folder_up_speaks_the_language():
+    code = "import sys; sys.path.insert(0, '..'); from helpers.explorers import *; print(PoolingExplorer.size.label)"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=language.ROOT / "notebooks",
+        env={**os.environ, "CNN_SHAPES_LANGUAGE": "de"},
+    )
+    assert (told.stdout, told.stderr) == ("Eingabe\n", "")
+
+
 def test_english_needs_no_catalogue():
     code = "import sys, helpers; print('helpers.language' in sys.modules)"
     for named in ("", "en"):

@@ -31,7 +31,7 @@ from pages import read
 from test_address import git
 from test_lab import EXPLORERS
 
-from helpers import explorers
+from helpers import explorers, language
 
 LESSONS = address.LESSONS
 PAGES = ["index", *(path.stem for path in LESSONS)]
@@ -601,6 +601,21 @@ def test_a_widget_that_is_another_than_the_committed_one_stops_the_build_and_say
     monkeypatch.setattr(shown_widgets, "executed", run)
     with pytest.raises(RuntimeError, match=r"^Run `make notebooks` first: this cell shows another widget"):
         shown_widgets.put_into([lesson])
+
+
+def test_in_another_language_a_widget_is_known_by_its_class(monkeypatch):
+    lesson = new_notebook(cells=[with_text("explorer", "PoolingExplorer: 1 picture")])
+
+    def run(notebook):
+        notebook.cells[0].outputs = with_text("", "PoolingExplorer: 1 Bild").outputs
+        notebook.cells[0].outputs[0].data[shown_widgets.VIEW] = "its view"
+        notebook.metadata = {"widgets": {shown_widgets.STATE: {}}}
+        return notebook
+
+    monkeypatch.setattr(shown_widgets, "executed", run)
+    monkeypatch.setattr(language, "LANGUAGE", "de")
+    shown_widgets.put_into([lesson])
+    assert lesson.cells[0].outputs[0].data[shown_widgets.VIEW] == "its view"
 
 
 def test_what_needs_a_kernel_leads_to_colab_kaggle_and_binder_when_the_address_is_set(monkeypatch):

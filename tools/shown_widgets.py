@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from page_widgets import VIEW
 from run_notebooks import executed
 
-from helpers import explorers
+from helpers import explorers, language
 
 STATE = "application/vnd.jupyter.widget-state+json"
 FORGET = "%reset -f"  # one kernel serves all lessons, and none finds what another has made
@@ -24,9 +24,18 @@ SETS = (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.Import, as
 
 def is_widget(output) -> bool:
     """Whether it showed a widget, by the text that is kept of it, which begins with the name of a class."""
-    name = output.get("data", {}).get("text/plain", "").replace("(", ":").partition(":")[0]
+    name = _class_of(output.get("data", {}).get("text/plain", ""))
     kind = getattr(ipywidgets, name, None) or getattr(explorers, name, None)
     return isinstance(kind, type) and issubclass(kind, ipywidgets.DOMWidget)
+
+
+def _class_of(text):
+    return text.replace("(", ":").partition(":")[0]
+
+
+def _is_same(committed, now):
+    """Are these texts of the same widget? Committed ones are English: in another language only its class is alike."""
+    return committed == now if language.LANGUAGE == language.ENGLISH else _class_of(committed) == _class_of(now)
 
 
 def put_into(notebooks: list) -> dict:
@@ -44,7 +53,7 @@ def put_into(notebooks: list) -> dict:
     state = executed(new_notebook(cells=lines)).metadata.widgets[STATE]
     for cell, again in shown:
         for output, new in itertools.zip_longest(*(filter(is_widget, one.outputs) for one in (cell, again))):
-            if not (output and new and output.data["text/plain"] == new.data["text/plain"]):
+            if not (output and new and _is_same(output.data["text/plain"], new.data["text/plain"])):
                 raise RuntimeError(f"Run `make notebooks` first: this cell shows another widget now.\n\n{cell.source}")
             output.data[VIEW] = new.data[VIEW]
     return state
