@@ -12,6 +12,7 @@ from helpers.language import ENGLISH, LANGUAGE
 
 SHEET = Path(__file__).with_name("feedback.css")
 LANG = "" if LANGUAGE == ENGLISH else f' lang="{LANGUAGE}"'  # the lesson around it is in English
+ROWS = ' class="cs-answer-rows"'
 MARKS = {"right": "✓", "wrong": "✗", "open": "○", "note": "·"}  # a state is never told by its colour alone
 
 
@@ -79,7 +80,8 @@ def _flat(paragraphs):
 def _paragraph(paragraph):
     if isinstance(paragraph, Beside):
         parts = (
-            f"<div><p><b>{marked_up(label)}</b></p><pre>{escape(text)}</pre></div>" for label, text in paragraph.parts
+            f"<div><p><b>{marked_up(label)}</b></p><pre{ROWS * _has_rows(text)}>{escape(text)}</pre></div>"
+            for label, text in paragraph.parts
         )
         return f'<div class="cs-answer-beside">{"".join(parts)}</div>'
     label, text = _labelled(paragraph)
@@ -87,6 +89,12 @@ def _paragraph(paragraph):
     if "\n" in text:
         return f"<p>{label}</p><pre>{escape(text)}</pre>" if label else f"<pre>{escape(text)}</pre>"
     return f"<p>{label}{marked_up(text)}</p>"
+
+
+def _has_rows(text):
+    """Whether its lines stand one below the other, as a matrix's do: one line alone, or one with a label, may break."""
+    lines = text.splitlines()
+    return len(lines) > 1 and not all(": " in line for line in lines)
 
 
 def marked_up(text):
