@@ -12,7 +12,8 @@ from helpers.language import ENGLISH, LANGUAGE
 
 SHEET = Path(__file__).with_name("feedback.css")
 LANG = "" if LANGUAGE == ENGLISH else f' lang="{LANGUAGE}"'  # the lesson around it is in English
-ROWS = ' class="cs-answer-rows"'
+SHORT = 40  # letters: a phone has room for them
+BREAKS = ' style="white-space: pre-wrap"'
 MARKS = {"right": "✓", "wrong": "✗", "open": "○", "note": "·"}  # a state is never told by its colour alone
 
 
@@ -80,7 +81,7 @@ def _flat(paragraphs):
 def _paragraph(paragraph):
     if isinstance(paragraph, Beside):
         parts = (
-            f"<div><p><b>{marked_up(label)}</b></p><pre{ROWS * _has_rows(text)}>{escape(text)}</pre></div>"
+            f"<div><p><b>{marked_up(label)}</b></p><pre{BREAKS * _may_break(text)}>{escape(text)}</pre></div>"
             for label, text in paragraph.parts
         )
         return f'<div class="cs-answer-beside">{"".join(parts)}</div>'
@@ -91,10 +92,10 @@ def _paragraph(paragraph):
     return f"<p>{label}{marked_up(text)}</p>"
 
 
-def _has_rows(text):
-    """Whether its lines stand one below the other, as a matrix's do: one line alone, or one with a label, may break."""
+def _may_break(text):
+    """Whether its lines may: one alone, or with labels. A matrix's rows stay rows; what is short needs no break."""
     lines = text.splitlines()
-    return len(lines) > 1 and not all(": " in line for line in lines)
+    return max(map(len, lines), default=0) > SHORT and (len(lines) == 1 or all(": " in line for line in lines))
 
 
 def marked_up(text):
