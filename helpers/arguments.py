@@ -126,7 +126,11 @@ def kind_of(value):
         return "None"
     if isinstance(value, (tuple, list, dict)) and not value:
         return f"an empty {type(value).__name__}"
-    name = type(value).__name__
+    return a_kind(type(value).__name__)
+
+
+def a_kind(name):
+    """`a list`, `an int`: something of the class with this name."""
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 

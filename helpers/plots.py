@@ -11,7 +11,7 @@ from itertools import zip_longest
 import numpy as np
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from helpers.arguments import array, class_numbers, positive, whole
+from helpers.arguments import array, class_numbers, kind_of, positive, whole
 from helpers.colours import COLOURS, INK, PAPER
 from helpers.figures import (
     DPI,
@@ -158,7 +158,7 @@ def show_history(history):
     for _, run in runs:
         if not hasattr(run, "train_accuracy"):
             wanted = "what train returned, or {name: history}"
-            raise TypeError(f"show_history wants {wanted}, but got a {type(run).__name__}.")
+            raise TypeError(f"show_history wants {wanted}, but got {kind_of(run)}.")
     if not any(run.loss for _, run in runs):
         raise ValueError("There is no completed epoch to show yet.")
     figure = Picture(figsize=(8.4, 3.4), dpi=DPI, layout="constrained")

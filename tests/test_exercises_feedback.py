@@ -73,3 +73,12 @@ def test_what_stands_side_by_side_in_a_notebook_stands_one_below_the_other_as_te
     assert repr(feedback).splitlines()[1:] == ["  yours:", "    1 2", "    3 4", "  stride: 2", "  Try again."]
     html = feedback._repr_html_()
     assert "<div><p><b>yours</b></p><pre>1 2\n3 4</pre></div><div><p><b>stride</b></p><pre>2</pre></div>" in html
+
+
+def test_a_long_line_alone_or_with_a_label_may_break_and_the_rows_of_a_matrix_may_not():
+    long = " 1" * 40
+    texts = {long: True, f"losses: 1\nweights: {long}": True}
+    texts |= dict.fromkeys((f"{long}\n{long}", f"maps:\n{long}", "2", ""), False)
+    html = Feedback("q7", "wrong", "Not yet.", (Beside(tuple(("yours", text) for text in texts)),))._repr_html_()
+    found = re.findall('<pre( style="white-space: pre-wrap")?>', html)
+    assert [bool(breaks) for breaks in found] == list(texts.values())

@@ -278,10 +278,10 @@ CIRCUIT = """() => {
     const ends = way.flatMap((_, place) => (place % 2 ? [] : [onPage(way.slice(place, place + 2))]));
     return ends.slice(1).map((end, place) => [ends[place], end]);
   };
-  const isOfBias = (element) => element.closest(".cs-tail"); // where wires end
   return {
     struck: wires.flatMap(stretches).flatMap((stretch) =>
-      texts.filter(([part, box]) => !isOfBias(part) && isOver(stretch, box)).map(([part]) => part.textContent)),
+      texts.filter(([part, box]) => !part.querySelector(".cs-sigma") && isOver(stretch, box)) // there wires end
+        .map(([part]) => part.textContent)),
     wires: wires.map((way) => [onPage(way.slice(0, 2)), onPage(way.slice(-2))]),
     flights: document.getAnimations().filter(({ effect }) => effect.target.matches(".cs-flyer")).map(({ effect }) => {
       const [first, last] = [0, -1].map((place) => effect.getKeyframes().at(place).transform.match(/[\\d.-]+(?=px)/g));

@@ -361,7 +361,7 @@ MANY = ImageSet(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), [11] * 4, ("a",) *
             TypeError,
             "test_set wants a data set, but got a Tensor: train_set, test_set = ",
         ),
-        ((None, TEST_SET), TypeError, "train_set wants a data set, but got a NoneType: .*load_shapes.. makes two."),
+        ((None, TEST_SET), TypeError, "train_set wants a data set, but got None: .*load_shapes.. makes two."),
         ((LARGE, TEST_SET), ValueError, r"train_set wants images \(3, 32, 32\).*, but got \(3, 16, 16\)."),
         ((TRAIN_SET, MANY), ValueError, "test_set wants labels from 0 to 9, as SimpleCNN.* 10 outputs, but got 11."),
     ],

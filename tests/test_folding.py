@@ -69,6 +69,23 @@ def test_the_canonical_form_is_valid_and_stays_as_it_is():
     assert formed(copy.deepcopy(once)) == once
 
 
+FOLD = "<details><summary>Why?</summary>\n\nBecause.\n\n</details>"
+
+
+@pytest.mark.parametrize(
+    ("below", "gap"),
+    [("\n\nThe next step.", "<p></p>"), ("\n\n**Predict:** what?", "<p></p>")]
+    + [(below, "") for below in ("", f"\n{FOLD}", f"\n\n{FOLD}", "\n\n## 2 · Next")],
+)
+def test_a_text_below_a_folded_one_stands_off_it(below, gap):
+    notebook = lesson()
+    notebook.cells[2].source = FOLD + below
+    once = formed(notebook).cells[2].source
+    assert once == FOLD + gap + below
+    notebook.cells[2].source = once
+    assert formed(notebook).cells[2].source == once
+
+
 @pytest.mark.parametrize("repository", ["", "ada/shapes"])
 def test_the_setup_cell_keeps_what_stands_behind_its_lines_and_shows_one_line(monkeypatch, repository):
     before = lesson()  # as it was without an address

@@ -42,7 +42,7 @@ MODELS = {
             fc=nn.Linear(512, 3),
         ),
         (2, 3, 32, 32),
-        "Square images fit if their side is 32 to 33. Tried: 1 to 256.",
+        "Square images fit if their side is 32 or 33. Tried: 1 to 256.",
     ),
     "reflections": (
         lambda: nn.Sequential(nn.ReflectionPad2d(5), CONV(1, 1, 3), nn.MaxPool2d(3, 2)),
@@ -58,7 +58,7 @@ MODELS = {
     "sound": (
         lambda: nn.Sequential(nn.Conv1d(1, 2, 3, 2), nn.Flatten(), nn.LazyLinear(3)),
         (2, 1, 30),
-        "Inputs fit if their length is 29 to 30. Tried: 1 to 256.",
+        "Inputs fit if their length is 29 or 30. Tried: 1 to 256.",
     ),
 }
 

@@ -594,7 +594,8 @@ def test_arguments_that_cannot_work_are_refused_in_a_sentence(name, value, error
 @pytest.mark.parametrize(
     ("images", "error", "words"),
     [
-        (None, TypeError, "train_set wants a data set, but got a NoneType"),
+        (None, TypeError, "train_set wants a data set, but got None: "),
+        (5, TypeError, "train_set wants a data set, but got an int: "),
         ((TinySet(), TinySet()), TypeError, "train_set, test_set = helpers.data.load_shapes() makes two."),
         (TinySet(0), ValueError, "train_set has no images in it."),
         (TinySet(labels=torch.full((50,), 6)), ValueError, "SimpleCNN(classes=7)"),

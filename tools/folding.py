@@ -4,6 +4,8 @@
 code is folded, too.
 """
 
+import re
+
 from nbformat.v4 import new_output
 
 ANSWER, EXTRA = "answer", "extra"
@@ -12,6 +14,9 @@ ANSWER, EXTRA = "answer", "extra"
 # picture of one transparent pixel. nbval compares no pictures.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 COVER = new_output("display_data", {"image/png": PIXEL})
+
+GAP = "<p></p>"  # JupyterLab leaves no room between a closed <details> and a text: this does, and shows nothing
+FOLD_ENDS = re.compile(rf"</details>(?:{GAP})?(\n\n(?!<details|#))?")
 
 HIDDEN_OUTPUT = {"collapsed": True, "jupyter": {"outputs_hidden": True}}  # Colab reads the first, JupyterLab both
 HIDDEN_CODE = {"cellView": "form", "jupyter": {"source_hidden": True}}  # the first is Colab's
@@ -31,6 +36,11 @@ def fold(cell) -> dict:
     if EXTRA in tags(cell):  # Colab knows a section by its heading's id
         return {"id": cell.id, "jp-MarkdownHeadingCollapsed": True}
     return {}
+
+
+def spaced(text: str) -> str:
+    """A markdown cell's text with a gap below each <details> that a text follows."""
+    return FOLD_ENDS.sub(lambda end: f"</details>{GAP}{end[1]}" if end[1] else "</details>", text)
 
 
 def uncovered(cell) -> list:

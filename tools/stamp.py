@@ -28,6 +28,8 @@ def in_canonical_form(notebook, name):
         cell.id = f"cell-{number:02}"
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET_VIEW, None)
+        if cell.cell_type == "markdown":
+            cell.source = folding.spaced(cell.source)
         tags = folding.tags(cell)
         cell.metadata = nbformat.from_dict(({"tags": tags} if tags else {}) | folding.fold(cell))
     sections = folding.folded_sections(notebook)

@@ -12,6 +12,8 @@ from helpers.language import ENGLISH, LANGUAGE
 
 SHEET = Path(__file__).with_name("feedback.css")
 LANG = "" if LANGUAGE == ENGLISH else f' lang="{LANGUAGE}"'  # the lesson around it is in English
+SHORT = 40  # letters: a phone has room for them
+BREAKS = ' style="white-space: pre-wrap"'
 MARKS = {"right": "✓", "wrong": "✗", "open": "○", "note": "·"}  # a state is never told by its colour alone
 
 
@@ -79,7 +81,8 @@ def _flat(paragraphs):
 def _paragraph(paragraph):
     if isinstance(paragraph, Beside):
         parts = (
-            f"<div><p><b>{marked_up(label)}</b></p><pre>{escape(text)}</pre></div>" for label, text in paragraph.parts
+            f"<div><p><b>{marked_up(label)}</b></p><pre{BREAKS * _may_break(text)}>{escape(text)}</pre></div>"
+            for label, text in paragraph.parts
         )
         return f'<div class="cs-answer-beside">{"".join(parts)}</div>'
     label, text = _labelled(paragraph)
@@ -87,6 +90,12 @@ def _paragraph(paragraph):
     if "\n" in text:
         return f"<p>{label}</p><pre>{escape(text)}</pre>" if label else f"<pre>{escape(text)}</pre>"
     return f"<p>{label}{marked_up(text)}</p>"
+
+
+def _may_break(text):
+    """Whether its lines may: one alone, or with labels. A matrix's rows stay rows; what is short needs no break."""
+    lines = text.splitlines()
+    return max(map(len, lines), default=0) > SHORT and (len(lines) == 1 or all(": " in line for line in lines))
 
 
 def marked_up(text):

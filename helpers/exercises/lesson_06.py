@@ -704,7 +704,7 @@ def q9(dtype, step, pictures):
         mistakes={
             "as if all digits were kept": (
                 total,
-                f"{total} has {total.bit_length()} binary digits. Long before that, the sum reaches numbers that "
+                f"{total:,} has {total.bit_length()} binary digits. Long before that, the sum reaches numbers that "
                 f"{digits} digits cannot hold, and is rounded.",
             ),
             "rounded once at the end": (

@@ -38,12 +38,13 @@ function waysBeside(places, filter, areBelow) {
   });
   const before = left(outputs) - 8;
   const ends = areBelow ? above(right(tail) + 4, places) : [[before, total.y], [before, cell.y], [left(outputs), cell.y]];
-  return { toKernel, toSum, toBias: [[sigma.x, bias.y], [sigma.x, sigma.y]], toOutput: [[right(total) + 3, total.y], ...ends] };
+  const toBias = [[sigma.x, bottom(bias) - 2], [sigma.x, sigma.y]]; // from the line below the number, which it would strike out
+  return { toKernel, toSum, toBias, toOutput: [[right(total) + 3, total.y], ...ends] };
 }
 
 /** The same where the planes stand on top of each other, each beside its kernel, and Σ and the outputs below them. */
 function waysStacked(places) {
-  const { planes, kernels, addends, bias, sigma, total } = places;
+  const { planes, kernels, addends, bias, named, sigma, total } = places;
   const [entries, rightmost] = [entriesOf(places), Math.max(...addends.map(right))];
   const toSum = addends.map((addend, channel) => {
     const [side, low] = [rightmost + 5 + laneOf(places, channel), top(sigma) - 3 - channel * LANE];
@@ -52,8 +53,8 @@ function waysStacked(places) {
   return {
     toKernel: kernels.map((kernel, channel) => [[right(planes[channel]), kernel.y], [left(kernel), kernel.y]]),
     toSum,
-    toBias: [[sigma.x, bias.y], [sigma.x, sigma.y]], // they stand one above the other
-    toOutput: [[right(total) + 3, total.y], ...above(right(total) + 12, places)],
+    toBias: [[sigma.x, top(bias) + 2], [sigma.x, sigma.y]], // from above the number
+    toOutput: [[right(total) + 3, total.y], ...above(Math.max(right(total), right(named)) + 12, places)],
   };
 }
 
@@ -87,6 +88,7 @@ export function makeCircuit(figure, planes) {
       kernels: channels.map((channel) => place(pairs[channel].grid.root)),
       addends: channels.map((channel) => place(pairs[channel].addend)),
       bias: place(row.bias),
+      named: place(row.bias.parentElement), // with the word "bias"
       sigma: place(row.sigma),
       total: place(row.total),
       tail: place(row.tail),

@@ -124,7 +124,7 @@ def _rule(sides, most):
     if not step or (step > 1 and len(sides) == 2):
         return _listed(sides)
     is_open = last + step > most
-    reach = f"{first} or more" if is_open else f"{first} to {last}"
+    reach = f"{first} or more" if is_open else f"{first} or {last}" if last == first + 1 else f"{first} to {last}"
     if step == 1:
         return reach
     kind = f"a multiple of {step}"

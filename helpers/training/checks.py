@@ -30,7 +30,7 @@ def check_settings(lr, precision):
 def check_set(name, images):
     if not all(hasattr(images, part) for part in ("batches", "labels", "to")):
         raise TypeError(
-            f"{name} wants a data set, but got a {type(images).__name__}: "
+            f"{name} wants a data set, but got {kind_of(images)}: "
             "train_set, test_set = helpers.data.load_shapes() makes two."
         )
     if len(images) == 0:

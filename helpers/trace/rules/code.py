@@ -5,6 +5,7 @@ import re
 
 from torch import nn
 
+from helpers.arguments import a_kind
 from helpers.sentences import SENTENCES
 from helpers.trace.changes import given
 from helpers.trace.finding import TENSOR, Finding, count
@@ -40,7 +41,7 @@ def between_steps(run):
         name, kind = match.groups()
         outputs = ", ".join(str(note.shape) for note in last.outputs) if last is not None else ""
         why = f"{last.label} returns {outputs}." if outputs else ""
-        what = SENTENCES["arrives"].format(layer=name, what=f"a {kind}", who="it", wanted="a tensor")
+        what = SENTENCES["arrives"].format(layer=name, what=a_kind(kind), who="it", wanted="a tensor")
         yield Finding("wiring", name, run.calls, what, kind, TENSOR, why, [])
     elif isinstance(error, TypeError) and "forward() " in said and _by_name(run, said):
         names = _by_name(run, said)
