@@ -39,12 +39,27 @@ function sceneOf(network, sliders, pointed) {
   };
 }
 
+/** Draw what there is at the scene's depth; returns the sentence below it. */
+function drawDepth({ chain, trail, layer, cell }, scene, width) {
+  if (scene.depth === "chain") {
+    scene.verdict = chain.draw(scene, width);
+    return `${stepSentence(scene, scene.hovered ?? scene.step)} ${scene.network.trait("pictures").note}`.trim();
+  }
+  trail.draw(scene, width);
+  if (scene.depth === "layer") {
+    layer.draw(scene, width);
+    return layerSentence(scene);
+  }
+  return cell.draw(scene, width) && "";
+}
+
 async function render({ model, el }) {
   const sliders = await findSliders(model);
   const network = makeNetwork(model, () => draw());
   let [pointed, held, drawn] = [null, false, null];
   const crumbs = makeCrumbs(go);
-  const [chain, trail, layer, cell] = [makeChain(), makeTrail(), makeLayer(), makeCell()];
+  const views = { chain: makeChain(), trail: makeTrail(), layer: makeLayer(), cell: makeCell() };
+  const { chain, trail, layer, cell } = views;
   const stage = make("div", "cs-figure-of-model", chain.root, trail.root, layer.root, cell.root);
   stage.tabIndex = 0;
   stage.setAttribute("role", "application");
@@ -81,23 +96,11 @@ async function render({ model, el }) {
     stage.setAttribute("aria-label", LABELS[depth]);
     setText(keys, KEYS[depth]);
     const late = network.isLate(scene.epoch) ? `This is ${network.trait("epoch")}: another epoch needs a running kernel. ` : "";
-    setText(sentence, late + drawDepth(scene, width));
+    setText(sentence, late + drawDepth(views, scene, width));
     writeProblem(refusal, scene);
     if (from) grow(stage, from, placeOf(depth, drawn.depth, scene.step), depth === "cell" ? null : trail.out.canvas);
     drawn = scene;
     speaker.say(spoken(scene, sentence.textContent, refusal));
-  }
-  function drawDepth(scene, width) {
-    if (scene.depth === "chain") {
-      scene.verdict = chain.draw(scene, width);
-      return `${stepSentence(scene, scene.hovered ?? scene.step)} ${network.trait("pictures").note}`.trim();
-    }
-    trail.draw(scene, width);
-    if (scene.depth === "layer") {
-      layer.draw(scene, width);
-      return layerSentence(scene);
-    }
-    return cell.draw(scene, width) && "";
   }
   /** Where a zoom between two depths begins or ends: at the block, at the map that comes out or its pixel, at the sum. */
   function placeOf(depth, other, step) {

@@ -115,17 +115,7 @@ export function makeWalker(outputs) {
   /** The next output or the one before, on through all rows; null where there is none. */
   function next(delta) {
     const all = outputs();
-    const { rows, columns, grids = ["output"] } = all;
-    if (!rows) return null;
-    const { grid, row, column } = pinnedOutput(all);
-    const count = grids.length * rows * columns;
-    const index = ((grids.indexOf(grid) * rows + row) * columns + column + delta + count) % count;
-    const cell = index % (rows * columns);
-    return {
-      grid: grids[Math.floor(index / (rows * columns))],
-      row: Math.floor(cell / columns),
-      column: cell % columns,
-    };
+    return all.rows ? outputAfter(pinnedOutput(all), all, delta) : null;
   }
 
   function step(delta) {
@@ -187,6 +177,14 @@ export function makeWalker(outputs) {
     const { row, column } = pointing.at();
     if (rows && (cell.row !== row || cell.column !== column || pointing.isHovered())) pointing.pin(cell);
   }
+}
+
+/** The output so many places on in reading order, through all grids, and from the last to the first. */
+function outputAfter({ grid, row, column }, { rows, columns, grids = ["output"] }, delta) {
+  const count = grids.length * rows * columns;
+  const index = ((grids.indexOf(grid) * rows + row) * columns + column + delta + count) % count;
+  const cell = index % (rows * columns);
+  return { grid: grids[Math.floor(index / (rows * columns))], row: Math.floor(cell / columns), column: cell % columns };
 }
 
 const SHAKE = 4; // pixels: a press that moves less is a click
