@@ -291,7 +291,7 @@ def q7(pictures, image_size):
         "each picture cut by itself": (
             pictures * (one // row),
             f"you cut each picture by itself. `view` does not know where one ends: the last {one % row} numbers of "
-            "the first go into a row with the next.",
+            "the first would go into a row with the next.",
         ),
         "one picture alone": (one / row, f"you counted the rows that one picture fills. There are {pictures}."),
     }
