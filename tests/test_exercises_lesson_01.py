@@ -1,5 +1,6 @@
 """Lesson 01's answers are torch's; functions written as a learner might write them are judged rightly."""
 
+import math
 import re
 from itertools import product
 
@@ -138,6 +139,23 @@ def test_no_two_mistakes_lead_to_the_same_answer_with_the_lessons_numbers(questi
     question.again(0)
     given = [mistake.answer for mistake in question.asked().mistakes]
     assert [one for n, one in enumerate(given) if one in given[:n]] == []
+
+
+@pytest.mark.parametrize(
+    ("question", "given", "name", "why"),
+    [
+        (lesson.q4, 14 - (3 * (4 - 1) + 1), "the first position forgotten", "these are the moves"),
+        (lesson.q5, (26 + 2 * 4 - (7 - 1)) // 2 + 1, "rounded up", "the formula's last − 1 is missing"),
+        (lesson.q6, (math.ceil((6 - 3) / 2) + 1, math.ceil((9 - 2) / 2) + 1), "rounded up", "round down"),
+    ],
+    ids=["q4: moves", "q5: without the last − 1", "q6: rounded up"],
+)
+def test_a_slip_is_told_by_its_own_name_alone(question, given, name, why):
+    question.again(0)
+    feedback = question.predict(given)
+    assert feedback.headline.endswith("? Not yet.")
+    assert feedback.paragraphs[0][0] == name
+    assert why in feedback.paragraphs[0][1]
 
 
 def test_padding_counted_once_is_recognised_and_the_result_is_not_told():

@@ -9,6 +9,7 @@ import doctest
 import html
 import io
 import re
+import sys
 from itertools import zip_longest
 from pathlib import Path
 
@@ -103,6 +104,26 @@ def test_a_cell_whose_output_is_not_compared_is_followed_by_one_that_is_or_asser
         if is_ignored(cell) and "import platform" not in cell.source and (following is None or is_ignored(following)):
             later = cell.source + "\n" + (following.source if following else "")
             assert any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(later))), cell.source
+
+
+def test_lesson_01_compares_with_torch_what_its_explorers_show_also_after_they_were_changed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the setup cell adds to it
+    cells, names = [cell.source for cell in code_cells(LESSONS[1])], {}
+
+    def run(code):
+        (source,) = (source for source in cells if code in source)
+        exec(source, names)
+
+    run("# @title")
+    run("explorer = ChannelsExplorer(")
+    names["explorer"].stride, names["explorer"].padding = 2, 1
+    run("equal to the first map:")
+    run("frame = FilterExplorer(")
+    names["frame"].image = 255 - names["frame"].image[:20]
+    run("moved right by one:")
+    printed = capsys.readouterr().out
+    assert "equal to the first map: True" in printed
+    assert "moved right by one: True" in printed
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *LESSONS], ids=lambda path: path.stem)

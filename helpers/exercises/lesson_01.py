@@ -108,7 +108,7 @@ def q3(size, kernel_size, stride):
     )
 
 
-@prediction("dilation", "5 · Dilation", size=(12, range(9, 25)), kernel_size=(3, range(2, 6)), dilation=(2, (2, 3)))
+@prediction("dilation", "5 · Dilation", size=(14, range(9, 25)), kernel_size=(4, range(2, 6)), dilation=(3, (2, 3)))
 def q4(size, kernel_size, dilation):
     span = dilation * (kernel_size - 1) + 1
     spanned = f"{dilation}·({kernel_size} − 1) + 1 = {span}"
@@ -125,6 +125,10 @@ def q4(size, kernel_size, dilation):
             "dilation left out": (
                 size - kernel_size + 1,
                 f"the kernel has {kernel_size} weights, and because of the gaps it spans more cells than that.",
+            ),
+            "the first position forgotten": (
+                size - span,
+                "these are the moves. The position that the kernel starts from counts, too.",
             ),
             "dilation times kernel": (
                 size - dilation * kernel_size + 1,
@@ -167,7 +171,12 @@ def q5(size, kernel_size, stride, padding):
         ),
         mistakes={
             "the floor forgotten": (room / stride + 1, "a partial step does not count: round down."),
-            "rounded up": (-(-room // stride) + 1, "what is left over makes no whole step: round down."),
+            # (room + 1) // stride + 1, without the formula's last − 1, is the same number, or the answer
+            "rounded up": (
+                -(-room // stride) + 1,
+                "what is left over makes no whole step: round down. "
+                "If nothing was left over, the formula's last − 1 is missing.",
+            ),
             "padding counted once": (
                 (size + padding - kernel_size) // stride + 1,
                 "zeros are added on both sides, and you added them on one.",
@@ -192,7 +201,7 @@ def q5(size, kernel_size, stride, padding):
     "a rectangle",
     "Height and width",
     height=(6, range(6, 21)),
-    width=(8, range(6, 21)),
+    width=(9, range(6, 21)),
     kernel_height=(3, range(1, 6)),
     kernel_width=(2, range(1, 6)),
     stride=(2, (2, 3)),
@@ -223,6 +232,11 @@ def q6(height, width, kernel_height, kernel_width, stride):
             "the stride left out": (
                 tuple(room + 1 for room in rooms),
                 f"that is the number of positions with stride 1. Here the kernel moves {stride} cells at a time.",
+            ),
+            "rounded up": (
+                tuple(-(-room // stride) + 1 for room in rooms),
+                "what is left over makes no whole step: round down. "
+                "If nothing was left over, the formula's last − 1 is missing.",
             ),
             "the first position forgotten": (
                 tuple(room // stride for room in rooms),
