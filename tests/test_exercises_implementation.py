@@ -52,7 +52,7 @@ def test_a_right_function_passes_and_is_kept_as_right(make):
     assert [event["is_right"] for event in record.events()] == [True]
 
 
-def test_a_wrong_function_is_shown_the_smallest_case_that_fails(make):
+def test_a_wrong_function_is_shown_the_first_case_that_fails(make):
     assert repr(make().check(lambda row, times: row)) == (
         "q1 ✗ Not yet.\n"
         "  First difference at [0]: yours 1, expected 2.\n"

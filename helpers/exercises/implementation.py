@@ -30,7 +30,7 @@ class Implementation(Question):
 
     `solution` is shown as it is written; its arguments' names are those of the learner's function. `reference` is
     torch's own way to do it, where that is another. `cases(generator)` returns a list of {argument: value}, the
-    smallest first. `mistakes`, {name: (function, why)}, are wrong in a known way, each of them in at least one case.
+    simplest first. `mistakes`, {name: (function, why)}, are wrong in a known way, each of them in at least one case.
     What is compared is the value returned, or, with `observe`, that of observe(function, *values).
     """
 
@@ -43,7 +43,7 @@ class Implementation(Question):
         self._takes, self._observe = list(inspect.signature(solution).parameters), observe
 
     def check(self, function):
-        """Try the function on fixed and random cases, and show the smallest one that fails."""
+        """Try the function on fixed and random cases, and show the first one that fails."""
         if function is ...:
             return self._open("put the name of your function where the three dots are.")
         if not callable(function):

@@ -427,7 +427,7 @@ def _padded_planes(generator):
     small, square, wide, high, large = _planes(generator, (2, 2), (3, 3), (4, 6), (8, 5), (9, 10))
     settings = [
         (small, 2, 2, 0),
-        (-1000 - square.abs(), 2, 1, 1),  # so low that no number but −∞ will do in the padding
+        (-1000 - square.abs(), 2, 1, 1),  # so low that −999 in the padding would win
         (wide, 2, 2, 0),
         (wide, 3, 2, 1),
         (high, 2, 3, 1),

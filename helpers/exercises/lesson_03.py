@@ -51,7 +51,7 @@ def q1(channels, height, width, c, h, w):
             ),
             "channels last": (
                 (h * width + w) * channels + c,
-                "you put the channels of one pixel side by side. In PyTorch a whole channel lies before the next one.",
+                "you put the channels of one pixel side by side. Here a whole channel lies before the next one.",
             ),
         },
     )
@@ -96,8 +96,8 @@ def q2(channels, height, width, place):
             ),
             "channels last": (
                 (last, *divmod(pixel, width)),
-                f"you divided by the number of channels. In PyTorch a whole channel, {height * width} numbers, lies "
-                "before the next one.",
+                f"you divided by the number of channels. Here a whole channel, {height * width} numbers, lies before "
+                "the next one.",
             ),
         },
     )

@@ -62,7 +62,8 @@ export function rowSentence(row, all) {
 }
 
 /** What the slider that unzips goes from and to. */
-export const endsOf = ({ batch, permuted }) => (batch ? ["pictures", "rows"] : permuted ? ["memory", "copy"] : ["volume", "row"]);
+export const endsOf = ({ batch, permuted, views }) =>
+  batch ? ["pictures", "rows"] : permuted ? ["memory", views ? "row" : "copy"] : ["volume", "row"];
 
 /** What the rows of a batch are good for, in a sentence. */
 export function verdict(all, pictures) {
@@ -91,11 +92,12 @@ export function refusedStrides({ order, batch, k }, wanted) {
 
 /** Why so many numbers do not make whole rows of k. Out of order in memory, they need another call as well. */
 export function refusedSize({ count, k, one, order }, highest) {
-  const near = nearestDivisors(count, k, highest.k).filter((divisor) => divisor !== one);
+  const near = nearestDivisors(count, k, highest.k);
   const call = hasStrides(order, one) ? "" : " with reshape";
+  const whole = `k ${one}${call}: ${near.includes(one) ? "C·H·W," : "further off, but"} one row for each picture`;
   return {
     problem: `${count} numbers do not fill whole rows of ${k}: ${count} = ${Math.floor(count / k)}·${k} + ${count % k}.`,
-    remedy: [...near.map((divisor) => `k ${divisor}${call}`), `k ${one}${call}: C·H·W, one row for each picture`],
+    remedy: [...near.filter((divisor) => divisor !== one).map((divisor) => `k ${divisor}${call}`), whole],
     torch: `RuntimeError: shape '[-1, ${k}]' is invalid for input of size ${count}`,
   };
 }
