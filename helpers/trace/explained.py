@@ -32,10 +32,13 @@ def explained(model):
         with first_looked_at():
             yield
     except Exception as error:
-        with contextlib.suppress(Exception):  # whatever fails here, the error goes on its way
+        try:
             told = (_explanation(*call, error) for call in _calls(model, error))
             text = no_number(error) or next(filter(None, told), None)
-            if text:
+        except Exception as fault:  # ours: the learner's error is the one that goes on its way
+            text = f"trace could not explain this, for a fault of its own: {fault!r}"
+        if text:
+            with contextlib.suppress(Exception):  # whatever its class says to that, the error goes on its way
                 _add(error, text)
         raise
 
