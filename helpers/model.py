@@ -124,14 +124,14 @@ def _explain_shape(model, got):
     elif got[1:] == (height, width, channels):
         fix = f"{channels_first('x', 4)} puts the channels before height and width."
     elif got[2:] == (height, width):
-        fix = f"SimpleCNN(in_channels={got[1]}) makes a network for images with {got[1]} channel{'s' * (got[1] > 1)}."
+        fix = f"for these, make it with in_channels={got[1]}."
     elif got[1] == channels:
         fix = (
             f"its fc1 has one input for each number that the pool returns for {height}×{width} pixels. "
-            f"SimpleCNN(image_size={size}) makes a network for {got[2]}×{got[3]}."
+            f"For {got[2]}×{got[3]}, make it with image_size={size}."
         )
     else:
-        fix = f"SimpleCNN(image_size={size}, in_channels={got[1]}) makes a network for these."
+        fix = f"for these, make it with image_size={size}, in_channels={got[1]}."
     return f"This SimpleCNN wants images {_batch(model)}, but got {got}: {fix}"
 
 

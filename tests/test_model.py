@@ -138,11 +138,11 @@ def test_an_image_size_is_one_number_or_two():
     ("shape", "proposed"),
     [
         ((3, 32, 32), "x[None]"),
-        ((4, 3, 48, 48), "SimpleCNN(image_size=48)"),
-        ((4, 3, 40, 48), "SimpleCNN(image_size=(40, 48))"),
-        ((4, 3, 64, 16), "SimpleCNN(image_size=(64, 16))"),  # as many numbers as fc1 wants: torch would go on
-        ((4, 1, 32, 32), "SimpleCNN(in_channels=1)"),
-        ((4, 1, 28, 28), "SimpleCNN(image_size=28, in_channels=1)"),
+        ((4, 3, 48, 48), "image_size=48"),
+        ((4, 3, 40, 48), "image_size=(40, 48)"),
+        ((4, 3, 64, 16), "image_size=(64, 16)"),  # as many numbers as fc1 wants: torch would go on
+        ((4, 1, 32, 32), "in_channels=1"),
+        ((4, 1, 28, 28), "image_size=28, in_channels=1"),
         ((4, 32, 32, 3), "x.permute(0, 3, 1, 2)"),
         ((32, 32, 3), "x.permute(2, 0, 1)[None]"),
         ((4, 3072), "x.unflatten(1, (3, 32, 32))"),
@@ -157,8 +157,24 @@ def test_images_of_another_shape_are_refused_and_what_is_proposed_works(shape, p
     if proposed.startswith("x"):
         x = eval(proposed)
     else:
-        model = eval(proposed)
+        model = eval(f"SimpleCNN({proposed})")
+        assert said(error).endswith(f"make it with {proposed}.")
     assert model(x).shape == (shape[0] if len(shape) in (2, 4) else 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape", "proposed"),
+    [
+        ({"image_size": 64}, (4, 1, 64, 64), {"in_channels": 1}),
+        ({"in_channels": 1}, (4, 1, 48, 48), {"image_size": 48}),
+        ({"kernel_size": 5, "padding": 0}, (4, 4, 9, 9), {"image_size": 9, "in_channels": 4}),
+    ],
+)
+def test_what_is_proposed_is_to_be_changed_and_the_other_settings_stay(settings, shape, proposed):
+    with pytest.raises(ShapeError) as error:
+        SimpleCNN(**settings)(torch.zeros(shape))
+    assert said(error).endswith(", make it with {}.".format(", ".join(f"{name}={n}" for name, n in proposed.items())))
+    assert SimpleCNN(**settings | proposed)(torch.zeros(shape)).shape == (4, 10)
 
 
 @pytest.mark.parametrize("shape", [(), (32, 32), (2, 4, 3, 32, 32)])

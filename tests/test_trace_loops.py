@@ -215,6 +215,62 @@ def test_what_stands_around_the_model_is_explained(loop, make, what, change):
     assert "model(x" not in text or "= model(x)" in text or "images" in text
 
 
+def too_many_rows(net):
+    kept = torch.zeros(9, 3)
+    kept[5:] = net(X)
+
+
+def a_row_of_another_length(net):
+    net.fc1.weight.data[0] = torch.zeros(5)
+
+
+def no_parameter(net):
+    net.fc1.weight = X
+
+
+def too_many_to_unpack(net):
+    out = aux = X
+    out, aux = net(X)
+    return out, aux
+
+
+def not_there(net):
+    kept = [net(X)]
+    del kept[1]
+
+
+@pytest.mark.parametrize("loop", [too_many_rows, a_row_of_another_length, no_parameter, too_many_to_unpack, not_there])
+def test_the_error_of_a_value_that_does_not_fit_where_it_is_put_stays(loop):
+    with pytest.raises(Exception) as plain:  # noqa: PT011
+        loop(Net())
+    with pytest.raises(plain.type) as raised, explained(net := Net()):
+        loop(net)
+    assert str(raised.value) == str(plain.value)
+    assert not hasattr(raised.value, "__notes__")
+
+
+def test_what_fails_within_an_assignment_is_explained():
+    class Losses:
+        def __setitem__(self, number, scores):
+            self.last = number, F.cross_entropy(scores, LABELS[:4])
+
+    losses = Losses()
+
+    def loop(net):
+        losses[0] = net(X)
+
+    assert "6 rows of scores, and 4 labels" in said(loop)
+
+
+def test_an_explanation_that_fails_leaves_the_error_and_says_so(monkeypatch):
+    def fails(*_):
+        raise LookupError("a fault")
+
+    monkeypatch.setattr(sys.modules["helpers.trace.explained"], "_calls", fails)
+    told = said(lambda net: F.cross_entropy(net(X), LABELS[:4]))
+    assert told.strip() == "trace could not explain this, for a fault of its own: LookupError('a fault')"
+
+
 def test_a_line_that_does_more_than_compute_is_not_run_again():
     calls = []
 

@@ -284,7 +284,7 @@ def q5():
         ),
         "the convolution taken to keep the size": (
             lambda image_size, conv_channels, kernel_size, padding: conv_channels * (image_size // 2) ** 2,
-            "you halved the picture. Its size changes in the convolution first, by the kernel and the padding.",
+            "you halved the picture. The convolution can change its size first, by its kernel and padding.",
         ),
         "padding counted once": (
             lambda image_size, conv_channels, kernel_size, padding: fc1_inputs(
@@ -355,7 +355,7 @@ def q6():
     this padding in its convolution. It was written for one size and one padding. Make it right for all of them.
     """
     hints = (
-        "Which numbers in it are right for one image size and one padding only?",
+        "Which number in it fits only some image sizes and paddings?",
         "18 · 16 · 16: the 18 is the number of channels and stays. The 16 is the size after the pool, and follows from "
         "`image_size` and `padding`.",
         "Count it before the layers are made, with `conv_output_size` and `pool_output_size`, or as in q5. "

@@ -39,7 +39,7 @@ FRAMES = 3  # functions in whose variables the other tensor is looked for
 
 @contextlib.contextmanager
 def first_looked_at():
-    """Looks at the loss of the first backward() in this block, and warns if a batch met itself there."""
+    """Looks at the loss of the first backward() in this block, and may warn if a batch met itself there."""
     usual, thread = torch.Tensor.backward, threading.get_ident()
 
     def first(loss, *args, **kwargs):

@@ -17,7 +17,7 @@ from helpers.trace.table import traced
 
 @contextlib.contextmanager
 def explained(model):
-    """Around a training loop: an error about shapes goes on its way with the explanation of `trace` under it.
+    """Around a training loop: an error about shapes goes on its way; what `trace` can say of it follows.
 
         with explained(model):
             for images, labels in train_set.batches(64):
@@ -25,15 +25,18 @@ def explained(model):
 
     The error stays the one that was raised. Nothing is done until it comes, but for a look at the first loss: then
     what the model was called with, or the expression that failed around it, is read from the traceback, and that is
-    followed once more. Warns where a batch met itself in the first loss: (N, 1) beside (N,) makes N × N numbers.
+    followed once more. May warn where a batch met itself in the first loss: (N, 1) beside (N,) makes N × N numbers.
     """
     model = checked(model)
     try:
         with first_looked_at():
             yield
     except Exception as error:
-        told = (_explanation(*call, error) for call in _calls(model, error))
-        text = no_number(error) or next(filter(None, told), None)
+        try:
+            told = (_explanation(*call, error) for call in _calls(model, error))
+            text = no_number(error) or next(filter(None, told), None)
+        except Exception as fault:  # ours: the learner's error is the one that goes on its way
+            text = f"trace could not explain this, for a fault of its own: {fault!r}"
         if text:
             with contextlib.suppress(Exception):  # whatever its class says to that, the error goes on its way
                 _add(error, text)

@@ -36,8 +36,8 @@ def failed_at(traced):
     node, scopes = around[-1], [node for node in around if isinstance(node, (ast.FunctionDef, ast.Lambda))]
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):  # x += y
         node = ast.copy_location(ast.BinOp(ast.Name(node.target.id, ast.Load()), node.op, node.value), node)
-    if not isinstance(node, ast.expr):
-        return None
+    if not isinstance(node, ast.expr) or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+        return None  # a statement, or the target of one
     is_backward = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "backward"
     return Place(node.func.value if is_backward else node, scopes[-1] if scopes else tree, is_backward)
 
