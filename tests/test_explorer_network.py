@@ -497,6 +497,16 @@ PAINTED = """[...document.querySelectorAll(".cs-stage .cs-plane")].filter(visibl
 }))"""
 
 
+def read_painted(page, settings, seen):
+    """What the page shows at each setting, with the maps that are painted before the next frame: each has a frame."""
+    page.evaluate(
+        "() => { window.later = requestAnimationFrame; window.requestAnimationFrame = (call) => void call(); }"
+    )
+    found = read(page, settings, seen)
+    page.evaluate("() => { window.requestAnimationFrame = window.later; }")
+    return found
+
+
 def map_settings():
     """A few settings of the sweep, each kind of picture, and the largest there is."""
     largest = {name: slider.high for name, slider in SLIDERS.items()} | {"pool_kernel_size": 1, "pool_stride": 1}
@@ -538,11 +548,33 @@ def hold_maps(planes, explorer):
 def test_the_picture_and_its_maps_are_what_torch_makes_of_them(one_page):
     explorer, page = one_page
     some, chosen = map_settings(), set()
-    for values, planes in zip(some, read(page, some, PAINTED), strict=True):
+    for values, planes in zip(some, read_painted(page, some, PAINTED), strict=True):
         moved(explorer, values)
         chosen.add(hold_maps(planes, explorer))
     assert {None, 1, 2, 3} < chosen
     assert page.problems == []
+
+
+COUNT_PAINTINGS = """async (sizes) => {
+  const kind = CanvasRenderingContext2D.prototype;
+  const paint = kind.putImageData;
+  const painted = [];
+  kind.putImageData = function (...image) {
+    painted.push(this.canvas.width);
+    return paint.apply(this, image);
+  };
+  for (const size of sizes) window.move("image_size", size);
+  const before = painted.length;
+  await new Promise((resolve) => requestAnimationFrame(resolve));
+  kind.putImageData = paint;
+  return [before, painted];
+}"""
+
+
+def test_a_slider_that_is_moved_often_within_a_frame_has_the_maps_painted_once(stand):
+    page = stand(NetworkExplorer())
+    assert page.evaluate(COUNT_PAINTINGS, [20, 64, 40]) == [0, [40, 40, 20]]  # the picture, conv1, pool
+    assert page.evaluate(COUNT_PAINTINGS, [32]) == [0, [32, 32, 16]]
 
 
 def contrasts(maps):
@@ -574,7 +606,7 @@ def test_the_map_in_front_is_a_clear_one_and_stays_while_the_kernels_stay(one_pa
     for kernel_size in range(1, 8):
         here = explorer.settings | {"in_channels": in_channels, "kernel_size": kernel_size}
         moves = [{name: n} for name in others for n in (SLIDERS[name].low, SLIDERS[name].default, SLIDERS[name].high)]
-        texts = read(page, [here | move for move in moves if move != {"conv_channels": 1}], "text('.cs-scale')")
+        texts = read_painted(page, [here | move for move in moves if move != {"conv_channels": 1}], "text('.cs-scale')")
         numbers = {int(number) for text in texts for number in re.findall(r"map (\d+) of", text)}
         assert numbers == {clear_map(in_channels, kernel_size) + 1}
 
@@ -583,7 +615,7 @@ def test_the_picture_says_which_map_is_in_front_and_why(one_page):
     explorer, page = one_page
     plain = explorer.settings
     some = [plain, plain | {"kernel_size": 4}, plain | {"kernel_size": 7}, plain | {"image_size": 2, "kernel_size": 7}]
-    told = read(page, some, "text('.cs-scale').split('. ')[0]")
+    told = read_painted(page, some, "text('.cs-scale').split('. ')[0]")
     assert told == [
         "In front: one of 4 pictures, then its map 1 of 18",
         "In front: one of 4 pictures, then its map 2 of 18 (1 often shows little)",
@@ -591,7 +623,7 @@ def test_the_picture_says_which_map_is_in_front_and_why(one_page):
         "In front: one of 4 pictures",
     ]
     lone = [plain | {"in_channels": 1, "kernel_size": 1, "conv_channels": count} for count in range(1, 65)]
-    seen = read(page, lone, f"[text('.cs-scale'), {PAINTED}[1].bytes.filter((_, n) => n % 4 === 3)]")
+    seen = read_painted(page, lone, f"[text('.cs-scale'), {PAINTED}[1].bytes.filter((_, n) => n % 4 === 3)]")
     assert {"(all 0 here)" in text for text, _ in seen} == {True, False}
     for text, shades in seen:
         assert ("(all 0 here)" in text) == (not any(shades))

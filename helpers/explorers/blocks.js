@@ -84,7 +84,7 @@ function scaleOf(shapes, width) {
 }
 
 /** The blocks of all tensors, in places of this width; a layer that breaks says with which numbers. */
-export function drawBlocks({ root, columns }, values, chain, maps, at, width) {
+export function drawBlocks({ root, columns }, values, chain, at, width) {
   const { shapes, broken } = chain;
   const scale = scaleOf(shapes, width);
   columns.forEach(({ root: stage, title, block, misfit, shape }, index) => {
@@ -98,7 +98,6 @@ export function drawBlocks({ root, columns }, values, chain, maps, at, width) {
     if (isBroken) setText(misfit, misfitOf(values, chain).join("\n"));
     setText(shape, reached ? shapeOf(...shapes[index]) : isBroken ? "no output" : "");
   });
-  paintMaps(columns, values, maps);
   setStyle(root, "--place", `${scale.place}px`);
 }
 
@@ -106,7 +105,7 @@ const drawBlock = (block, [, channels, side], scale) =>
   side === undefined ? block.drawBar(channels, scale) : block.drawSolid(channels, side, scale);
 
 /** The picture and its maps in front of the first blocks, each painted where it is another one than before. */
-function paintMaps(columns, { conv_channels, in_channels }, { picture, conv1, pool }) {
+export function paintMaps({ columns }, { conv_channels, in_channels }, { picture, conv1, pool }) {
   const paint = (index, map, write) => {
     const { plane } = columns[index].block;
     if (map && plane.painted !== map) write((plane.painted = map), plane);

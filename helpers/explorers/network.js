@@ -1,10 +1,10 @@
 // NetworkExplorer: the tensors of SimpleCNN in a row, each layer's arithmetic, and where its parameters are.
 
-import { drawBlocks, makeBlocks } from "./blocks.js";
+import { drawBlocks, makeBlocks, paintMaps } from "./blocks.js";
 import { CONV1, FC1, LAYERS, chainOf, classOf, grouped, reasonsOf, shapeOf } from "./chain.js";
 import { arithmeticOf, makeArithmetic, unmarked } from "./layer_lines.js";
 import { make, setStyle, setText, show } from "./page/elements.js";
-import { ending, makeCode, makeRemark, makeSpeaker, watchWidth } from "./page/frame.js";
+import { beforeTheFrame, ending, makeCode, makeRemark, makeSpeaker, watchWidth } from "./page/frame.js";
 import { LANGUAGE } from "./page/from_python.js";
 import { makePlayer, watchPointing } from "./page/pointing.js";
 import { makeRefusal } from "./page/refusals.js";
@@ -81,14 +81,20 @@ async function render({ model, el }) {
   const place = watchWidth(figure.columns[CONV1].root, draw);
   walk.watch(root, figure.root, draw);
 
+  // The same frame shows them, and a slider that is moved twice before it waits for one convolution alone.
+  const paint = beforeTheFrame((values, reached) => {
+    const maps = mapsAt(values, reached);
+    paintMaps(figure, values, maps);
+    setText(scale, `In front: one of ${images} pictures${frontOf(maps.conv1, values)}. Behind: all channels. Each notch of a bar: ten times as many.`);
+  });
+
   function draw() {
     const values = sliders.values();
     const chain = chainAt(values);
     const { broken } = chain;
     const at = walk.at(broken);
-    const maps = mapsAt(values, chain.shapes.length);
-    drawBlocks(figure, values, chain, maps, at, place.width());
-    setText(scale, `In front: one of ${images} pictures${frontOf(maps.conv1, values)}. Behind: all channels. Each notch of a bar: ten times as many.`);
+    drawBlocks(figure, values, chain, at, place.width());
+    paint(values, chain.shapes.length);
     const lines = arithmeticOf(values, chain, images);
     arithmetic.write(chain, lines, at);
     const reasons = broken === null ? null : reasonsOf(values, chain, chainAt, sliders);

@@ -102,6 +102,20 @@ export function watchWidth(element, redraw) {
   return { width: () => width, stop };
 }
 
+/** A function that paints what it was called with last, once, before the page's next frame is seen. */
+export function beforeTheFrame(paint) {
+  let newest = null;
+  return (...now) => {
+    const isComing = newest !== null;
+    newest = now;
+    if (isComing) return;
+    requestAnimationFrame(() => {
+      paint(...newest);
+      newest = null;
+    });
+  };
+}
+
 /** Call `redraw` when one of the view's own traits changes, until `stop()`. */
 export function watchTraits(model, names, redraw) {
   for (const name of names) model.on(`change:${name}`, redraw);

@@ -20,8 +20,12 @@ export function convolved(planes, size, { weight, bias, kernel_size, stride = 1,
   const numbers = new Float32Array(out * out);
   for (let row = 0; row < out; row++)
     for (let column = 0; column < out; column++) {
-      const [top, left] = [row * stride - padding, column * stride - padding]; // of the window, on the picture
-      const [i, j, end] = [Math.max(0, -top), Math.max(0, -left), Math.min(kernel_size, size - left)];
+      // Of the window, on the picture. No lists here: thousands of them a move would be cleared away while a slider waits.
+      const top = row * stride - padding;
+      const left = column * stride - padding;
+      const i = Math.max(0, -top);
+      const j = Math.max(0, -left);
+      const end = Math.min(kernel_size, size - left);
       const lowest = Math.min(kernel_size, size - top);
       let sum = bias;
       for (let plane = 0; plane < count; plane++)
