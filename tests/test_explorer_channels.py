@@ -227,10 +227,14 @@ def test_hovering_a_weight_lights_what_it_multiplies_on_its_own_plane(stand):
     assert lit(page, "kernel1-2") == {(1, 0)}
     assert lit(page, "kernel0-2") == set()
     assert page.locator(".cs-note").text_content() == (
-        "weight[1, 2, 1, 0] multiplies 4 cells of blue, one for each output."
+        "weight[1, 2, 1, 0] multiplies 4 cells of blue, one for each number of output[1]."
     )
     cell(page, "bias", 1, 0).hover()
     assert page.locator(".cs-note").text_content() == "bias[1] is added to 4 numbers: all of output[1]."
+    page = stand(ChannelsExplorer(padding=1))
+    cell(page, "kernel0-0", 0, 0).hover()
+    told = page.locator(".cs-note").text_content()
+    assert told == "weight[0, 0, 0, 0] multiplies 25 cells of padded red, one for each number of output[0]."
 
 
 def test_while_a_cell_is_hovered_the_numbers_and_the_wires_are_still_the_pinned_outputs(stand):

@@ -127,6 +127,25 @@ def test_every_preset_and_an_edit_draw_what_torch_computes(stand):
     hold_all(page, explorer, [setting for setting in some if setting["kernel_size"] == 3])
 
 
+@pytest.mark.parametrize("preset", ["vertical edges", "horizontal edges", "sharpen", "sum", "top left only"])
+def test_a_preset_is_named_only_where_the_kernel_is_large_enough_to_do_what_its_name_says(stand, preset):
+    explorer = ConvolutionExplorer()
+    explorer.view.weights = kernels = explorer.view.presets[preset]
+    page = stand(explorer)
+    for size in (1, 2, 3, 7, 2):
+        page.evaluate("(size) => sliders.kernel_size.set('value', size)", size)
+        weights = torch.tensor(kernels[size - 1])
+        true = {
+            "vertical edges": weights.sum() == 0,
+            "horizontal edges": weights.sum() == 0,
+            "sharpen": weights.sum() == 1 and weights.min() < 0,
+        }.get(preset, True)
+        assert page.locator("select").input_value() == (preset if true else "identity")
+        assert page.locator("option", has_text=preset).is_enabled() == true
+        if not true:
+            assert weights.sum() == weights.abs().sum() == 1
+
+
 def test_a_weight_typed_into_the_kernel_changes_the_picture_and_the_shared_state(stand):
     explorer = ConvolutionExplorer(size=4)
     page = stand(explorer)

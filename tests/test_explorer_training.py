@@ -15,8 +15,10 @@ import torch
 
 from helpers.data import ImageSet, load_shapes
 from helpers.explorers import TrainingExplorer
+from helpers.explorers.runs import Run
 from helpers.model import SimpleCNN
 from helpers.training import devices, pick_device, train, train_step
+from helpers.training.checkpoints import History
 
 TRAIN_SET, TEST_SET = load_shapes(200, 60)
 
@@ -232,14 +234,24 @@ def test_a_run_that_blows_up_and_learns_nothing_more_says_so(stand):
     assert highest > 2 * math.log(10)
     assert run.state == "collapsed"
     assert run.message == (
-        f"The loss rose to {highest:,.1f} and ended at {run.history.loss[-1]:.2f}, where guessing gives 2.30: "
-        "most likely the learning rate 1 is too large. Try 0.001."
+        f"The loss rose to {highest:,.1f} and was {run.history.loss[-1]:.2f} on average in the last epoch, "
+        "where guessing gives 2.30: most likely the learning rate 1 is too large. Try 0.001."
     )
     assert len(run.history.test_accuracy) == 4
     page = stand(explorer)
     assert page.locator(".cs-run-wrong").text_content() == run.message
     assert page.locator(".cs-broke-name").text_content() == "collapsed"
     hold(page, explorer)
+
+
+@pytest.mark.parametrize(("accuracy", "state"), [(0.31, "finished"), (0.142, "collapsed")])
+def test_a_run_that_blew_up_and_sees_more_than_guessing_does_has_not_collapsed(accuracy, state):
+    """As with learning rate 0.003 and 32 channels, after two epochs."""
+    run = Run(explorer_of().settings, 200, History(), losses=[[1, 2.3], [2, 9.0], [14, 2.03]])
+    run.history.loss, run.history.test_accuracy = [4.0, 2.12], [0.1, accuracy]
+    run.conclude()
+    assert run.state == state
+    assert (run.message == "") == (state == "finished")
 
 
 def test_a_loss_that_is_no_number_any_more_ends_the_run_and_its_curve_holds_numbers_only(stand, monkeypatch):
@@ -723,7 +735,7 @@ def test_a_screen_reader_is_told_how_the_latest_run_ended(stand):
     assert page.locator("[aria-live]").text_content() == (
         "run 1. lr 0.001 · batch 32 · 1 epoch · 4 channels · kernel 3. "
         f"training loss {run.losses[-1][1]:.3f} · accuracy {100 * run.history.test_accuracy[-1]:.1f} % · 7 steps"
-        " · its loss is no better than guessing"
+        " · mean loss of its last epoch: no better than guessing"
     )
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from test_explorer_training import DRAWN, LOOK, elsewhere, hold, hold_planes, we
 
 from helpers.data import load_shapes
 from helpers.explorers import TrainingExplorer
+from helpers.explorers.runs import Run
 from helpers.model import SimpleCNN
 from helpers.training import train
 
@@ -60,6 +62,17 @@ def test_every_setting_of_the_grid_was_recorded():
         assert f"{run['settings']['conv_channels']} {run['settings']['kernel_size']}" in recorded()["untrained"]
     assert all(run["state"] == "collapsed" for run in recorded()["runs"] if run["settings"]["lr"] == 1.0)
     assert recorded_runs.FILE.stat().st_size < 600_000
+
+
+def test_a_recorded_run_ended_as_it_would_end_now():
+    """So that another rule, or another sentence, is recorded anew."""
+    for told in recorded()["runs"]:
+        history = SimpleNamespace(loss=told["loss"], test_accuracy=told["test_accuracy"])
+        run = Run(told["settings"], told["pictures"], history, losses=told["losses"])
+        run.conclude()
+        assert run.state == told["state"]
+        highest = r"rose to [\d,.]+"  # of its seven digits six were kept
+        assert re.sub(highest, "", run.message) == re.sub(highest, "", told["message"])
 
 
 @pytest.mark.parametrize("setting", [{}, SMALL, SMALL | {"lr": 1.0}], ids=["usual", "small", "too far"])

@@ -158,7 +158,7 @@ function roleOf(at, { kind, filter, channel }, values, part, out) {
   if (kind === "bias") return `bias[${filter}] is added to ${plural(out * out, "number", "numbers")}: all of output[${filter}].`;
   if (kind === "kernel") {
     const weight = `weight[${filter}, ${channel}, ${at.row}, ${at.column}]`;
-    return `${weight} multiplies ${plural(out * out, "cell", "cells")} of ${planeName(channel, values)}, one for each output.`;
+    return `${weight} multiplies ${plural(out * out, "cell", "cells")} of ${padding ? "padded " : ""}${planeName(channel, values)}, one for each number of output[${filter}].`;
   }
   if (kind === "output") return "";
   const readers = upTo(out * out).filter((place) => part.output(Math.floor(place / out), place % out)).length;

@@ -38,7 +38,7 @@ async function render({ model, el }) {
     numbers: { pattern: /^[+-]?\d+$/, largest: model.get("largest_weight"), kind: "a whole number" },
     leave: () => pointing.hover(null),
   });
-  const presets = makePresetList(Object.keys(model.get("presets")), weights);
+  const presets = makePresetList(model, weights);
   const [unread, pointed, sum] = [make("div", "cs-note cs-unread"), make("div", "cs-note"), makeSum()];
   const told = make("div", "cs-one-place", pointed, sum.root); // never both
   const frame = makeFrame(el, {
@@ -68,7 +68,7 @@ async function render({ model, el }) {
     moveWindow(figure, glider, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
-    presets.show();
+    presets.show(scene.values.kernel_size);
     writeBelow(frame, { unread, told, pointed, sum }, scene, page);
     keepHeight(figure.root, 0); // its own, unless a slider is on its way
     keepNotes([setting]);

@@ -47,11 +47,13 @@ def _around_centre(size: int, at_centre: int, beside: int) -> list[list[int]]:
 PRESETS = {
     "vertical edges": vertical_edges,
     "horizontal edges": lambda size: [list(row) for row in zip(*vertical_edges(size), strict=True)],
-    "sum": lambda size: [[1] * size for _ in range(size)],
     "identity": lambda size: _around_centre(size, 1, 0),
+    "sum": lambda size: [[1] * size for _ in range(size)],
     "sharpen": lambda size: _around_centre(size, 5, -1) if size > 2 else _around_centre(size, 1, 0),
     "top left only": lambda size: [[int(r == c == 0) for c in range(size)] for r in range(size)],
 }
+# The smallest kernel that can do what its name says; smaller ones leave the picture as it is.
+LEAST = {"vertical edges": 2, "horizontal edges": 2, "sharpen": 3}
 
 
 def _for_every_size(preset) -> list[list[list[int]]]:
@@ -72,6 +74,7 @@ class ConvolutionView(View):
     _esm = browser_code("convolution.js")
     picture = traitlets.List(PICTURE).tag(sync=True)
     presets = traitlets.Dict({name: _for_every_size(preset) for name, preset in PRESETS.items()}).tag(sync=True)
+    least = traitlets.Dict(LEAST).tag(sync=True)
     weights = traitlets.List(_for_every_size(vertical_edges)).tag(sync=True)
     largest_weight = traitlets.Int(LARGEST_WEIGHT).tag(sync=True)
 

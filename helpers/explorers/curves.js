@@ -12,7 +12,7 @@ const MARKERS = [
   "M0,-5l5,5l-5,5l-5,-5z", // diamond
   "M-5,-4h10l-5,9z", // triangle that points down
 ];
-// How a run ends that went too far, in words: no better than guessing; infinite or NaN.
+// How a run ends that went too far, in words: hardly better than guessing; infinite or NaN.
 const TOO_FAR = { collapsed: "collapsed", diverged: "diverged" };
 const COLOURS = 7; // of the style sheet
 const NEAR = 60; // pixels: how far a point may be to be told about

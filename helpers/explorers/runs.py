@@ -11,6 +11,7 @@ from typing import Any
 from helpers.explorers.looks import look
 
 GUESSING = math.log(10)  # the loss of a network that gives all ten classes the same score
+FEW = 0.2  # of the pictures: who guesses is right for half as many
 POINTS = 160  # of a loss curve: the more pixels it has, the less a reader sees
 
 
@@ -93,14 +94,14 @@ class Run:
     def conclude(self):
         """The end of the last epoch: finished, or collapsed if it blew up and has learned next to nothing since."""
         highest, last = max(loss for _, loss in self.losses), self.history.loss[-1]
-        if highest > 2 * GUESSING and last > 0.9 * GUESSING:
-            rose = f"The loss rose to {highest:,.1f} and ended at {last:.2f}"
+        if highest > 2 * GUESSING and last > 0.9 * GUESSING and self.history.test_accuracy[-1] < FEW:
+            rose = f"The loss rose to {highest:,.1f} and was {last:.2f} on average in the last epoch"
             self.too_far("collapsed", f"{rose}, where guessing gives {GUESSING:.2f}")
         else:
             self.state = "finished"
 
     def too_far(self, state, what):
-        """End a run whose steps were too long: "collapsed" (no better than guessing) or "diverged" (not finite)."""
+        """End a run whose steps were too long: "collapsed" (hardly better than guessing) or "diverged" (not finite)."""
         from helpers.training import smaller_lr
 
         lr = self.settings["lr"]

@@ -43,7 +43,7 @@ function legendEntry(run, number, newest) {
   ].filter(Boolean);
   const highest = Math.max(0, ...run.losses.map(([, loss]) => loss));
   if (highest > 1.5 * GUESSING && !run.message) numbers.push(`▲ its loss was up to ${lossText(highest)}`);
-  else if (run.state === "finished" && run.loss.at(-1) >= GUESSING) numbers.push("its loss is no better than guessing");
+  else if (run.state === "finished" && run.loss.at(-1) >= GUESSING) numbers.push("mean loss of its last epoch: no better than guessing");
   const entry = make("div", "cs-run", swatch, make("span", "cs-run-name", `run ${number + 1}`), settings);
   entry.append(make("span", "cs-run-numbers", numbers.join(" · ")));
   if (run.message) entry.append(make("span", run.state === "stopped" ? "cs-run-stopped" : "cs-run-wrong", run.message));

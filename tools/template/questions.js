@@ -314,7 +314,7 @@ function lookBack(place, questions) {
     URL.revokeObjectURL(address);
   });
   const anew = makeButton("Delete all answers", () => {
-    if (!confirm("Delete what this browser keeps of your answers, to all lessons?")) return;
+    if (!confirm("Delete your answers to this lesson, and to all others that this page can reach?")) return;
     try {
       localStorage.removeItem(KEPT);
     } catch {

@@ -126,8 +126,13 @@ function watchScrub(root, step) {
   root.addEventListener("dragstart", (event) => event.preventDefault()); // the text selected by the press
 }
 
-/** A list of the presets of `weights`, as `makeWeights` returns them; `show()` selects the present one. */
-export function makePresetList(names, weights) {
+/**
+ * A list of the presets of `weights`, as `makeWeights` returns them; `show(size)` selects the present one. A kernel of
+ * this size may be too small for what a name says (`least` of the model): none can choose it then, and a true one is shown.
+ */
+export function makePresetList(model, weights) {
+  const [presets, least] = [model.get("presets"), model.get("least")];
+  const names = Object.keys(presets);
   const choice = make("select", "cs-select");
   choice.setAttribute("aria-label", "Preset weights");
   for (const name of [...names, "edited"]) choice.append(make("option", "", name));
@@ -135,9 +140,13 @@ export function makePresetList(names, weights) {
   choice.onchange = () => weights.choose(choice.value);
   return {
     root: make("label", "", "weights ", choice),
-    show() {
+    show(size) {
+      const fits = (name) => size >= (least[name] ?? 1);
+      const kernel = (name) => JSON.stringify(presets[name][size - 1]);
+      names.forEach((name, place) => (choice.options[place].disabled = !fits(name)));
       const chosen = weights.chosen() ?? "edited";
-      if (choice.value !== chosen) choice.value = chosen;
+      const shown = fits(chosen) ? chosen : names.find((name) => fits(name) && kernel(name) === kernel(chosen));
+      if (choice.value !== shown) choice.value = shown;
     },
   };
 }
