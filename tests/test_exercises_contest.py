@@ -35,7 +35,7 @@ def test_the_accuracy_is_that_of_evaluate_on_the_rounds_pictures():
     for seed in (0, 1):
         contest.again(seed)
         _, accuracy = evaluate(model, contest.pictures())
-        assert f"{accuracy:.1%}" in contest.check(model).headline
+        assert f"{accuracy:.2%}" in contest.check(model).headline
         said.add(contest.pictures().images.sum().item())
     assert len(said) == 2, "another round has other pictures"
     train_set, test_set = load_shapes(200, 200)
@@ -53,6 +53,13 @@ def test_a_network_that_guesses_is_not_counted_and_nothing_is_beside_it():
     contest.check(trained_cnn())
     contest.check(untrained())  # has fewer, and does not count
     assert fewest_of(record.events(contest.name)) == 296_130
+
+
+def test_what_is_just_below_is_not_told_as_what_is_asked_for(monkeypatch):
+    monkeypatch.setattr("helpers.exercises.contest.evaluate", lambda model, pictures: (0.1, 0.9695))
+    told = contest.check(untrained())
+    assert told.state == "wrong"
+    assert "30,730 parameters, 96.95%: 97% are asked for." in told.headline
 
 
 @pytest.mark.parametrize("given", [None, 3, "model", [], SystemExit, nn.Linear])

@@ -70,6 +70,14 @@ MODELS = {
     "dilated": lambda: nn.Sequential(
         nn.Conv2d(3, 4, 5, stride=2, padding=3, dilation=2), nn.MaxPool2d(3, 2), nn.Flatten(), nn.LazyLinear(5)
     ),
+    "words": lambda: nn.Sequential(
+        nn.Conv2d(3, 9, (3, 4), padding="same", dilation=(1, 2)),
+        nn.AdaptiveAvgPool2d(4),
+        nn.Conv2d(9, 3, 2, padding="valid"),
+        *(nn.Flatten(), nn.Linear(27, 11), nn.Linear(11, 5), nn.LogSoftmax(dim=1)),
+    ),
+    "pieces": lambda: nn.AdaptiveMaxPool2d((5, 7)),  # which overlap
+    "shares": lambda: nn.Softmax(dim=-1),  # of a map's row
 }
 
 
@@ -316,7 +324,48 @@ def test_maps_that_are_0_in_these_images_are_marked_and_the_strongest_can_stand_
     assert texts(page, ".cs-map-name") == [str(place) for place in most.argsort(descending=True, stable=True).tolist()]
 
 
-@pytest.mark.parametrize("name", ["SimpleCNN", "block", "dilated", "autoencoder"])
+BOX = "(box) => ['top', 'left', 'height', 'width'].map((side) => parseFloat(box.style[side]))"
+
+
+def pixels_of(page, box, plate, side):
+    """What an outline lies on: [top, left, height, width] in pixels of its map, which is so many wide."""
+    scale = page.locator(plate).first.evaluate("(plate) => parseFloat(plate.style.width)") / side
+    return [size / scale for size in page.locator(f"{box}:visible").first.evaluate(BOX)]
+
+
+def clipped(area, rows, columns):
+    top, left = max(0, area["top"]), max(0, area["left"])
+    bottom, right = min(rows, area["top"] + area["height"]), min(columns, area["left"] + area["width"])
+    return [top, left, bottom - top, right - left]
+
+
+@pytest.mark.parametrize("name", ["SimpleCNN", "autoencoder", "dilated", "words", "pieces"])
+def test_the_window_in_the_maps_that_are_read_is_the_one_that_is_computed_from(show, explorers, name):
+    explorer = explorers[name]
+    page = show(explorer, depth="layer")
+    held = 0
+    for step, block in enumerate(explorer.view.chain):
+        if block["opens"] not in ("conv", "pool"):
+            continue
+        look_at(page, explorer, step=step)
+        rows, columns = explorer.view.chain[step - 1]["shape"][1:]
+        for part in (0, 0.4, 1):
+            look_at(page, explorer, place=[int(part * (size - 1)) for size in block["shape"]])
+            window = clipped(explorer.cell()["window"], rows, columns)
+            drawn = pixels_of(page, ".cs-read .cs-box-window", ".cs-read:visible", columns)
+            assert drawn == pytest.approx(window, abs=0.1), (step, part)
+            if block["opens"] == "pool":  # reads one map, its own
+                assert texts(page, ".cs-tile-of-input .cs-small") == [channel_name(explorer, step, explorer.place[0])]
+            held += 1
+    assert held
+    assert page.problems == []
+
+
+def channel_name(explorer, step, channel):
+    return ("red", "green", "blue")[channel] if step == 1 else f"map {channel}"
+
+
+@pytest.mark.parametrize("name", ["SimpleCNN", "block", "dilated", "autoencoder", "words"])
 def test_the_field_in_the_image_is_where_a_change_is_felt(show, explorers, name):
     explorer = explorers[name]
     page = show(explorer, depth="layer")
@@ -327,16 +376,8 @@ def test_the_field_in_the_image_is_where_a_change_is_felt(show, explorers, name)
             place = [int(part * (size - 1)) for size in sizes]
             look_at(page, explorer, place=place)
             field = explorer.cell()["field"]
-            box = page.locator(".cs-box-field").evaluate(
-                "(box) => ['top', 'left', 'height', 'width'].map((side) => parseFloat(box.style[side]))"
-            )
-            scale = page.locator(".cs-looked-at").evaluate("(plate) => parseFloat(plate.style.width)") / 32
-            clipped = [max(0, field["top"]), max(0, field["left"])]
-            clipped += [
-                min(32, field[side] + field[size]) - start
-                for side, size, start in zip(("top", "left"), ("height", "width"), clipped, strict=True)
-            ]
-            assert [size / scale for size in box] == pytest.approx(clipped, abs=0.1), (step, place)
+            drawn = pixels_of(page, ".cs-box-field", ".cs-looked-at", 32)
+            assert drawn == pytest.approx(clipped(field, 32, 32), abs=0.1), (step, place)
     assert page.problems == []
 
 
@@ -353,14 +394,22 @@ def hold_cell(page, explorer):
     sums = texts(page, ".cs-cell-sum .cs-sum")
     assert near(sums[-1].split("= ")[-1], answer["value"]), sums
     if answer["opens"] == "conv":
-        for channel, told in zip(sorted(answer["channels"], key=lambda each: each["channel"]), sums, strict=False):
+        others = [channel for channel in answer["channels"] if "values" not in channel]
+        full = sorted(
+            (channel for channel in answer["channels"] if "values" in channel), key=lambda each: each["channel"]
+        )
+        for channel, told in zip(full, sums, strict=False):
             assert near(told.removeprefix("= "), channel["sum"])
+        words = page.locator(".cs-cell-sum .cs-small").last.text_content()
+        assert words.endswith(
+            f"added up: {len(full)} channel{'s' * (len(full) > 1)}{' + the other channel' * len(others)} + bias"
+        )
         cells = page.locator(".cs-window-of-numbers .cs-cell").evaluate_all(
             "(all) => all.map((each) => [...each.children].map((part) => part.textContent))"
         )
         pairs = [
             (value or 0, weight)
-            for channel in sorted(answer["channels"], key=lambda each: each["channel"])
+            for channel in full
             for value, weight in zip(channel["values"], channel["weights"], strict=True)
         ]
         assert len(cells) == len(pairs)
@@ -375,6 +424,15 @@ def hold_cell(page, explorer):
     elif answer["opens"] in ("linear", "transposed"):
         terms = texts(page, ".cs-product b")
         assert all(near(shown, term["product"]) for shown, term in zip(terms, answer["terms"], strict=True))
+        others = answer["count"] - len(answer["terms"])
+        words = f" + the {'other product' if others == 1 else f'{others} others'}" * (others > 0)
+        assert page.locator(".cs-cell-sum .cs-small").last.text_content().endswith(f"{words} + bias")
+    elif answer["opens"] == "softmax":
+        _, by_powers, shares, _ = sums[-1].split(" = ")
+        assert by_powers.startswith("log(") == shares.startswith("log(") == answer["log"]
+        power, total = (number(part.replace("−", "-")) for part in shares.removeprefix("log(").strip(")").split(" / "))
+        share = math.log(power / total) if answer["log"] else power / total
+        assert share == pytest.approx(answer["value"], rel=1e-2, abs=1e-3)
     elif answer["opens"] == "sum" and answer["operator"] in "+−×÷":
         by = {"+": "+", "−": "-", "×": "*", "÷": "/"}[answer["operator"]]
         parts = [part.strip("()") for part in re.split(f" [{re.escape(answer['operator'])}=] ", sums[-1])[1:-1]]
@@ -385,9 +443,8 @@ def hold_cell(page, explorer):
         assert answer["operator"] in sums[-1]
     elif answer["opens"] == "pool":
         cells = texts(page, ".cs-window-of-numbers .cs-cell")
-        assert all(
-            near(shown, value) for shown, value in zip(cells, answer["values"], strict=True) if value is not None
-        )
+        for shown, value in zip(cells, answer["values"], strict=True):
+            assert not shown or value is None or near(shown, value)  # in a large window nothing is written
         marked = page.locator(".cs-window-of-numbers .cs-cell.cs-taken")
         assert marked.count() == (answer["mode"] == "max")
 
@@ -565,19 +622,62 @@ def test_a_click_goes_into_a_block_a_map_and_a_number_and_the_line_above_leads_b
     assert state_of(page)[1:3] == ["layer", 3]
     grid = page.locator(".cs-all-maps canvas")
     box = grid.bounding_box()
-    rows, columns = 16 * IMAGES, 16 * 6
+    columns = 16 * 6
     at = {"x": box["width"] * (16 * 4 + 5 + 4) / columns * 0.94, "y": box["height"] * 0.6}
     grid.click(position=at)
-    image, depth, step, place = state_of(page)
-    assert (image, depth, step, place[0]) == (3, "layer", 3, 4)
-    assert rows > place[1] >= 0
-    grid.click(position=at)
-    assert state_of(page) == [3, "cell", 3, place]
+    image, depth, step, (map, row, column) = state_of(page)
+    assert (image, depth, step, map) == (3, "cell", 3, 4)
+    assert 16 > row >= 0 <= column < 16
     asked(page, explorer)
     page.locator(".cs-came-out canvas").click(position={"x": 4, "y": 4})
     assert state_of(page) == [3, "cell", 3, [4, 0, 0]]
     page.get_by_role("button", name="network").click()
     assert state_of(page)[1] == "chain"
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("step", [1, 5])
+def test_a_number_in_any_row_that_is_pointed_at_shows_what_it_has_seen_and_enter_opens_it(show, explorers, step):
+    explorer = explorers["SimpleCNN"]
+    page = show(explorer, depth="layer", step=step)
+    look_at(page, explorer, image=1, place=[0, 0, 0])
+    page.locator(".cs-figure-of-model").focus()
+    grid = page.locator(".cs-all-maps canvas")
+    box = grid.bounding_box()
+    row_of = ".cs-image-name.cs-lit:visible"
+
+    def shown():
+        titles = texts(page, ".cs-way > .cs-title")
+        label = page.locator(f"{row_of} canvas").get_attribute("aria-label").split(":")[0]
+        return titles[0], label, page.locator(".cs-below .cs-note").text_content().split(":")[0]
+
+    before = shown()
+    assert before[:2] == ("image 1", "image 1")
+    grid.hover(position={"x": box["width"] * 0.55, "y": box["height"] * 0.6})
+    page.wait_for_function(f"() => document.querySelector('{row_of.removesuffix(':visible')}').dataset.image === '2'")
+    image, label, head = shown()
+    assert (image, label) == ("image 3", "image 3")
+    *_, place = state_of(page)
+    assert [state_of(page)[0], place] == [1, [0, 0, 0]]  # what is pointed at is not chosen
+    map, *at = (int(found) for found in re.findall(r"\d+", head))
+    assert map > 0
+    assert re.sub(r"\d+", "", head) == ("output[]" if step == 5 else "output[, , ]")
+    page.keyboard.press("ArrowDown")  # goes on from the chosen image
+    assert state_of(page) == [2, "layer", step, [0, 0, 0]]
+    page.mouse.move(0, 0)
+    grid.hover(position={"x": box["width"] * 0.55, "y": box["height"] * 0.6})
+    page.keyboard.press("Enter")
+    assert state_of(page) == [3, "cell", step, [map, *(at or [0, 0])]]
+    page.keyboard.press("Escape")
+    assert shown()[:2] == ("image 3", "image 3")
+    assert page.problems == []
+
+
+def test_a_network_with_one_output_says_no_class(show):
+    explorer = ModelExplorer(seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(3072, 1))), *TEST_SET[:IMAGES])
+    page = show(explorer)
+    assert texts(page, ".cs-class-row") == []
+    assert "labelled" not in page.locator(".cs-explorer").text_content()
     assert page.problems == []
 
 

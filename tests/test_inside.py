@@ -592,7 +592,7 @@ def with_weight(name, change):
             8,
             1,
             "not-finite",
-            "conv1 turns finite numbers into NaN or infinity: they are too large.",
+            "conv1 turns finite numbers into NaN or infinity: they are too large, or it has no result for them.",
         ),
     ],
 )
@@ -648,6 +648,10 @@ def test_more_numbers_than_are_kept_are_refused(monkeypatch):
     monkeypatch.setattr("helpers.inside.watching.MOST", 100_000)
     with pytest.raises(ValueError, match=r"^ModelExplorer keeps every number .* 8 images .* Try images\[:2\]\.$"):
         look(SimpleCNN(), torch.rand(8, 3, 32, 32))
+    with pytest.raises(
+        ValueError, match=r"^ModelExplorer keeps .* this model has more than fit\. Try a smaller model\.$"
+    ):
+        look(SimpleCNN(), torch.rand(1, 3, 32, 32))
 
 
 # -- what is drawn -----------------------------------------------------------------------------------------
@@ -751,5 +755,7 @@ def test_scores_are_probabilities_where_the_model_ends_in_a_row_of_them():
     assert torch.equal(opened("SimpleCNN").scores, scores.double().softmax(1))
     assert torch.equal(opened("SmallVGG").scores, opened("SmallVGG").blocks[-1].values)
     assert opened("AutoEncoder").scores is None
+    single = look(nn.Sequential(nn.Flatten(), nn.Linear(12, 1)), torch.rand(2, 3, 2, 2))
+    assert single.scores is None, "one number is no choice between classes"
     logs = look(nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.LogSoftmax(1)), torch.rand(2, 3, 2, 2))
     assert logs.scores.sum(1).tolist() == pytest.approx([1, 1])

@@ -42,7 +42,7 @@ class Contest(Question):
         if tested.error:
             return self._says("wrong", "It cannot be tested.", ("it stopped", tested.error))
         parameters = sum(weight.numel() for weight in model.parameters())
-        given = f"{parameters:,} parameters, {tested.value:.1%}"
+        given = f"{parameters:,} parameters, {tested.value:.2%}"
         warning = self._keep_answer(given, tested.value >= self.least)
         if tested.value < self.least:
             return self._says("wrong", f"{given}: {self.least:.0%} are asked for.", self._what_next(), *warning)

@@ -36,7 +36,7 @@ def q1(sums, colour, bias):
             f"Red gives {sums[0]}·{colour[0]} = {products[0]}. Add green, blue, and what each filter has once.",
         ),
         mistakes={
-            "the bias forgotten": (sum(products), f"each filter adds its bias, once: {written}, and {bias} more."),
+            "the bias forgotten": (sum(products), f"to {written} the filter adds its bias, {bias}, once."),
             "the bias once for each colour": (
                 sum(products) + 3 * bias,
                 "the bias belongs to the filter, and not to its kernels: it is added once.",
@@ -410,7 +410,7 @@ def q8(image_size, second, padding):
             "pooled once": (second * unpooled**2, "there is a pool after the second convolution, too."),
             "not pooled at all": (
                 second * conv_output_size(conv_output_size(image_size, 3, padding=padding), 3, padding=padding) ** 2,
-                "each pool halves height and width.",
+                "each pool halves height and width, rounded down.",
             ),
             "the maps forgotten": (side**2, f"these are the numbers of one map. There are {second}."),
             "the height alone": (second * side, f"a map of {side} × {side} has {side * side} numbers."),
@@ -456,7 +456,7 @@ def q9(kernels):
             ),
             "the kernels multiplied": (
                 first * 2 * second * 2,
-                "windows that lie side by side overlap: they share most pixels.",
+                "neighbours see overlapping parts of the picture, so sizes are not multiplied.",
             ),
         },
     )
@@ -523,8 +523,8 @@ def q10():
     linear layer. Kernels are 3 × 3, with padding 1.
     """
     hints = (
-        "`nn.Sequential` takes the layers in their order. Write the shape after each line: only the last two need "
-        "more than the text says.",
+        "`nn.Sequential` takes the layers in their order. Write the shape after each line: only the second "
+        "convolution and the linear layer need more than the text says.",
         "The second convolution reads the maps of the first: `nn.Conv2d(first, second, 3, padding=1)`.",
         "32 is halved twice, so the linear layer reads `second * 8 * 8` numbers.",
     )

@@ -23,11 +23,13 @@ function sceneOf(network, sliders, pointed) {
   const [map, row, column] = network.trait("place");
   const clamped = (place, most) => within(0, most - 1, place);
   const pinned = maps && { map: clamped(map, maps.count), row: clamped(row, maps.rows), column: clamped(column, maps.columns) };
-  const at = { ...(pinned ?? { map: 0, row: 0, column: 0 }), ...(values.depth === "layer" && pointed ? pointed.cell : {}) };
-  const image = within(0, network.trait("pictures").count - 1, values.image - 1);
+  const hovered = values.depth === "layer" ? pointed?.cell : null;
+  const at = hovered ?? pinned ?? { map: 0, row: 0, column: 0 };
+  const chosen = within(0, network.trait("pictures").count - 1, values.image - 1);
+  const image = hovered?.image ?? chosen;
   const asked = values.depth === "cell" && maps ? network.cell(index, image, [at.map, at.row, at.column]) : {};
   return {
-    ...{ network, chain, index, maps, at, image, pinned, pointed, ...asked },
+    ...{ network, chain, index, maps, at, image, chosen, pinned, pointed, ...asked },
     depth: values.depth,
     epoch: values.epoch,
     step: index,
@@ -73,7 +75,7 @@ async function render({ model, el }) {
   function go({ place, ...moved }) {
     held = true;
     pointed = null;
-    if ("step" in moved && moved.step !== drawn.step) place ??= network.strongest(moved.step, drawn.image);
+    if ("step" in moved && moved.step !== drawn.step) place ??= network.strongest(moved.step, drawn.chosen);
     if (place) {
       model.set("place", place);
       model.save_changes();

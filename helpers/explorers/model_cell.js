@@ -75,7 +75,7 @@ function convolution({ channels, bias, kernel, value }, { chain, index, head }, 
   });
   const rest = others.reduce((sum, { sum: part }) => sum + Number(part), 0);
   const addends = [...full.map(({ sum }) => ["input", sum]), ...(others.length ? [["input", rest]] : []), ...(bias === null ? [] : [["kernel", bias]])];
-  const parts = [`${full.length} channel${full.length === 1 ? "" : "s"}`, others.length && `the ${others.length} others together`, bias !== null && "bias"];
+  const parts = [`${full.length} channel${full.length === 1 ? "" : "s"}`, others.length && (others.length === 1 ? "the other channel" : `the ${others.length} others together`), bias !== null && "bias"];
   const words = make("div", "cs-small", `the products of each channel added up: ${parts.filter(Boolean).join(" + ")}`);
   return [make("div", "cs-channels-of-cell", ...panels), equation(head, addends, value), words];
 }
@@ -103,7 +103,7 @@ function products({ terms, rest, count, bias, source, value }, { head, chain }, 
   const others = count - terms.length;
   const addends = [["input", sum], ...(others ? [["input", rest]] : []), ...(bias === null ? [] : [["kernel", bias]])];
   const where = typeof source === "number" ? ` (places in ${stepName(chain, source, 30)})` : "";
-  const parts = [`the ${terms.length} largest of ${count} products${where}`, others && `the ${others} others`, bias !== null && "bias"];
+  const parts = [`the ${terms.length} largest of ${count} products${where}`, others && (others === 1 ? "the other product" : `the ${others} others`), bias !== null && "bias"];
   return [make("div", "cs-largest-terms", ...lines), equation(head, addends, value), make("div", "cs-small", parts.filter(Boolean).join(" + "))];
 }
 
@@ -123,13 +123,14 @@ function normalised({ before, mean, variance, eps, weight, bias, value }, { head
   ];
 }
 
-function softmaxed({ scores, value }, { head, at }) {
+function softmaxed({ scores, at, log, value }, { head }) {
   const most = Math.max(...scores);
   const total = scores.reduce((sum, score) => sum + Math.exp(score - most), 0);
-  const own = scores[at.map] ?? most;
+  const own = scores[at];
+  const [before, behind] = log ? ["log(", ")"] : ["", ""];
   return [
     make("div", "cs-small", `e to the power of each score, as a part of all ${scores.length} together; the largest score is taken from each first`),
-    ...line(head, value, `e^(${told(own - most)}) / (sum of ${scores.length} such) = ${told(Math.exp(own - most))} / ${told(total)}`),
+    ...line(head, value, `${before}e^(${told(own - most)}) / (sum of ${scores.length} such)${behind} = ${before}${told(Math.exp(own - most))} / ${told(total)}${behind}`),
   ];
 }
 

@@ -12,10 +12,16 @@ const spansOf = ({ top, left, height, width }) => [
 const boxOf = ([[top, bottom], [left, right]]) => ({ top, left, height: bottom - top + 1, width: right - left + 1 });
 const allOf = ({ rows, columns }) => ({ top: 0, left: 0, height: rows, width: columns });
 
-const windowed = ([first, last], axis, { kernel_size, stride, padding, dilation = [1, 1] }) => [
-  first * stride[axis] - padding[axis],
-  last * stride[axis] - padding[axis] + dilation[axis] * (kernel_size[axis] - 1),
-];
+/** What is put before the first cell; "same" puts what is odd behind the last. */
+const padded = (axis, { kernel_size, padding, dilation = [1, 1] }) =>
+  ({ same: Math.floor((dilation[axis] * (kernel_size[axis] - 1)) / 2), valid: 0 })[padding] ?? padding[axis];
+const windowed = ([first, last], axis, numbers) => {
+  const { kernel_size, stride, dilation = [1, 1] } = numbers;
+  const before = padded(axis, numbers);
+  return [first * stride[axis] - before, last * stride[axis] - before + dilation[axis] * (kernel_size[axis] - 1)];
+};
+/** The piece of an adaptive pool, which cuts `before` cells into `after` parts. */
+const pieceOf = ([first, last], before, after) => [Math.floor((first * before) / after), Math.ceil(((last + 1) * before) / after) - 1];
 /** The inputs whose kernel reaches an output: a transposed convolution's windows lie on what comes out. */
 const spread = ([first, last], axis, { kernel_size, stride, padding, dilation = [1, 1] }) => [
   Math.ceil((first + padding[axis] - dilation[axis] * (kernel_size[axis] - 1)) / stride[axis]),
@@ -40,6 +46,10 @@ export function readBy(chain, index, which, { map, box }) {
   if (opens === "conv" && numbers.kernel_size) return { map: null, box: spans(windowed) };
   if (opens === "transposed" && numbers.kernel_size) return { map: null, box: spans(spread) };
   if (opens === "pool" && numbers.kernel_size) return { map, box: spans(windowed) };
+  if (opens === "pool") {
+    const [rows, columns] = spansOf(box);
+    return { map, box: boxOf([pieceOf(rows, before.rows, after.rows), pieceOf(columns, before.columns, after.columns)]) };
+  }
   if (kind === "cat" && isAlike) {
     const first = inputs.slice(0, which).reduce((sum, input) => sum + mapsOf(chain[input].shape).count, 0);
     if (map !== null && (map < first || map >= first + before.count)) return { map, box: null };

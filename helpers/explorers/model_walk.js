@@ -33,7 +33,7 @@ export function makeCrumbs(go) {
 }
 
 /** What the keys do, at each depth. */
-export function press(event, { depth, index, chain, image, maps, pinned, network }, go, layer) {
+export function press(event, { depth, index, chain, chosen, maps, pinned, pointed, network }, go, layer) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return; // JupyterLab's and the browser's own
   const [right, down] = [{ ArrowRight: 1, ArrowLeft: -1 }[event.key] ?? 0, { ArrowDown: 1, ArrowUp: -1 }[event.key] ?? 0];
   const deep = DEPTHS.indexOf(depth);
@@ -44,14 +44,17 @@ export function press(event, { depth, index, chain, image, maps, pinned, network
     else if (depth === "layer") {
       const { count } = network.trait("pictures");
       const map = layer.mapAfter(network, index, maps.count, pinned.map, right);
-      go({ image: within(0, count - 1, image + down) + 1, place: [map, pinned.row, pinned.column] });
+      go({ image: within(0, count - 1, chosen + down) + 1, place: [map, pinned.row, pinned.column] });
     } else go({ place: movedCell(maps, pinned, right, down) });
   } else if (event.key === "Escape" && deep) go({ depth: DEPTHS[deep - 1] });
-  else if (event.key === "Enter" && !isButton && deep < 2) go({ depth: DEPTHS[deep + 1] });
+  else if (event.key === "Enter" && !isButton && deep < 2) go(deep && pointed?.cell ? into(pointed.cell) : { depth: DEPTHS[deep + 1] });
   else return;
   event.preventDefault();
   event.stopPropagation(); // JupyterLab would take the keys for itself
 }
+
+/** The way to one number's sum. */
+const into = ({ image, map, row, column }) => ({ image: image + 1, place: [map, row, column], depth: "cell" });
 
 /** The next number: of a row of single numbers all keys go along it. */
 function movedCell({ count, rows, columns }, { map, row, column }, right, down) {
@@ -62,18 +65,19 @@ function movedCell({ count, rows, columns }, { map, row, column }, right, down) 
 /** Pointing and clicking: into a block, to a map's pixel, to a number of the map that comes out. */
 export function watchStage(stage, { chain, trail, layer }, { scene, go, point }) {
   const stepOf = (event) => event.target.closest?.("[data-step]")?.dataset.step;
-  const inGrid = (event) => event.target === layer.grid.canvas && layer.at(event);
-  const inMap = (event) => event.target === trail.out.canvas && scene().maps && cellAt(trail.out, scene().maps, scene().at.map, event);
+  /** The number under the pointer, in the map that comes out or among all of them: its image, map, row and column. */
+  function numberOf(event) {
+    const { maps, image, at } = scene();
+    if (event.target === layer.grid.canvas) return layer.at(event);
+    const cell = event.target === trail.out.canvas && maps && cellAt(trail.out, maps, at.map, event);
+    return cell ? { image, ...cell } : null;
+  }
   stage.onpointermove = (event) => {
     if (event.pointerType === "touch") return;
     const step = stepOf(event);
     if (step !== undefined) return point({ step: Number(step) });
-    const cell = inMap(event);
-    if (cell) return point({ cell });
-    const found = inGrid(event);
-    if (!found) return point(null);
-    const { image, ...part } = found;
-    point(image === scene().image ? { cell: part } : null);
+    const cell = numberOf(event);
+    point(cell && { cell });
   };
   stage.onpointerleave = () => point(null);
   stage.onclick = (event) => {
@@ -81,12 +85,7 @@ export function watchStage(stage, { chain, trail, layer }, { scene, go, point })
     const label = event.target.closest?.("[data-image]")?.dataset.image;
     if (step !== undefined && Number(step) > 0) return go({ step: Number(step), depth: "layer" });
     if (label !== undefined) return go({ image: Number(label) + 1 });
-    const cell = inMap(event);
-    if (cell) return go({ place: [cell.map, cell.row, cell.column], depth: "cell" });
-    const found = inGrid(event);
-    if (!found) return;
-    // The first click chooses the map and the image, the next one goes into the pixel.
-    const isChosen = found.image === scene().image && found.map === scene().pinned.map;
-    go({ image: found.image + 1, place: [found.map, found.row, found.column], ...(isChosen ? { depth: "cell" } : {}) });
+    const cell = numberOf(event);
+    if (cell) go(into(cell));
   };
 }

@@ -37,7 +37,7 @@ function shapesSentence(chain, index) {
 
 /** A layer in a sentence. */
 export function layerSentence({ chain, index, zeros, at, pointed, head, network, image, maps }) {
-  if (pointed?.cell) return `${head}: the window in its input and its field in the image are marked.`;
+  if (pointed?.cell) return `${head}: its window in the input and its field in the image are marked, where it has them.`;
   const { shape } = chain[index];
   const names = zeros.slice(0, 12).join(", ") + (zeros.length > 12 ? " and others" : "");
   const none = zeros.length ? ` ${areZero(zeros, wordsOf(shape), network.trait("pictures"))}: ${names}.` : "";

@@ -124,7 +124,11 @@ class Inside:
             if bad.isdisjoint(block.inputs):
                 weights = block.seen.weights.values()
                 is_own = not all(bool(torch.isfinite(weight).all()) for weight in weights)
-                why = "some of its weights are not finite" if is_own else "they are too large"
+                why = (
+                    "some of its weights are not finite"
+                    if is_own
+                    else "they are too large, or it has no result for them"
+                )
                 mend = "Make the model again, and train it with a smaller learning rate." if is_own else ""
                 sentence = f"{block.seen.step.label} turns finite numbers into NaN or infinity: {why}. {mend}"
                 return Problem(place, block.name, "not-finite", sentence.strip())
@@ -154,10 +158,10 @@ class Inside:
 
     @cached_property
     def scores(self):
-        """For each image the probability of each class, (images, classes); None where the end is no row of scores."""
+        """For each image the probability of each class, (images, classes); None where no two or more come out."""
         result, last = self._run.result, self.blocks[-1]
         is_end = isinstance(result, TensorNote) and self.at.get(result.maker) == len(self.blocks) - 1 > 0
-        if self._run.error or not is_end or len(last.shape) != 1 or not last.values.numel():
+        if self._run.error or not is_end or len(last.shape) != 1 or last.shape[0] < 2 or not last.values.numel():
             return None
         if last.opens == "softmax":
             return last.values.exp() if "log" in last.kind.lower() else last.values
@@ -179,6 +183,11 @@ def look(model, images):
         run = follow(model, (given,), watch=watch)
         if isinstance(run.error, TooManyNumbersError):
             each = prod(images.shape[1:])
+            if len(images) == 1:
+                raise TooManyNumbersError(
+                    "ModelExplorer keeps every number of a run and the weights, and this model has more than fit. "
+                    "Try a smaller model."
+                )
             raise TooManyNumbersError(
                 f"ModelExplorer keeps every number of a run, and {len(images)} images of {each:,} numbers make more "
                 f"than fit in this model. Try images[:{max(len(images) // 4, 1)}]."
