@@ -14,7 +14,7 @@ try:
     import triton
     import triton.language as tl
 except ImportError:
-    raise ImportError("helpers.kernel needs Triton, which is not installed: pip has it for Linux only.") from None
+    raise ImportError("helpers.kernel needs Triton, which is missing: pip's `triton` is for Linux only.") from None
 
 CELLS = tl.constexpr(64)  # pooled cells that are computed together
 TAPS = tl.constexpr(32)  # what conv1 reads for one number: 3 colours × 3 × 3 = 27, and 1 for the bias; 28 to 31 are 0

@@ -134,7 +134,7 @@ def work(model, shape):
                      (threshold_backward asks for the result)
     max pooling      forward: x read, y and the place of each maximum, 8 bytes, written. Backward: that of y
                      and the places read, that of x written. (max_pool2d_with_indices_backward)
-    flatten          nothing: the same memory, read in another way
+    flatten          nothing: by planes the same memory, read in another way
 
     A gradient that nobody asks for is not made: that of the images, and so that of the first layer's x; what
     only it would need is not kept. The first row is the images themselves: a byte for each colour read, a
@@ -188,7 +188,7 @@ def floor(works, bandwidth, rate, parameters=0):
 
 
 def recorded(device):
-    """What `make bench` measured, as it is kept with the course: "cpu" or "cuda". `rows` are the ways to train."""
+    """What was measured, as it is kept with the course: "cpu" or "cuda". `rows` are the ways to train."""
     kept = {path.stem.removeprefix("training-"): path for path in (Path(__file__).parent / "measured").glob("*.json")}
     if device not in kept:
         raise ValueError(f"recorded wants one of {', '.join(sorted(kept))}, but got {device!r}.")

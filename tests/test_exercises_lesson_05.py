@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from exercising import answers, checked, each, questions
+from exercising import named as mistakes_named
 from torch import nn
 
 from helpers.exercises import lesson_05 as lesson
@@ -439,6 +440,18 @@ def test_a_function_written_otherwise_is_accepted(question, function):
 def test_a_step_that_returns_nothing_or_no_number_is_told_so():
     assert "It returns nothing. Does it end with `return`?" in repr(lesson.q5.check(returns_nothing))
     assert "a number is expected" in repr(lesson.q5.check(returns_the_logits))
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_a_loop_is_said_never_to_change_a_weight_if_it_never_does(count):
+    """Whichever of the three calls it has, in whichever order."""
+    for calls in permutations(("zero_grad", "backward", "step"), count):
+        function = lesson._train_with(lesson._step(*calls))
+        case = lesson._epochs(random.Random(0))[0]
+        before = lesson._weights(case["model"])
+        is_still = torch.equal(lesson._epoch(function, **case)["weights"], before)
+        for feedback in checked(lesson.q6, function, seeds=2):
+            assert mistakes_named(lesson.q6, feedback) == ["weights that never change"] * is_still, calls
 
 
 def test_a_mean_without_its_return_is_told_so():

@@ -185,7 +185,7 @@ def test_the_buttons_start_a_run_beside_other_work_and_stop_it_with_its_curve():
 
 def test_stop_is_heard_while_the_network_is_tested():
     async def stop_in_test():
-        explorer = TrainingExplorer(TRAIN_SET, load_shapes(1, 1200)[1], epochs=1)
+        explorer = TrainingExplorer(TRAIN_SET, load_shapes(1, 1200)[1], epochs=2)
         running = asyncio.ensure_future(explorer.train())
         await until(lambda: explorer.runs and explorer.runs[0].progress.endswith("validating"))
         explorer.stop()

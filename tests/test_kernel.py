@@ -243,7 +243,7 @@ def test_on_a_cpu_without_the_interpreter_it_says_so_in_a_sentence(elsewhere):
 
 def test_without_triton_it_says_so_in_a_sentence_and_the_rest_goes_on(elsewhere):
     assert elsewhere["without Triton"] == (
-        "ImportError: helpers.kernel needs Triton, which is not installed: pip has it for Linux only."
+        "ImportError: helpers.kernel needs Triton, which is missing: pip's `triton` is for Linux only."
     )
 
 

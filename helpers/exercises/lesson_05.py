@@ -393,10 +393,10 @@ def q6():
         "`optimizer.zero_grad()` belongs in the loop: anywhere except between `backward` and `step`.",
     )
     mistakes = {
-        "zero_grad between backward and step": (
+        "weights that never change": (
             _train_with(ZERO_GRAD_BETWEEN),
-            "it stands in the loop now, but throws away what `backward` has just computed. "
-            "No weight changes any more, not even in the first step.",
+            "no weight changes any more, not even in the first step. First `backward`, then `step`, and no `zero_grad` "
+            "between them.",
         ),
         "one step for all batches": (
             _one_step_at_the_end,
@@ -483,7 +483,7 @@ def accuracy_of(model, images, labels):
 )
 def q7():
     """`accuracy_of(model, images, labels)` returns the fraction of the pictures that are classified correctly. For a
-    model with dropout it is too low, and different at each call. Fix it.
+    model with dropout it is too low, and can differ at each call. Fix it.
     """
     hints = (
         "`no_grad()` is there. Which of the two switches decides whether two calls agree?",
@@ -606,8 +606,8 @@ def q9(pieces, hand_over, work):
             ),
             "only the last piece waited for": (
                 round(last + work, 2),
-                f"the GPU does one piece after the other. When the last one is handed over, most are still waiting: "
-                f"{pieces} pieces of {work} ms.",
+                f"the GPU does one piece after the other. When the last one is handed over, others are still "
+                f"waiting: {pieces} pieces of {work} ms.",
             ),
             "handing over and work added": (
                 round(last + all_work, 2),

@@ -278,8 +278,8 @@ def q4(operations, call, work):
             ),
             "only the first start counted": (
                 (call + operations * work) / 1000,
-                "that is right where the GPU is the slower one, as in lesson 05: its queue is never empty then. Here "
-                "it runs empty after every operation.",
+                "a single step takes that long where the GPU is the slower one, as in lesson 05: its queue is never "
+                "empty then. Here it runs empty after every operation.",
             ),
             "microseconds": (operations * call, "these are µs, and the question asks for ms."),
         },
@@ -407,7 +407,7 @@ def q5():
         ),
         "never replayed": (
             _capture("images", "labels", replays=False),
-            "the batch is copied, and nothing is computed: `graph.replay()` is missing.",
+            "nothing is computed: `graph.replay()` is missing.",
         ),
         "the step itself": (
             _not_captured,

@@ -110,7 +110,7 @@ class Run:
 
     def stopped(self):
         self.state, self.history.interrupted = "stopped", True
-        epoch = min(self.step // self.steps, self.settings["epochs"] - 1) + 1
+        epoch = max(self.step - 1, 0) // self.steps + 1
         self.message = f"Stopped in epoch {epoch}, after {counted(self.step, 'step')}."
 
     def drawn(self) -> dict:

@@ -7,9 +7,9 @@ import sys
 import torch
 
 # What train() switches on. On the CPU each was measured against the same training without it, at batches of 128 and
-# of 512 (`make bench`, two cores, n = 11; helpers/measured/training-cpu.json): with channels_last it was 1.5 times as
-# fast, with memory_kept 1.8 and 1.7 times; with a fused Adam 1.01 times, within the spread; with torch.compile 0.6 and
-# 0.7 times. On an H100 the same step, captured as a CUDA graph with a fused Adam, was 8 and 4 times as fast
+# of 512 (`make bench`, two cores, n = 11; helpers/measured/training-cpu.json): with channels_last it was 1.4 and 1.5
+# times as fast, with memory_kept 1.8 and 1.7 times; with a fused Adam 1.01 times, within the spread; with torch.compile
+# 0.6 and 0.7 times. On an H100 the same step, captured as a CUDA graph with a fused Adam, was 8 and 4 times as fast
 # (helpers/measured/training-cuda.json); "graph", which does that here, has not run on a GPU yet, and stays off until it
 # has, "fused" with it. Nobody has measured an Apple GPU.
 HELPS = {
@@ -70,7 +70,7 @@ _keeping = 0  # how many keep memory at this time: the first switches it on, the
 def memory_kept(device):
     """For a while, keep the memory of freed tensors for the next ones, where that is worth it.
 
-    On Linux, malloc gives large blocks back to the system at once, and takes new ones at the next step, which the
+    On Linux, malloc often gives large blocks back to the system, and takes new ones at the next step, which the
     system first fills with zeros: at batches of 512 that took nearly half of the time. Elsewhere nothing is changed.
 
     It holds for the whole process: for what runs between two steps of an explorer's run as well, which computes the
