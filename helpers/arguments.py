@@ -121,9 +121,11 @@ def described(values):
 
 
 def kind_of(value):
-    """`a list`, `an empty list`, `an int`, `None`: what came, by its class."""
+    """`a list`, `an empty list`, `an int`, `a NumPy array`, `None`: what came, by its class."""
     if value is None:
         return "None"
+    if type(value).__name__ == "ndarray":
+        return "a NumPy array"
     if isinstance(value, (tuple, list, dict)) and not value:
         return f"an empty {type(value).__name__}"
     return a_kind(type(value).__name__)

@@ -140,7 +140,7 @@ def test_an_interruption_goes_by_untouched():
 
 
 def test_a_class_is_refused_before_the_loop_begins():
-    with pytest.raises(TypeError, match=r"got the class Net: Net\(\) makes one"), explained(Net):
+    with pytest.raises(TypeError, match=r"got the class Net: Net\(…\) makes one"), explained(Net):
         pass
 
 

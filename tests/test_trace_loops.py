@@ -187,15 +187,15 @@ LOOPS = [
     (labels_as_numpy, Net, "its target is a NumPy array", "Change: torch.as_tensor(target) in"),
     (labels_as_a_list, Net, "CrossEntropyLoss: its target is a list", "Change: torch.as_tensor(target) in"),
     (labels_first, Net, "whole numbers come first", "Change: F.cross_entropy(y, x) instead of F.cross_entropy(x, y)"),
-    (rows_of_the_model, Below, "torch.cat((x, x), 0): 6 rows went in, and 12 came out", "head = nn.Linear(16, 3)"),
-    (rows_of_one_line, Below, "torch.cat((x, x), 0): 6 rows went in, and 12 came out", "head = nn.Linear(16, 3)"),
+    (rows_of_the_model, Below, "torch.cat((x, x), 0): 2 batches of 6 became 12 rows", "head = nn.Linear(16, 3)"),
+    (rows_of_one_line, Below, "torch.cat((x, x), 0): 2 batches of 6 became 12 rows", "head = nn.Linear(16, 3)"),
     (
         a_name_that_a_later_line_changes,
         Below,
-        "torch.cat((x, x), 0): 6 rows went in, and 12 came out",
+        "torch.cat((x, x), 0): 2 batches of 6 became 12 rows",
         "nn.Linear(16, 3)",
     ),
-    (drawn_in_the_line, Below, "torch.cat((x, y), 0): 6 rows went in, and 12 came out", "head = nn.Linear(16, 3)"),
+    (drawn_in_the_line, Below, "torch.cat((x, y), 0): 2 batches of 6 became 12 rows", "head = nn.Linear(16, 3)"),
     (a_pair, Pair, "its input is a tuple of 2", "Change: out, aux = model(x)"),
     (too_many_outputs, Net, "the scores are (6, 3), and the target is (6, 2)", "Change: fc2 = nn.Linear(16, 2)"),
     (a_name_that_changes, Net, "6 rows of scores, and 4 labels", ""),
@@ -271,6 +271,14 @@ def test_an_explanation_that_fails_leaves_the_error_and_says_so(monkeypatch):
     assert told.strip() == "trace could not explain this, for a fault of its own: LookupError('a fault')"
 
 
+def test_a_loss_without_its_mean_is_told_from_a_number_for_each_row():
+    def loop(net):
+        F.mse_loss(net(X), net(X).detach(), reduction="none").backward()
+
+    assert "this loss is (6, 3)." in said(loop)
+    assert 'reduction="none" leaves out the mean; and' in said(loop)
+
+
 def test_a_line_that_does_more_than_compute_is_not_run_again():
     calls = []
 
@@ -317,7 +325,9 @@ def test_what_is_written_into_in_the_line_that_failed_is_written_once():
 
 def test_code_that_nobody_can_read_is_explained_by_what_was_called():
     code = compile("F.cross_entropy(net(X), LABELS + 1)", "nowhere", "eval")
-    assert "These labels count from 1" in said(lambda net: eval(code, {"F": F, "X": X, "LABELS": LABELS, "net": net}))
+    assert "Do these labels count from 1?" in said(
+        lambda net: eval(code, {"F": F, "X": X, "LABELS": LABELS, "net": net})
+    )
 
 
 def warned(loop, model=None):
@@ -357,6 +367,7 @@ def test_a_batch_that_meets_itself_in_the_first_loss_is_told(loop):
     (text,) = warned(loop)
     assert "(6, 1)" in text
     assert "make (6, 6): each of the 6 rows meets all 6" in text
+    assert "6 × 6 = 36 pairs where 6 are meant" in text
     assert "squeeze(1) turns (6, 1) into (6,)" in text
 
 

@@ -601,6 +601,261 @@ def test_where_torch_reports_nothing_the_explanation_says_so():
     assert str(problem_of("four pictures, nine rows")).endswith("\nPyTorch reports no error.")
 
 
+class Own(nn.InstanceNorm2d):
+    """With a name that does not tell its dimensions."""
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+
+    def forward(self, x):
+        self.conv(x)
+
+
+def added_in_place(m, x):
+    y = m.grey(x)
+    y += x
+    return y
+
+
+def four_sizes(m, x):
+    _, _, height, width = x.shape
+    return m.one(x)[..., : height // 2, : width // 2]
+
+
+MAPS, SMALL, TABLE = (4, 3, 32, 32), (4, 3, 8, 8), (4, 10)
+HOLDS = {
+    "two open sizes": (
+        lambda m, x: m.conv(x).view(-1, -1),
+        MAPS,
+        "x.view(-1, -1): only one size can be -1.\nWhy: conv ",
+    ),
+    "two open sizes of three": (
+        lambda m, x: m.conv(x).reshape(4, -1, -1),
+        MAPS,
+        "(4, -1, -1): only one size can be -1",
+    ),
+    "an open size to unflatten": (
+        lambda m, x: m.ten(x).unflatten(1, (-1, 3)),
+        TABLE,
+        "10 of (4, 10) cannot be cut into pieces of 3.",
+    ),
+    "two open sizes to unflatten": (lambda m, x: m.ten(x).unflatten(1, (-1, -1)), TABLE, "only one size can be -1."),
+    "group norm of single numbers": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.GroupNorm(8, 8)),
+        (1, 3, 8, 8),
+        "GroupNorm needs more than one number for each mean.\nWhy: It subtracts a mean. A single number is its own "
+        "mean, and nothing would be left.\nPyTorch",
+    ),
+    "group norm of single numbers in eval": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.GroupNorm(8, 8)).eval(),
+        (1, 3, 8, 8),
+        "(1, 8, 1, 1) arrives, and GroupNorm needs more than one number for each mean.",
+    ),
+    "instance norm of single numbers": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.InstanceNorm2d(8)),
+        MAPS,
+        "(4, 8, 1, 1) arrives, and InstanceNorm2d needs more than one number for each mean.",
+    ),
+    "one's own instance norm": (
+        nn.Sequential(nn.AdaptiveAvgPool2d(1), Own(3)),
+        SMALL,
+        "Own needs more than one number",
+    ),
+    "instance norm of maps of another rank": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.InstanceNorm1d(8)),
+        MAPS,
+        "InstanceNorm1d wants (C, L) or (N, C, L).",
+    ),
+    "instance norm without a batch": (
+        nn.Sequential(nn.Linear(10, 10), nn.InstanceNorm1d(8, affine=True)),
+        (6, 10),
+        "model[1]: 6 channels arrive, but it is written for 8.",
+    ),
+    "batch norm of one row and without a running mean": (
+        nn.Sequential(nn.Linear(10, 8), nn.BatchNorm1d(8, track_running_stats=False)).eval().train(),
+        (1, 10),
+        "Change: a batch of at least 2\n",
+    ),
+    "attention over maps": (
+        lambda m, x: (lambda y: m.attention(y, y, y)[0])(m.conv(x)),
+        SMALL,
+        "MultiheadAttention wants (L, N, 8).\nWhy: conv returns (4, 8, 6, 6).\n"
+        "Change: x.flatten(2).permute(2, 0, 1) before attention",
+    ),
+    "attention over channels last": (
+        lambda m, x: m.attention(x, x, x)[0],
+        (4, 8, 6),
+        "Change: x.permute(2, 0, 1) before attention",
+    ),
+    "an LSTM over columns": (
+        lambda m, x: m.columns(m.conv(x))[0],
+        SMALL,
+        "LSTM wants (L, N, 48).\nWhy: conv returns (4, 8, 6, 6).\n"
+        "Change: x.permute(3, 0, 1, 2).flatten(2) before columns",
+    ),
+    "an LSTM over places": (
+        lambda m, x: m.places(m.conv(x))[0],
+        SMALL,
+        "Change: x.flatten(2).permute(2, 0, 1) before places",
+    ),
+    "an LSTM over channels": (lambda m, x: m.places(x)[0], (4, 8, 6), "Change: x.permute(2, 0, 1) before places"),
+    "hstack": (
+        lambda m, x, y: torch.hstack([m.ten(x), y]),
+        [TABLE, (5, 7)],
+        "hstack is cat along dimension 1, which wants all other dimensions equal. They differ in dimension 0 (4 and",
+    ),
+    "hstack of one row": (
+        lambda m, x, y: torch.hstack([m.ten(x), y]),
+        [TABLE, (1, 10)],
+        "They differ in dimension 0 (4 and 1).\nChange: torch.hstack([x, y.expand(len(x), -1)]) instead of",
+    ),
+    "vstack": (
+        lambda m, x, y: torch.vstack([m.ten(x), y]),
+        [TABLE, (5, 7)],
+        "vstack is cat along dimension 0, which wants all other dimensions equal. They differ in dimension 1 (10 ",
+    ),
+    "vstack of rows that belong side by side": (
+        lambda m, x, y: torch.vstack([m.ten(x), y]),
+        [TABLE, (4, 7)],
+        "Change: torch.cat([x, y], 1) instead of torch.vstack([x, y])",
+    ),
+    "vstack of vectors": (
+        lambda m, x, y: torch.vstack([m.ten(x), x[0], y]),
+        [TABLE, (7,)],
+        "(4, 10) from ten and (1, 7) from the model's input do not fit together.\nWhy: vstack is cat along "
+        "dimension 0, which wants all other dimensions equal. A vector of n numbers is a row, (1, n). They differ in "
+        "dimension 1 (10 and 7).",
+    ),
+    "added in place": (
+        added_in_place,
+        SMALL,
+        "or 1 in the second: in place, the first keeps its shape. They differ in the channels (1 and 3).",
+    ),
+    "batches of matrices": (
+        lambda m, x, y: torch.bmm(m.ten(x), y),
+        [(4, 3, 10), (6, 10, 2)],
+        "torch.bmm(x, y): (4, 3, 10) and (6, 10, 2) do not fit together.\nWhy: ten returns",
+    ),
+    "no matrices": (lambda m, x, y: torch.mm(m.ten(x), y), [(4, 3, 10), (10, 2)], "(10, 2) do not fit together."),
+    "added to a product": (
+        lambda m, x, y: torch.addmm(y, m.ten(x), m.ten.weight),
+        [TABLE, (3,)],
+        "torch.addmm(x, y, ten.weight): (3,) and (4, 10) do not fit together.",
+    ),
+    "pieces of a given size": (
+        lambda m, x: (lambda a, b: a + b)(*m.ten(x).split(6, 1)),
+        TABLE,
+        "x.split(6, dim=1) cuts (4, 10) into pieces that are not equal.",
+    ),
+    "too much reflected": (
+        lambda m, x: F.pad(m.one(x), (4, 4, 4, 4), mode="reflect"),
+        (4, 3, 4, 4),
+        '"reflect" takes at most one cell fewer than there are, "circular" all of them. one returns',
+    ),
+    "two numbers to reflect maps": (
+        lambda m, x: F.pad(m.conv(x), (1, 1), mode="reflect"),
+        SMALL,
+        'In mode "reflect", (4, 8, 6, 6) wants 4 numbers. conv returns (4, 8, 6, 6).\n'
+        'Change: F.pad(x, (1, 1, 1, 1), mode="reflect") instead of',
+    ),
+    "two numbers to repeat": (
+        lambda m, x: F.pad(m.conv(x), (1, 2), mode="replicate"),
+        SMALL,
+        'In mode "replicate", (4, 8, 6, 6) wants 4 numbers.',
+    ),
+    "a block without return": (nn.Sequential(Block()), SMALL, "Why: The forward of model[0] ends without return."),
+    "a layer that is returned": (lambda m, x: (m.conv(x), m.ten)[1], SMALL, "Why: A layer must be called: layer(x)."),
+    "a block that is returned": (lambda m, x: Block(), SMALL, "Why: A layer must be called: layer(x)."),
+    "a class that is given the input": (lambda m, x: nn.ReLU(x), SMALL, "Why: nn.ReLU(x) makes a layer; nn.ReLU()(x)"),
+    "a layer made in forward": (
+        lambda m, x: nn.Conv2d(3, 8, 3)(x),
+        SMALL,
+        "Change: the layer made in __init__, as an attribute or in an nn.ModuleList",
+    ),
+    "grey pictures without channels, unpacked": (
+        four_sizes,
+        (4, 32, 32),
+        "A shape of three numbers is given: (4, 32, 32). The model wants four, (N, C, H, W).",
+    ),
+    "images cut into rows": (
+        lambda m, x: m.wide(m.conv(x).view(-1, 6)),
+        SMALL,
+        "wide: 6 numbers arrive in each row, but wide is written for 4608.",
+    ),
+    "batches below each other": (
+        lambda m, x: m.wide(torch.cat([m.ten(x), m.other(x)])),
+        TABLE,
+        "torch.cat([x, y]): 2 batches of 4 became 8 rows.",
+    ),
+    "rows cut elsewhere": (
+        lambda m, x: m.six(m.nine(x).view(-1, 6)),
+        TABLE,
+        "x.view(-1, 6): 4 rows went in, and 6 rows came out.\nWhy: Each row of (4, 9) has 9 numbers. The 4·9 = 36 of "
+        "the batch are cut into pieces of 6, wherever a row ends.",
+    ),
+    "labels from 3 to 10": (
+        lambda m, x: F.cross_entropy(m.ten(x), torch.tensor([3, 5, 10, 7])),
+        TABLE,
+        "Why: Do these labels count from 1? Classes count from 0.",
+    ),
+    "maps beside maps without channels": (
+        lambda m, x: F.mse_loss(m.grey(x), x[:, 0]),
+        SMALL,
+        "That makes 4 × 4 = 16 pairs where 4 are meant.",
+    ),
+    "an array": (lambda m, x: m.ten(x.numpy()), TABLE, "ten: a NumPy array arrives, and it wants a tensor."),
+}
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_what_is_said_holds_of_this_model_too(name):
+    model, given, said = HOLDS[name]
+    torch.manual_seed(0)
+    if not isinstance(model, nn.Module):
+        model = Around(
+            model,
+            conv=nn.Conv2d(3, 8, 3),
+            one=nn.Conv2d(1, 2, 3) if given == (4, 32, 32) else nn.Conv2d(3, 8, 1),
+            grey=nn.Conv2d(3, 1, 3, padding=1),
+            ten=nn.Linear(10, 10),
+            other=nn.Linear(10, 10),
+            nine=nn.Linear(10, 9),
+            six=nn.Linear(6, 2),
+            wide=nn.Linear(20 if given == TABLE else 4608, 3),
+            attention=nn.MultiheadAttention(8, 2),
+            columns=nn.LSTM(48, 5),
+            places=nn.LSTM(8, 5),
+        )
+    assert said in str(trace(model, given).problem)
+
+
+def test_a_block_whose_return_is_in_doubt_is_not_named():
+    forward = {}
+    exec("def forward(self, x):\n    if x is None:\n        return x", forward)
+    block = type("Doubtful", (nn.Module,), {"forward": forward["forward"]})()
+    assert trace(Around(lambda m, x: m.block(x), block=block), TABLE).problem.why == "Somewhere a return is missing."
+
+
+def test_what_a_sequence_of_maps_is_turned_into_keeps_pictures_apart():
+    """Without batch_first=True, the second number is the batch: another first picture leaves the second as it was."""
+    conv = nn.Conv2d(3, 8, 3)
+    for name, layer in (("attn", nn.MultiheadAttention(8, 2)), ("lstm", nn.LSTM(8, 5)), ("lstm", nn.LSTM(48, 5))):
+        called = (lambda m, x: m.attn(x, x, x)[0]) if name == "attn" else (lambda m, x: m.lstm(x)[0])
+        fix = trace(
+            Around(lambda m, x, called=called: called(m, m.conv(x)), conv=conv, **{name: layer}), SMALL
+        ).problem.fix
+        x = conv(torch.rand(SMALL))
+        other = torch.cat([x[:1] + 1, x[1:]])
+        results = [
+            called(Around(None, **{name: layer}), eval(fix.partition(" before ")[0], {"x": x})) for x in (x, other)
+        ]
+        assert torch.allclose(results[0][:, 1:], results[1][:, 1:])
+        assert not torch.allclose(results[0][:, 0], results[1][:, 0])
+
+
 if __name__ == "__main__":
     SENTENCES.write_text("\n".join(map(sentences_of, BROKEN)), "utf-8")
     print(f"wrote {SENTENCES}", file=sys.stderr)

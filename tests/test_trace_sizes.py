@@ -159,11 +159,16 @@ def test_most_is_a_whole_number_of_at_least_one():
         ((6, 8, 10), "is even, and 6 to 10. "),
         ((5, 10, 15, 20), "is a multiple of 5. "),
         ((10, 15, 20), "is a multiple of 5, and 10 or more. "),
-        ((3, 7, 11, 15, 19), "is 3, or 4, 8, … more. "),
-        ((3, 7, 11), "is 3, or 4, 8, … more, up to 11. "),
+        ((3, 7, 11, 15, 19), "is 3, 7, 11 and so on. "),
+        ((3, 7, 11), "is 3, 7 or 11. "),
+        ((2, 5, 8, 11, 14, 17, 20), "is 2, 5, 8 and so on. "),
         ((3, 7), "is 3 or 7. "),
         ((2, 3, 9), "is 2 to 3 or 9. "),
     ],
 )
 def test_sides_are_told_as_a_rule_where_there_is_one(sides, said):
     assert said in str(Sizes(sides, 2, 20))
+
+
+def test_many_sides_that_end_are_told_with_their_last():
+    assert "is 2, 5, 8 and so on, up to 23. " in str(Sizes(range(2, 24, 3), 2, 40))

@@ -375,7 +375,7 @@ def said(model, given, error):
 
 
 def test_what_is_no_model_is_refused_in_a_sentence():
-    assert "SimpleCNN() makes one" in said(SimpleCNN, SHAPE, TypeError)
+    assert "SimpleCNN(…) makes one" in said(SimpleCNN, SHAPE, TypeError)
     assert "but got None" in said(None, SHAPE, TypeError)
     assert "but got a str" in said("model", SHAPE, TypeError)
     assert "but got a function" in said(F.relu, SHAPE, TypeError)
@@ -410,7 +410,7 @@ def test_a_script_module_is_refused_in_a_sentence():
         ([torch.zeros(2, 3), 5], TypeError, "but got a list."),
         ((4, 3, 0, 32), ValueError, "shape[2] of (4, 3, 0, 32) wants a whole number of at least 1, but got 0."),
         ((-1, 3, 32, 32), ValueError, "shape[0] of (-1, 3, 32, 32) wants a whole number of at least 1, but got -1."),
-        (numpy.zeros((2, 3)), TypeError, "but got a ndarray. torch.as_tensor(...) turns it into a tensor."),
+        (numpy.zeros((2, 3)), TypeError, "but got a NumPy array. torch.as_tensor(...) turns it into a tensor."),
         ((numpy.zeros(3),), TypeError, "wants a whole number"),
         (["a"] * 1000, TypeError, "but got 'a'."),
     ],

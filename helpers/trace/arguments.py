@@ -14,7 +14,7 @@ SHAPE = (4, 3, 32, 32)
 def checked(model, who="trace", use=f"trace(model, {SHAPE}) follows a batch of 4"):
     """The module to follow: of what torch.compile made, the one that it was given."""
     if isinstance(model, type) and issubclass(model, nn.Module):
-        raise TypeError(f"{who} wants a model, but got the class {model.__name__}: {model.__name__}() makes one.")
+        raise TypeError(f"{who} wants a model, but got the class {model.__name__}: {model.__name__}(…) makes one.")
     if not isinstance(model, nn.Module):
         raise TypeError(f"{who} wants an nn.Module, but got {kind_of(model)}: {use}.")
     if isinstance(model, torch.jit.ScriptModule):

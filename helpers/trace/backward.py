@@ -96,7 +96,7 @@ def _sentence(column, row, made, names):
     return (
         f"In this loss {sides[0]} and {sides[1]} make {made}: each of the {rows} rows meets all {rows}.\n"
         f"Why: Shapes are aligned from the right, so the {rows} rows of {row} meet the 1 of {column}. "
-        f"That makes {rows} × {rows} = {rows * rows} results where {rows} are meant.\n"
+        f"That makes {rows} × {rows} = {rows * rows} pairs where {rows} are meant.\n"
         f"Change: {change}squeeze(1) turns {column} into {row}"
     )
 
@@ -157,7 +157,7 @@ def no_number(error):
     shape = tuple(frame.f_locals["self"].shape)
     return (
         f"backward() wants one number, and this loss is {shape}.\n"
-        'Why: How should each weight change? One number has one answer. reduction="none" keeps a number '
-        "for each row; and the output of a model is not yet a loss.\n"
+        'Why: How should each weight change? One number has one answer. reduction="none" leaves out the mean; '
+        "and the output of a model is not yet a loss.\n"
         "Change: loss.mean().backward() instead of loss.backward()"
     )

@@ -129,6 +129,7 @@ def _is_other(run, finding):
 def _is_fine(run):
     """Does it run, with nothing to be found, and did no change alter the number of rows?"""
     changed = [step for step in run.steps if step.call in run.changed and step.shape and run.batch is not None]
+    changed = [step for step in changed if getattr(step.layer, "batch_first", True)]  # else rows are not dimension 0
     made = [(step.shape, step.outputs[0].shape) for step in changed if step.outputs[0].is_data]
     alters = any(before[0] == run.batch and after and after[0] != run.batch for before, after in made)
     return run.error is None and not alters and next(findings(run), None) is None

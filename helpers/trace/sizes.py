@@ -131,7 +131,9 @@ def _rule(sides, most):
     if step == 2:
         kind = "odd" if first % 2 else "even"
     elif first % step:
-        return f"{first}, or {step}, {2 * step}, … more" + ("" if is_open else f", up to {last}")
+        if not is_open and len(sides) <= LISTED:
+            return _listed(sides)
+        return f"{first}, {first + step}, {first + 2 * step} and so on" + ("" if is_open else f", up to {last}")
     is_first = first in (step, 1) and is_open
     return kind if is_first else f"{kind}, and {reach}"
 

@@ -18,6 +18,10 @@ def not_registered(run, step):
     def here(function, args, kwargs, last):
         return remade(step.layer, device=args[0].device)(*args, **kwargs)
 
+    text = "the layer made in __init__, as an attribute or in an nn.ModuleList"
+    held = [value for module in run.model.modules() for value in vars(module).values()]
+    if any(part is step.layer for value in held if isinstance(value, (list, tuple)) for part in value):
+        text = "nn.ModuleList([...]) instead of the plain list"
     yield found(
         step,
         "wiring",
@@ -25,7 +29,7 @@ def not_registered(run, step):
         "a layer in a plain list, or made in forward",
         "a layer that is an attribute of the model, or in an nn.ModuleList",
         "A model knows the layers that are its attributes. It does not look into plain lists and dicts.",
-        Change("nn.ModuleList([...]) instead of the plain list", calls={step.call: here}),
+        Change(text, calls={step.call: here}),
     )
 
 
@@ -75,7 +79,7 @@ def dtype(run, step):
     what = f"{step.label}: numbers of {arrived} arrive, and its weights are {others[0]}."
     if not weights:
         what = f"{step.label}: numbers of {arrived} and of {others[0]} cannot be multiplied."
-    why = "A step computes with numbers of one type."
+    why = "This step needs numbers of one type."
     if arrived == torch.uint8:
         why = "Pictures are stored as bytes, whole numbers from 0 to 255; layers compute with floats."
     elif arrived == torch.float64:

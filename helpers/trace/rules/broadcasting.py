@@ -132,7 +132,7 @@ def _found(step, pair, long, short, dim):
     made = (rows, *[max(sizes) for sizes in zip(shapes[long][1:], ((1,) * dim + shapes[short])[1:], strict=True)])
     what = f"{step.label}: {shapes[0]} and {shapes[1]} make {made}: each of the {rows} rows meets all {rows}."
     why = f"Shapes are aligned from the right, so the {rows} rows of {shapes[short]} meet the 1 of {shapes[long]}. "
-    why += f"That makes {rows} × {rows} = {rows * rows} results where {rows} are meant."
+    why += f"That makes {rows} × {rows} = {rows * rows} pairs where {rows} are meant."
     letters, size = "xy", shapes[long]
     squeezed = on_argument(step, long, f"{letters[long]}.squeeze({dim})", lambda x: x.squeeze(dim))
     widened = on_argument(step, short, f"{letters[short]}.unsqueeze({dim})", lambda y: y.unsqueeze(dim))

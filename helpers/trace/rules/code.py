@@ -1,8 +1,10 @@
 """The model's own code, between its steps: what it returns, unpacks and calls."""
 
+import dis
 import inspect
 import re
 
+import torch
 from torch import nn
 
 from helpers.arguments import a_kind
@@ -22,11 +24,32 @@ def no_result(run):
     kind = type(run.result).__name__
     if run.result is None:
         what = "The model's forward returns None."
-        yield Finding("wiring", "forward", 0, what, "None", TENSOR, "It ends without return.", [])
+        yield Finding("wiring", "forward", 0, what, "None", TENSOR, _without_return(run.model), [])
     elif isinstance(run.result, nn.Module):
         what = f"The model's forward returns a layer, {kind}, and no tensor."
-        why = f"nn.{kind}(x) makes a layer; nn.{kind}()(x) calls one."
+        why = "A layer must be called: layer(x)."
+        was_given = any(isinstance(value, torch.Tensor) for value in vars(run.result).values())
+        if was_given and type(run.result) is getattr(nn, kind, None):
+            why = f"nn.{kind}(x) makes a layer; nn.{kind}()(x) calls one."
         yield Finding("wiring", "forward", 0, what, kind, TENSOR, why, [])
+
+
+def _without_return(model):
+    """Whose forward it is that returns nothing: the model's own, or that of a part of it."""
+    lacking = [path for path, module in model.named_modules() if _returns_nothing(type(module).forward)]
+    if "" in lacking:
+        return "It ends without return."
+    return f"The forward of {place(lacking[-1])} ends without return." if lacking else "Somewhere a return is missing."
+
+
+def _returns_nothing(function):
+    """Is every return in a function's code that of None?"""
+    if function is nn.Module.forward or not inspect.isfunction(function):
+        return False
+    code = list(dis.get_instructions(function))
+    ends = [each for each in zip([None, *code], code, strict=False) if each[1].opname.startswith("RETURN_")]
+    ends = [before if end.opname == "RETURN_VALUE" else end for before, end in ends if end.opname != "RETURN_GENERATOR"]
+    return bool(ends) and all("CONST" in end.opname and end.argval is None for end in ends)
 
 
 def between_steps(run):
@@ -34,7 +57,7 @@ def between_steps(run):
     said, error = str(run.error), run.error
     last = run.steps[-1] if run.steps else None
     if isinstance(error, ValueError) and "values to unpack" in said:
-        yield from batch.no_batch(run, last) if last is not None else _unpacked(run)
+        yield from batch.no_batch(run, last) if last is not None else _unpacked(run, said)
     elif isinstance(error, TypeError) and (
         match := re.search(r"^(\w+)\(\): argument .* must be Tensor, not (\w+)", said)
     ):
@@ -69,15 +92,17 @@ def _by_name(run, said):
     return [name for name, kind in kinds.items() if is_by_name and kind is by_name]
 
 
-def _unpacked(run):
+def _unpacked(run, said):
     """`n, c, h, w = x.shape`, and x has three sizes."""
     shape = run.inputs[0].shape if run.inputs else ()
-    if len(shape) == 3:
-        wanted = f"(N, {', '.join(map(str, shape))})"
-        what = SENTENCES["no-batch"].format(what="One picture without a batch is", shape=shape, wanted=wanted)
+    if len(shape) == 3 and "expected 4, got 3" in said:
+        what = SENTENCES["no-batch"].format(
+            what="A shape of three numbers is", shape=shape, wanted="four, (N, C, H, W)"
+        )
         why = "Its forward takes the shape apart into more numbers than there are."
-        change = given("x[None]", lambda x: x[None])
-        yield Finding("rank", "forward", run.calls, what, str(shape), wanted, why, [[change]])
+        changes = [given("x[None]", lambda x: x[None]), given("x.unsqueeze(1)", lambda x: x.unsqueeze(1))]
+        alternatives = [[change] for change in changes]
+        yield Finding("rank", "forward", run.calls, what, str(shape), "(N, C, H, W)", why, alternatives)
 
 
 def _nothing_to_call(run, name):

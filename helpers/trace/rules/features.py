@@ -40,7 +40,7 @@ def linear(run, step):
             changes.insert(0, before(step, "x.mean((2, 3))", lambda x: x.mean((2, 3))))
         yield found(step, "not-flattened", what, shape, (shape[0], wanted), why, *changes)
         return
-    are_images = run.inputs and len(run.inputs[0].shape) == 4 and len(shape) == 2
+    are_images = run.inputs and len(run.inputs[0].shape) == 4 and len(shape) == 2 and shape[0] == run.batch
     each = "for each image" if are_images else "in each row"
     what = misfit(step, "linear-width", arriving=arriving(shape[-1]), wanted=wanted, each=each)
     maker, changes = run.before(step), [wider(shape[-1])]

@@ -1,14 +1,17 @@
 """What is put together: +, cat, stack, and products of matrices."""
 
+import re
+
 import torch
 
 from helpers.trace.changes import instead, joined
-from helpers.trace.finding import found
+from helpers.trace.finding import found, source
 from helpers.trace.notes import notes_in
 from helpers.trace.operations import CATTING, MATRIX, MERGING
 from helpers.trace.rules import made, remainders, tables, unequal
 
 DIMENSIONS = ("the batch", "the channels", "the height", "the width")
+IN_PLACE = ("add_", "sub_", "mul_", "div_")
 
 
 def branches(run, step):
@@ -16,45 +19,65 @@ def branches(run, step):
     given = notes_in(step.args)
     if step.kind not in MERGING or len(given) < 2:
         return
-    dim = _cat_dim(step, given[0]) if step.kind in CATTING else None
-    is_equal = dim is not None or step.kind == "stack"
-    one, other, suspects = _misfitting(given, dim, is_equal)
+    has_vectors = step.kind == "vstack" and any(len(note.shape) == 1 for note in given)
+    if has_vectors:
+        given = [note._replace(shape=(1, *note.shape)) if len(note.shape) == 1 else note for note in given]
+    dim = _cat_dim(step, given[0])
+    one, other, suspects = _misfitting(step, given, dim)
     first, second = one.shape, other.shape
     what = f"{step.label}: {first} from {maker_of(run, one)} and {second} from {maker_of(run, other)}"
     differ, where = [], f"They have {len(first)} and {len(second)} dimensions."
     if len(first) == len(second):
-        differ = _differing(one, other, dim, is_equal)
+        differ = _differing(step, one, other, dim)
         told = [f"{DIMENSIONS[i] if len(first) == 4 else f'dimension {i}'} ({a} and {b})" for i, a, b in differ]
         where = f"They differ in {', '.join(told)}."
         where += tables.told(run, (one, other), differ) or remainders.left_over(run, (one, other), differ)
         where += unequal.other_branch(run, (one, other)) if any(place > 1 for place, _, _ in differ) else ""
     rule, wanted = "Each dimension must be equal, or 1 in one of them.", "two of the same shape"
-    if dim is not None:
+    if step.kind in IN_PLACE:
+        rule = "Each dimension must be equal, or 1 in the second: in place, the first keeps its shape."
+    elif dim is not None:
         rule = f"cat along dimension {dim} wants all other dimensions equal."
+        if step.kind not in CATTING:
+            rule = f"{step.kind} is cat along dimension {dim}, which wants all other dimensions equal."
         wanted = f"shapes that differ at most in dimension {dim}"
     elif step.kind == "stack":
         rule = "stack wants equal shapes."
-    changes = [] if step.kind == "stack" else _changes(run, step, suspects, differ, dim)
+    if has_vectors:
+        rule += " A vector of n numbers is a row, (1, n)."
+    changes = [] if step.kind == "stack" or has_vectors else _changes(run, step, suspects, differ, dim)
     what += " do not fit together."
     yield found(step, "merge", what, f"{first} and {second}", wanted, f"{rule} {where}", *changes)
 
 
 def _cat_dim(step, note):
+    """The dimension along which tensors are put one after the other, or None."""
+    if step.kind in ("hstack", "vstack"):
+        return 1 if step.kind == "hstack" and len(note.shape) > 1 else 0
+    if step.kind not in CATTING:
+        return None
     dim = step.kwargs.get("dim", step.kwargs.get("axis", step.args[1] if len(step.args) > 1 else 0))
     return dim % len(note.shape) if isinstance(dim, int) and note.shape else 0
 
 
-def _differing(one, other, dim, is_equal):
+def _differing(step, one, other, dim):
     """[(place, size, other size)] of the numbers that should be equal."""
     pairs = enumerate(zip(one.shape, other.shape, strict=True))
-    return [(i, a, b) for i, (a, b) in pairs if i != dim and a != b and (is_equal or 1 not in (a, b))]
+    return [(i, a, b) for i, (a, b) in pairs if i != dim and a != b and not _stretches(step, a, b, dim)]
 
 
-def _misfitting(given, dim, is_equal):
+def _stretches(step, size, other, dim):
+    """Is one of these two sizes a 1 that is stretched to the other?"""
+    if dim is not None or step.kind == "stack":
+        return False
+    return other == 1 or (size == 1 and step.kind not in IN_PLACE)
+
+
+def _misfitting(step, given, dim):
     """The first tensor, the first that does not fit it, and both with the one last that the others do not fit."""
 
     def fits(one, other):
-        return len(one.shape) == len(other.shape) and not _differing(one, other, dim, is_equal)
+        return len(one.shape) == len(other.shape) and not _differing(step, one, other, dim)
 
     first, *rest = given
     misfits = [other for other in rest if not fits(first, other)] or rest[:1]
@@ -85,7 +108,7 @@ def _changes(run, step, pair, differ, dim):
     yield from _expanded(step, pair, dim)
     if dim is not None and [place for place, _, _ in differ] == [_features(pair[0].shape)] != [dim]:
         feature = differ[0][0]
-        text = f"{_first_argument(step.name)}, {feature})"
+        text = re.sub(r"\b[hv]stack\b", "cat", f"{_first_argument(step.name)}, {feature})")
         yield instead(step, text, lambda x, *args, **kwargs: torch.cat(x, feature))
     if len(pair[0].shape) > 2 and any(place > 1 for place, _, _ in differ) and all(place for place, _, _ in differ):
         yield from unequal.sides(run, step, pair)
@@ -169,9 +192,21 @@ def product_of_matrices(run, step):
         return
     first, second = (note.shape for note in given[-2:])
     rows = second[-2] if len(second) > 1 else second[-1]
+    if first[-1] == rows:
+        yield _beside(run, step, given)
+        return
     what = f"{step.label}: {first} and {second} cannot be multiplied: {first[-1]} columns meet {rows} rows."
     why = "Each row of the first is multiplied with each column of the second: they must be equally long."
     changes = []
     if step.name == "x @ y":
         changes = [instead(step, "x @ y.mT", lambda x, y, **kwargs: torch.matmul(x, y.mT))]
     yield found(step, "merge", what, f"{first} and {second}", f"(…, {first[-1]}) and ({first[-1]}, …)", why, *changes)
+
+
+def _beside(run, step, given):
+    """Columns and rows are as many, and something else is not: matrices, batches of them, or what is added to them."""
+    one, other = (note.shape for note in given[-2:])
+    if len(given) > 2 and len(one) == len(other) > 1 and one[:-2] == other[:-2]:
+        one, other = given[-3].shape, (*one[:-1], other[-1])
+    what = f"{step.label}: {one} and {other} do not fit together."
+    return found(step, "merge", what, f"{one} and {other}", "two shapes that fit", source(run, step))

@@ -20,7 +20,7 @@ def no_tensors(run, step):
         value = loss.given.get(name)
         if isinstance(value, TensorNote):
             continue
-        kind, letter = "a NumPy array" if type(value).__name__ == "ndarray" else kind_of(value), "xyz"[place]
+        kind, letter = kind_of(value), "xyz"[place]
         what = f"{step.label}: its {name} is {kind}, and a loss takes tensors."
         inside, changes = notes_in(value), []
         if isinstance(value, (tuple, list)) and inside:
@@ -99,7 +99,7 @@ def weights(run, step):
             change = on(loss, name, f'{name}.to("{wanted}")', lambda weight: weight.to(scores.device))
         elif given.dtype == torch.float64 != scores.dtype:
             got, wanted, kind = given.dtype, scores.dtype, "dtype"
-            what, why = what % (wanted, f"is {got}"), "NumPy's floats are float64; a loss computes with one type."
+            what, why = what % (wanted, f"is {got}"), "NumPy's floats are float64; this loss needs one type."
             change = on(loss, name, f"{name}.float()", lambda weight: weight.to(scores.dtype))
         if got is not None:
             yield found(step, kind, what, got, wanted, why, change)

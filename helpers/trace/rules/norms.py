@@ -4,6 +4,7 @@ from math import gcd, prod
 
 import torch
 from torch import nn
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from helpers.trace.changes import given, other_class, replaced
 from helpers.trace.finding import found, misfit, other_channels, source
@@ -12,6 +13,9 @@ from helpers.trace.operations import NORMS
 
 RANKS = {"1": (2, 3), "2": (4,), "3": (5,)}
 SHAPES = {"1": "(N, C) or (N, C, L)", "2": "(N, C, H, W)", "3": "(N, C, D, H, W)"}
+# An instance is a picture, so these also take one without a batch.
+RANKS_OF_INSTANCES = {"1": (2, 3), "2": (3, 4), "3": (4, 5)}
+INSTANCES = {"1": "(C, L) or (N, C, L)", "2": "(C, H, W) or (N, C, H, W)", "3": "(C, D, H, W) or (N, C, D, H, W)"}
 
 
 def norm(run, step):
@@ -19,20 +23,23 @@ def norm(run, step):
     if not isinstance(layer, NORMS) or not shape:
         return
     kind = type(layer).__name__
-    ranks = RANKS.get(kind[-2], ()) if kind[-1] == "d" else ()
+    is_instance = isinstance(layer, _InstanceNorm)
+    ranks = (RANKS_OF_INSTANCES if is_instance else RANKS).get(kind[-2], ()) if kind[-1] == "d" else ()
     if isinstance(layer, (nn.LayerNorm, nn.RMSNorm)):
         yield from _of_the_last(run, step)
     elif ranks and len(shape) not in ranks:
-        fitting = {2: "1", 3: "1", 4: "2", 5: "3"}.get(len(shape))
+        fitting = {2: "" if is_instance else "1", 3: "1", 4: "2", 5: "3"}.get(len(shape))
         right = f"{kind[:-2]}{fitting}d"
         changes = [other_class(step, getattr(nn, right)(shape[1]), f"nn.{right}({shape[1]})")] if fitting else []
-        what = misfit(step, "arrives", what=shape, who=kind, wanted=SHAPES[kind[-2]])
-        yield found(step, "batchnorm", what, shape, SHAPES[kind[-2]], source(run, step), *changes)
+        wanted = (INSTANCES if is_instance else SHAPES)[kind[-2]]
+        what = misfit(step, "arrives", what=shape, who=kind, wanted=wanted)
+        yield found(step, "batchnorm", what, shape, wanted, source(run, step), *changes)
     elif len(shape) < 2:
         what = misfit(step, "arrives", what=shape, who=kind, wanted="(N, C, …)")
         yield found(step, "batchnorm", what, shape, "(N, C, …)", source(run, step))
     else:
-        yield from _of_channels(run, step, kind)
+        place = 0 if is_instance and len(shape) == min(ranks, default=0) else 1
+        yield from _of_channels(run, step, kind, place)
 
 
 def _of_the_last(run, step):
@@ -49,24 +56,35 @@ def _of_the_last(run, step):
     yield found(step, "batchnorm", what, shape, f"(N, …, {', '.join(map(str, wanted))})", source(run, step), *changes)
 
 
-def _of_channels(run, step, kind):
-    """Batch, instance and group normalisation: the second number of a shape."""
+def _of_channels(run, step, kind, place):
+    """Batch, instance and group normalisation: the number of channels, which has this place in a shape."""
     layer, shape = step.layer, step.shape
     name = "num_channels" if isinstance(layer, nn.GroupNorm) else "num_features"
     wanted = getattr(layer, name)
-    if shape[1] != wanted:
-        arguments = {name: shape[1]}
+    if shape[place] != wanted:
+        arguments = {name: shape[place]}
         if name == "num_channels":
             arguments["num_groups"] = gcd(layer.num_groups, shape[1])
-        what = other_channels(step, shape[1], wanted)
-        changes = [_turned(step)] if len(shape) > 2 and shape[-1] == wanted else []
+        what = other_channels(step, shape[place], wanted)
+        changes = [_turned(step)] if place == 1 and len(shape) > 2 and shape[-1] == wanted else []
         changes.append(replaced(step, **arguments))
-        yield found(step, "batchnorm", what, shape, f"(N, {wanted}, …)", source(run, step), *changes)
+        fitting = f"(N, {wanted}, …)" if place == 1 else f"({wanted}, …)"
+        yield found(step, "batchnorm", what, shape, fitting, source(run, step), *changes)
+    elif isinstance(layer, (_InstanceNorm, nn.GroupNorm)):
+        of_each = prod(shape[place + 1 :])
+        if isinstance(layer, nn.GroupNorm):
+            of_each = prod(shape) // layer.num_groups
+        if of_each == 1:
+            what = f"{step.label}: {shape} arrives, and {kind} needs more than one number for each mean."
+            why = "It subtracts a mean. A single number is its own mean, and nothing would be left."
+            yield found(step, "batchnorm", what, shape, "two numbers or more for each mean", why)
     elif layer.training and prod(shape) == shape[1]:
         what = f"{step.label}: {shape} arrives, one number for each channel. In training {kind} needs more."
         why = "It subtracts the mean over the batch. A single number is its own mean, and nothing would be left."
         twice = given("torch.cat([x, x])", lambda x: torch.cat([x, x]))
-        change = twice._replace(text="a batch of at least 2 (to test with one: model.eval())")
+        change = twice._replace(text="a batch of at least 2")
+        if layer.running_mean is not None:
+            change = twice._replace(text="a batch of at least 2 (to test with one: model.eval())")
         yield found(step, "batchnorm", what, shape, f"(2 or more, {shape[1]}, …)", why, change)
 
 

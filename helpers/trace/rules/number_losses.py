@@ -144,7 +144,7 @@ def _unlike(run, loss, scores, target):
     if dtype is not None:
         told = f"the target is {target.dtype}, and this loss takes {dtype}"
         what = told if target.shape == scores.shape else f"{what}; {told}"
-        why = "A loss computes with numbers of one type." if target.shape == scores.shape else why
+        why = "This loss needs numbers of one type." if target.shape == scores.shape else why
         cast = {torch.int64: "{}.long()", torch.float32: "{}.float()"}.get(dtype, f"{{}}.to({dtype})")
         shaped = (shaped or given).then(cast, lambda y: y.to(dtype))
     if shaped is not None and shaped.text != "y":

@@ -24,11 +24,18 @@ def padding(run, step):
         fitting = numbers[: 2 * len(step.shape)] if mode == "constant" else numbers
         change = instead(step, f"F.pad(x, {fitting})", lambda x, *args, **kwargs: F.pad(x, fitting))
     what = f'{step.label}: padding {numbers} in mode "{mode}" does not fit {step.shape}.'
-    why = f"Padding has two numbers for each dimension, the last dimension first. {source(run, step)}"
-    if mode in ("reflect", "circular"):
-        why = f'"{mode}" fills the padding with cells of the picture, and can take no more than there are.'
-        why += f" {source(run, step)}"
-    yield found(step, "padding-argument", what, f"padding {numbers}", "less padding", why, change)
+    why, wanted = "Padding has two numbers for each dimension, the last dimension first.", "less padding"
+    changes, rank = [change], len(step.shape)
+    number = 2 * max(rank - 2, 1)
+    if mode != "constant" and 1 < rank < 6 and len(numbers) not in (number, 2 * rank - 2):
+        why = wanted = f'In mode "{mode}", {step.shape} wants {number} numbers.'
+        if step.layer is None and len(set(numbers)) == 1:
+            wide = numbers[:1] * number
+            text, do = f'F.pad(x, {wide}, mode="{mode}")', lambda x, *args, **kwargs: F.pad(x, wide, mode)
+            changes.insert(0, instead(step, text, do))
+    elif mode in ("reflect", "circular"):
+        why = '"reflect" takes at most one cell fewer than there are, "circular" all of them.'
+    yield found(step, "padding-argument", what, f"padding {numbers}", wanted, f"{why} {source(run, step)}", *changes)
 
 
 def of_convolution(run, step):

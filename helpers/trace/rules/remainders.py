@@ -10,8 +10,7 @@ def left_over(run, pair, differ):
     """` p turns 15 into 7, with 1 left over.`, if a division with a remainder has made the difference."""
     one, other = (run.by_call(note.maker) if note.maker else None for note in pair)
     if one is not None and one is other and one.kind in PIECES:
-        place = differ[0][0]
-        return f" The {one.shape[place]} of {one.shape} cannot be cut into {len(one.outputs)} equal pieces."
+        return f" {one.label} cuts {one.shape} into pieces that are not equal."
     for note in sorted(pair, key=lambda note: note.shape):
         for step in run.path(note):
             computed = operation(step)

@@ -93,7 +93,7 @@ def _made_by(run, note):
 def _below(culprit, step):
     parts = [note.shape for note in notes_in(culprit.args)]
     images, rows = parts[0][0], culprit.outputs[0].shape[0]
-    what = f"{culprit.label}: {count(images, 'row')} went in, and {rows} came out."
+    what = f"{culprit.label}: {len(parts)} batches of {images} became {rows} rows."
     why = f"It puts {len(parts)} batches one below the other. Along dimension 1 it would join what belongs to one row."
     wanted = (images, sum(part[1] for part in parts), *parts[0][2:]) if len(parts[0]) > 1 else (images, len(parts))
     text = re.sub(r"(, (dim=|axis=)?-?\d+)?\)$", "", culprit.name.replace("vstack", "cat")) + ", 1)"
@@ -150,17 +150,20 @@ def _lost(culprit, step):
     before, after = culprit.shape, culprit.outputs[0].shape
     images, each, pieces = before[0], prod(before[1:]), prod(after[1:])
     came = f"one row of {after[0]}" if len(after) == 1 else count(after[0], "row" if len(after) == 2 else "image")
-    what = f"{culprit.label}: {count(images, 'image')} went in, and {came} came out."
+    are_rows = len(before) == 2
+    what = f"{culprit.label}: {count(images, 'row' if are_rows else 'image')} went in, and {came} came out."
     if culprit.kind == "squeeze":
         what = f"{culprit.label}: it drops every 1 of {before}, the batch's too: {after}."
-    why = f"Each image of {before} has {product(before[1:])} = {each} numbers. "
+    why = f"Each image of {before} has {product(before[1:])} = {count(each, 'number')}. "
+    if are_rows:
+        why = f"Each row of {before} has {count(each, 'number')}. "
     if len(after) == 1 or after[0] == 1:
         why += f"All {prod(after)} of the batch end up in one row."
     elif each % pieces == 0:
         why += f"Each is cut into {each // pieces} rows of {pieces}."
     else:
         why += f"The {images}·{each} = {prod(before)} of the batch are cut into pieces of {pieces}"
-        why += ", wherever an image ends."
+        why += ", wherever a row ends." if are_rows else ", wherever an image ends."
     if culprit.layer is None:
         changes = [instead(culprit, "torch.flatten(x, 1)", lambda x, *args, **kwargs: torch.flatten(x, 1))]
     else:

@@ -29,17 +29,32 @@ def recurrent(run, step):
         wanted = (*shape[:-1], layer.input_size)
         change = replaced(step, input_size=shape[-1])
         if len(shape) == 3 and shape[1] == layer.input_size:
-            change = before(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2))
+            change = before(step, *_features_last(getattr(layer, "batch_first", True)))
         yield found(step, "linear-width", what, shape, wanted, source(run, step), change)
 
 
 def _rows_of_maps(step, shape):
     """The columns of maps, from left to right, as a sequence; or all that belongs to a place in one row."""
+    batch_first = step.layer.batch_first
+    order = (0, 3, 1, 2) if batch_first else (3, 0, 1, 2)
     if len(shape) == 4 and shape[1] * shape[2] == step.layer.input_size:
-        yield before(step, "x.permute(0, 3, 1, 2).flatten(2)", lambda x: x.permute(0, 3, 1, 2).flatten(2))
+        yield before(step, f"x.permute{order}.flatten(2)", lambda x: x.permute(order).flatten(2))
     if len(shape) == 4 and shape[1] == step.layer.input_size:
-        yield before(step, "x.flatten(2).transpose(1, 2)", lambda x: x.flatten(2).transpose(1, 2))
+        yield before(step, *_places_of_maps(batch_first))
     yield before(step, "torch.flatten(x, 2)", lambda x: torch.flatten(x, 2))
+
+
+def _features_last(batch_first, name="x"):
+    """(N, C, L) as a sequence, (N, L, C) or (L, N, C): in code, and as a function."""
+    if batch_first:
+        return f"{name}.transpose(1, 2)", lambda x: x.transpose(1, 2)
+    return f"{name}.permute(2, 0, 1)", lambda x: x.permute(2, 0, 1)
+
+
+def _places_of_maps(batch_first):
+    """(N, C, H, W) as a sequence of places."""
+    text, do = _features_last(batch_first, "x.flatten(2)")
+    return text, lambda x: do(x.flatten(2))
 
 
 def attention(run, step):
@@ -49,9 +64,10 @@ def attention(run, step):
         return
     wanted = (*shape[:-1], layer.embed_dim)
     if len(shape) == 4:
-        what = misfit(step, "arrives", what=shape, who=type(layer).__name__, wanted=f"(N, L, {layer.embed_dim})")
-        change = _of_all(step, "x.flatten(2).transpose(1, 2)", lambda x: x.flatten(2).transpose(1, 2))
-        yield found(step, "rank", what, shape, f"(N, L, {layer.embed_dim})", source(run, step), change)
+        fitting = f"({'N, L' if layer.batch_first else 'L, N'}, {layer.embed_dim})"
+        what = misfit(step, "arrives", what=shape, who=type(layer).__name__, wanted=fitting)
+        change = _of_all(step, *_places_of_maps(layer.batch_first))
+        yield found(step, "rank", what, shape, fitting, source(run, step), change)
     elif shape[-1] != layer.embed_dim:
         what = misfit(step, "linear-width", arriving=arriving(shape[-1]), wanted=layer.embed_dim, each="at each place")
         sizes = {"embed_dim": shape[-1], "kdim": shape[-1], "vdim": shape[-1]}
@@ -61,7 +77,7 @@ def attention(run, step):
             name = "out_features" if isinstance(maker.layer, nn.Linear) else "embedding_dim"
             changes.append(replaced(maker, **{name: layer.embed_dim}))
         if len(shape) == 3 and shape[1] == layer.embed_dim:
-            changes.insert(0, _of_all(step, "x.transpose(1, 2)", lambda x: x.transpose(1, 2)))
+            changes.insert(0, _of_all(step, *_features_last(layer.batch_first)))
         yield found(step, "linear-width", what, shape, wanted, source(run, step), *changes)
     elif len(step.tensors) > 1:
         yield from _key(step, step.tensors[1].shape)

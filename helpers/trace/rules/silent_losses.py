@@ -27,7 +27,8 @@ def done_before(run):
             continue
         if loss.function == "cross_entropy" and maker.kind in SOFTMAX:
             what = f"{step.label}: it computes a softmax itself, and {maker.label} has computed one before it."
-            why = "Cross-entropy wants scores. A softmax of a softmax is nearly uniform: the loss cannot get near 0."
+            why = "Cross-entropy wants scores. After two softmaxes no class is more than e times as likely as another: "
+            why += "the loss cannot get near 0."
             yield found(step, "wiring", what, "probabilities", "scores (logits)", why, without(run, maker))
         elif loss.function == "binary_cross_entropy_with_logits" and maker.kind in SIGMOID:
             what = f"{step.label}: it computes a sigmoid itself, and {maker.label} has computed one before it."
@@ -88,12 +89,11 @@ def softmax_over_the_batch(run):
         users = [later for later in run.steps if any(note.maker == step.call for note in later.notes)]
         if step.call not in ends and not any(loss_of(user) or user.kind == "log" for user in users):
             continue  # weights of an average over all rows, for instance
-        what = f"{step.label}: the softmax runs along dimension 0, over the {shape[0]} rows of {shape}: "
-        what += "each column sums to 1."
+        what = f"{step.label}: the softmax runs along dimension 0, so the {shape[0]} rows of {shape} compete."
         why = "Dimension 0 is the batch, and its rows have nothing to do with each other. A row's own scores lie along "
         why += f"dimension {along}."
         change = replaced(step, dim=along) if step.layer is not None else _along(step, along)
-        yield found(step, "wiring", what, "columns that sum to 1", "rows that sum to 1", why, change)
+        yield found(step, "wiring", what, "a softmax along 0", f"a softmax along {along}", why, change)
 
 
 def _along(step, dim):

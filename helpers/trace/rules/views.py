@@ -19,7 +19,12 @@ def reshaping(run, step):
         sizes = tuple(step.layer.unflattened_size if step.layer is not None else given["sizes"])
         if not -len(shape) <= dim < len(shape):
             return
+        known = [size for size in sizes if size != -1]
         what = f"{step.label}: {shape[dim]} of {shape} is not {product(sizes)} = {prod(sizes)}."
+        if len(known) == len(sizes) - 1:
+            what = f"{step.label}: {shape[dim]} of {shape} cannot be cut into pieces of {prod(known)}."
+        elif len(known) < len(sizes):
+            what = _one_open(step)
         yield found(step, "view-size", what, shape, sizes, source(run, step), *_longer_rows(run, step, sizes))
         return
     if step.kind not in ("view", "reshape") or not shape:
@@ -29,6 +34,11 @@ def reshaping(run, step):
     if not sizes or not all(isinstance(size, int) for size in sizes):
         return  # another type, or a mistake of another sort
     known, numbers = [size for size in sizes if size != -1], prod(shape)
+    if len(sizes) - len(known) > 1:
+        change = instead(step, "torch.flatten(x, 1)", lambda x, *args, **kwargs: torch.flatten(x, 1))
+        changes = [change] if len(sizes) == 2 else []
+        yield found(step, "view-size", _one_open(step), shape, "at most one -1", source(run, step), *changes)
+        return
     if prod(known) == numbers or (-1 in sizes and prod(known) and numbers % prod(known) == 0):
         what = f"{step.label}: the numbers of this {shape} do not lie in order in memory, and view copies nothing."
         why = "permute, transpose and slices change only the order of reading; reshape copies where it must."
@@ -49,6 +59,10 @@ def reshaping(run, step):
         text = f"{step.name.split('(')[0]}(-1, {', '.join(map(str, sizes[1:]))})"
         changes.append(instead(step, text, lambda x, *args, **kwargs: x.reshape(-1, *sizes[1:])))
     yield found(step, "view-size", what, shape, sizes, why, *changes)
+
+
+def _one_open(step):
+    return f"{step.label}: only one size can be -1."
 
 
 def _longer_rows(run, step, sizes):
