@@ -80,7 +80,7 @@ def test_a_sentence_with_a_gap_is_not_written(filled, key):
 def test_trace_says_of_a_layer_what_the_arithmetic_says_of_its_numbers(layer, rule, size, settings):
     with pytest.raises(ShapeError) as error:
         rule(size, **settings)
-    # One picture: of two, and with more than one thread, torch 2.13 gives a transposed convolution no cells, and no error.
+    # One picture: of two, in more than one thread, torch 2.13 gives a transposed convolution no cells and no error.
     problem = trace(nn.Sequential(layer), (1, 3, size, size)).problem
     assert problem.what == f"model[0]: {error.value.problem}"
 
