@@ -269,7 +269,7 @@ def test_not_a_number_is_not_where_it_stops(eight):
 @pytest.mark.parametrize(
     ("model", "error", "said"),
     [
-        (SimpleCNN, TypeError, "ModelExplorer wants a model, but got the class SimpleCNN: SimpleCNN() makes one."),
+        (SimpleCNN, TypeError, "ModelExplorer wants a model, but got the class SimpleCNN: SimpleCNN(…) makes one."),
         (
             len,
             TypeError,
