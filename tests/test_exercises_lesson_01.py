@@ -146,7 +146,7 @@ def test_no_two_mistakes_lead_to_the_same_answer_with_the_lessons_numbers(questi
     [
         (lesson.q4, 14 - (3 * (4 - 1) + 1), "the first position forgotten", "these are the moves"),
         (lesson.q5, (26 + 2 * 4 - (7 - 1)) // 2 + 1, "rounded up", "the formula's last − 1 is missing"),
-        (lesson.q6, (math.ceil((6 - 3) / 2) + 1, math.ceil((9 - 2) / 2) + 1), "rounded up", "round down"),
+        (lesson.q6, (math.ceil((6 - 5) / 2) + 1, math.ceil((9 - 3) / 2) + 1), "rounded up", "round down"),
     ],
     ids=["q4: moves", "q5: without the last − 1", "q6: rounded up"],
 )

@@ -115,7 +115,7 @@ def test_lesson_01_compares_with_torch_what_its_explorers_show_also_after_they_w
         exec(source, names)
 
     run("# @title")
-    run("explorer = ChannelsExplorer(")
+    run("kernel_size=3)\nexplorer")  # as a learner leaves it, after *Try this*
     names["explorer"].stride, names["explorer"].padding = 2, 1
     run("equal to the first map:")
     run("frame = FilterExplorer(")

@@ -202,8 +202,8 @@ def q5(size, kernel_size, stride, padding):
     "Height and width",
     height=(6, range(6, 21)),
     width=(9, range(6, 21)),
-    kernel_height=(3, range(1, 6)),
-    kernel_width=(2, range(1, 6)),
+    kernel_height=(5, range(1, 6)),
+    kernel_width=(3, range(1, 6)),
     stride=(2, (2, 3)),
 )
 def q6(height, width, kernel_height, kernel_width, stride):

@@ -292,7 +292,7 @@ def q5(inputs, features, dead, classes):
             ),
             "those that are alive": (
                 (features - dead) * (inputs + 1 + classes),
-                f"this is what stays. {dead} are dead, and {features - dead} are not.",
+                f"you counted the {features - dead} that are alive. {dead} are dead.",
             ),
         },
     )
