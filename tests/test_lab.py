@@ -127,6 +127,19 @@ def test_a_lesson_that_trains_opens_with_what_it_gave(open_lesson, lesson):
     assert page.problems == []
 
 
+def test_a_line_of_code_that_is_wider_than_the_page_is_wrapped(open_lesson):
+    page = open_lesson(LESSONS[-1].name)
+    before = page.viewport_size
+    page.set_viewport_size({"width": 800, "height": 900})
+    page.wait_for_function(
+        """() => {
+          const all = [...document.querySelectorAll(".jp-CodeCell .cm-scroller")];
+          return all.length && all.every((code) => code.scrollWidth <= code.clientWidth);
+        }"""
+    )
+    page.set_viewport_size(before)
+
+
 def drawn_output(page):
     rows = page.locator(".cs-explorer").first.evaluate(
         """(explorer) => {
