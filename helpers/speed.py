@@ -134,7 +134,7 @@ def work(model, shape):
                      (threshold_backward asks for the result)
     max pooling      forward: x read, y and the place of each maximum, 8 bytes, written. Backward: that of y
                      and the places read, that of x written. (max_pool2d_with_indices_backward)
-    flatten          nothing: by planes the same memory, read in another way
+    flatten          nothing, where planes lie one after the other: the same memory, read in another way
 
     A gradient that nobody asks for is not made: that of the images, and so that of the first layer's x; what
     only it would need is not kept. The first row is the images themselves: a byte for each colour read, a

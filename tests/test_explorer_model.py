@@ -673,6 +673,20 @@ def test_a_number_in_any_row_that_is_pointed_at_shows_what_it_has_seen_and_enter
     assert page.problems == []
 
 
+def test_at_another_step_nothing_is_pointed_at(show, explorers):
+    explorer = explorers["SimpleCNN"]
+    page = show(explorer, depth="layer", step=1)
+    look_at(page, explorer, image=1, place=[0, 0, 0])
+    grid = page.locator(".cs-all-maps canvas")
+    box = grid.bounding_box()
+    grid.hover(position={"x": box["width"] * 0.9, "y": box["height"] * 0.9})
+    note = page.locator(".cs-below .cs-note")
+    page.wait_for_function("() => document.querySelector('.cs-below .cs-note').textContent.startsWith('output[')")
+    look_at(page, explorer, step=2)  # by the slider's keys, or by Python: the pointer rests
+    assert note.text_content().startswith("F.relu(x): ")
+    assert page.problems == []
+
+
 def test_a_network_with_one_output_says_no_class(show):
     explorer = ModelExplorer(seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(3072, 1))), *TEST_SET[:IMAGES])
     page = show(explorer)

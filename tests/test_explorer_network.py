@@ -577,6 +577,23 @@ def test_a_slider_that_is_moved_often_within_a_frame_has_the_maps_painted_once(s
     assert page.evaluate(COUNT_PAINTINGS, [32]) == [0, [32, 32, 16]]
 
 
+FAIL_ONCE = """async (size) => {
+  const kind = CanvasRenderingContext2D.prototype;
+  const paint = kind.putImageData;
+  kind.putImageData = () => { throw new Error("once"); };
+  window.move("image_size", size);
+  await new Promise((resolve) => requestAnimationFrame(resolve));
+  kind.putImageData = paint;
+}"""
+
+
+def test_maps_that_could_not_be_painted_are_painted_with_the_next_move(stand):
+    page = stand(NetworkExplorer())
+    page.evaluate(FAIL_ONCE, 20)
+    assert page.evaluate(COUNT_PAINTINGS, [48]) == [0, [48, 48, 24]]
+    assert page.problems == ["once"]
+
+
 def contrasts(maps):
     """How far each map's numbers lie apart, as a part of the largest; less where few are above a tenth of it."""
     flat = maps.flatten(-2)

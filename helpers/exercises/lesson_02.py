@@ -103,7 +103,7 @@ def q2(size, kernel_size):
             ),
             "rounded up": (
                 pool_output_size(size, kernel_size, ceil_mode=True),
-                f"what is left of the {size} rows below the last whole window is not read: round down.",
+                "round down. If nothing was left over, the formula's last − 1 is missing.",
             ),
             "the floor forgotten": (size / kernel_size, "a partial window does not count: round down."),
             "the first position forgotten": (
@@ -120,7 +120,7 @@ def q2(size, kernel_size):
     "3 · Why pool?",
     first=(3, range(2, 8)),
     pool_size=(2, (2, 3, 4)),
-    second=(5, range(2, 8)),
+    second=(7, range(2, 8)),
 )
 def q3(first, pool_size, second):
     pooled = first + pool_size - 1

@@ -448,7 +448,7 @@ def q9(kernels):
             ),
             "the pools forgotten": (
                 first + second - 1,
-                "each pool sees one further number, and after it neighbours lie two pixels apart.",
+                "each pool sees one further number, and after it neighbours lie twice as far apart.",
             ),
             "the kernels added": (
                 first + 2 + second + 2,

@@ -126,6 +126,7 @@ async function render({ model, el }) {
   function follow() {
     if (held) return;
     const { step } = sliders.values();
+    if (step !== drawn.step) pointed = null; // another step has other places
     const isByHand = Boolean(document.activeElement?.closest(".cs-slider"));
     const [from, to] = [drawn.step, step].map((index) => mapsOf(network.step(index)?.shape ?? [])?.count);
     if (isByHand && from !== to) go({ step });

@@ -110,8 +110,9 @@ export function beforeTheFrame(paint) {
     newest = now;
     if (isComing) return;
     requestAnimationFrame(() => {
-      paint(...newest);
+      const last = newest;
       newest = null;
+      paint(...last);
     });
   };
 }

@@ -20,7 +20,7 @@ export function convolved(planes, size, { weight, bias, kernel_size, stride = 1,
   const numbers = new Float32Array(out * out);
   for (let row = 0; row < out; row++)
     for (let column = 0; column < out; column++) {
-      // Of the window, on the picture. No lists here: thousands of them a move would be cleared away while a slider waits.
+      // Of the window, on the picture. No lists here: each move would make thousands, and clearing them away keeps the slider waiting.
       const top = row * stride - padding;
       const left = column * stride - padding;
       const i = Math.max(0, -top);

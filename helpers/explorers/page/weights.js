@@ -128,7 +128,7 @@ function watchScrub(root, step) {
 
 /**
  * A list of the presets of `weights`, as `makeWeights` returns them; `show(size)` selects the present one. A kernel of
- * this size may be too small for what a name says (`least` of the model): none can choose it then, and a true one is shown.
+ * this size may be too small for what a name says (`least` of the model): it cannot be chosen then, and a name that holds is shown.
  */
 export function makePresetList(model, weights) {
   const [presets, least] = [model.get("presets"), model.get("least")];
