@@ -268,7 +268,7 @@ def test_an_explanation_that_fails_leaves_the_error_and_says_so(monkeypatch):
 
     monkeypatch.setattr(sys.modules["helpers.trace.explained"], "_calls", fails)
     told = said(lambda net: F.cross_entropy(net(X), LABELS[:4]))
-    assert told.strip() == "trace could not explain this, for a fault of its own: LookupError('a fault')"
+    assert told.strip() == "trace could not explain this: it has a bug of its own, LookupError('a fault')"
 
 
 def test_a_loss_without_its_mean_is_told_from_a_number_for_each_row():
@@ -325,7 +325,7 @@ def test_what_is_written_into_in_the_line_that_failed_is_written_once():
 
 def test_code_that_nobody_can_read_is_explained_by_what_was_called():
     code = compile("F.cross_entropy(net(X), LABELS + 1)", "nowhere", "eval")
-    assert "Do these labels count from 1?" in said(
+    assert "Are these labels counted from 1?" in said(
         lambda net: eval(code, {"F": F, "X": X, "LABELS": LABELS, "net": net})
     )
 

@@ -614,6 +614,13 @@ class Block(nn.Module):
         self.conv(x)
 
 
+class Log(nn.Module):
+    """Returns nothing, and need not."""
+
+    def forward(self, x):
+        self.mean = x.mean()
+
+
 def added_in_place(m, x):
     y = m.grey(x)
     y += x
@@ -664,6 +671,26 @@ HOLDS = {
         SMALL,
         "Own needs more than one number",
     ),
+    "one's own instance norm without a batch": (
+        nn.Sequential(Own(5, affine=True)),
+        (3, 4, 4),
+        "model[0]: 3 channels arrive, but it is written for 5.",
+    ),
+    "one's own instance norm of a table": (
+        nn.Sequential(nn.Linear(10, 3), Own(3)),
+        TABLE,
+        "(4, 3) arrives, and Own wants (C, H, W) or (N, C, H, W).",
+    ),
+    "instance norm that takes any channels": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.InstanceNorm2d(16)),
+        MAPS,
+        "(4, 8, 1, 1) arrives, and InstanceNorm2d needs more than one number for each mean.",
+    ),
+    "batch norm that takes any channels": (
+        nn.Sequential(nn.Linear(10, 8), nn.BatchNorm1d(9, affine=False, track_running_stats=False)),
+        (1, 10),
+        "(1, 8) arrives, one number for each channel. BatchNorm1d needs more.",
+    ),
     "instance norm of maps of another rank": (
         nn.Sequential(nn.Conv2d(3, 8, 3), nn.InstanceNorm1d(8)),
         MAPS,
@@ -675,9 +702,10 @@ HOLDS = {
         "model[1]: 6 channels arrive, but it is written for 8.",
     ),
     "batch norm of one row and without a running mean": (
-        nn.Sequential(nn.Linear(10, 8), nn.BatchNorm1d(8, track_running_stats=False)).eval().train(),
+        nn.Sequential(nn.Linear(10, 8), nn.BatchNorm1d(8, track_running_stats=False)).eval(),
         (1, 10),
-        "Change: a batch of at least 2\n",
+        "(1, 8) arrives, one number for each channel. BatchNorm1d needs more.\nWhy: It subtracts the mean over the "
+        "batch. A single number is its own mean, and nothing would be left.\nChange: a batch of at least 2\n",
     ),
     "attention over maps": (
         lambda m, x: (lambda y: m.attention(y, y, y)[0])(m.conv(x)),
@@ -739,6 +767,11 @@ HOLDS = {
         [(4, 3, 10), (6, 10, 2)],
         "torch.bmm(x, y): (4, 3, 10) and (6, 10, 2) do not fit together.\nWhy: ten returns",
     ),
+    "a product of yes and no": (
+        lambda m, x, y: (m.ten(x) > 0) @ (y > 0),
+        [TABLE, (10, 3)],
+        "x @ y: it does not take numbers of torch.bool.",
+    ),
     "no matrices": (lambda m, x, y: torch.mm(m.ten(x), y), [(4, 3, 10), (10, 2)], "(10, 2) do not fit together."),
     "added to a product": (
         lambda m, x, y: torch.addmm(y, m.ten(x), m.ten.weight),
@@ -761,19 +794,34 @@ HOLDS = {
         'In mode "reflect", (4, 8, 6, 6) wants 4 numbers. conv returns (4, 8, 6, 6).\n'
         'Change: F.pad(x, (1, 1, 1, 1), mode="reflect") instead of',
     ),
+    "eight numbers to reflect five dimensions": (
+        lambda m, x: F.pad(x, (1,) * 8, mode="reflect"),
+        (2, 3, 4, 4, 4),
+        'In mode "reflect", (2, 3, 4, 4, 4) wants 6 numbers. The model\'s input is (2, 3, 4, 4, 4).\n'
+        'Change: F.pad(x, (1, 1, 1, 1, 1, 1), mode="reflect") instead of',
+    ),
     "two numbers to repeat": (
         lambda m, x: F.pad(m.conv(x), (1, 2), mode="replicate"),
         SMALL,
         'In mode "replicate", (4, 8, 6, 6) wants 4 numbers.',
     ),
-    "a block without return": (nn.Sequential(Block()), SMALL, "Why: The forward of model[0] ends without return."),
+    "a block without return": (
+        nn.Sequential(Block()),
+        SMALL,
+        "Why: Perhaps a return is missing in the forward of model[0].",
+    ),
+    "a block without return, and a log": (
+        lambda m, x: (m.log(m.conv(x)), m.block(x))[1],
+        SMALL,
+        "Why: Perhaps a return is missing in the forward of one of these: block, log.",
+    ),
     "a layer that is returned": (lambda m, x: (m.conv(x), m.ten)[1], SMALL, "Why: A layer must be called: layer(x)."),
     "a block that is returned": (lambda m, x: Block(), SMALL, "Why: A layer must be called: layer(x)."),
     "a class that is given the input": (lambda m, x: nn.ReLU(x), SMALL, "Why: nn.ReLU(x) makes a layer; nn.ReLU()(x)"),
     "a layer made in forward": (
         lambda m, x: nn.Conv2d(3, 8, 3)(x),
         SMALL,
-        "Change: the layer made in __init__, as an attribute or in an nn.ModuleList",
+        "Change: the layer as an attribute made in __init__, or in an nn.ModuleList or nn.ModuleDict",
     ),
     "grey pictures without channels, unpacked": (
         four_sizes,
@@ -799,7 +847,7 @@ HOLDS = {
     "labels from 3 to 10": (
         lambda m, x: F.cross_entropy(m.ten(x), torch.tensor([3, 5, 10, 7])),
         TABLE,
-        "Why: Do these labels count from 1? Classes count from 0.",
+        "Why: Are these labels counted from 1? Classes are counted from 0.",
     ),
     "maps beside maps without channels": (
         lambda m, x: F.mse_loss(m.grey(x), x[:, 0]),
@@ -828,15 +876,26 @@ def test_what_is_said_holds_of_this_model_too(name):
             attention=nn.MultiheadAttention(8, 2),
             columns=nn.LSTM(48, 5),
             places=nn.LSTM(8, 5),
+            **({"block": Block(), "log": Log()} if "a log" in name else {}),
         )
     assert said in str(trace(model, given).problem)
 
 
-def test_a_block_whose_return_is_in_doubt_is_not_named():
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if x is None:\n        return x",
+        "return x if x is None else None",
+        "return (x is None) or None",
+        "return x is not None and None",
+    ],
+)
+def test_a_block_whose_return_is_in_doubt_is_not_named(body):
     forward = {}
-    exec("def forward(self, x):\n    if x is None:\n        return x", forward)
+    exec(f"def forward(self, x):\n    {body}", forward)
     block = type("Doubtful", (nn.Module,), {"forward": forward["forward"]})()
-    assert trace(Around(lambda m, x: m.block(x), block=block), TABLE).problem.why == "Somewhere a return is missing."
+    why = trace(Around(lambda m, x: m.block(x), block=block), TABLE).problem.why
+    assert why == "Somewhere a return is missing, or None is returned."
 
 
 def test_what_a_sequence_of_maps_is_turned_into_keeps_pictures_apart():

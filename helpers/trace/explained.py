@@ -36,7 +36,7 @@ def explained(model):
             told = (_explanation(*call, error) for call in _calls(model, error))
             text = no_number(error) or next(filter(None, told), None)
         except Exception as fault:  # ours: the learner's error is the one that goes on its way
-            text = f"trace could not explain this, for a fault of its own: {fault!r}"
+            text = f"trace could not explain this: it has a bug of its own, {fault!r}"
         if text:
             with contextlib.suppress(Exception):  # whatever its class says to that, the error goes on its way
                 _add(error, text)

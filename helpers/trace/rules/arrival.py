@@ -18,7 +18,7 @@ def not_registered(run, step):
     def here(function, args, kwargs, last):
         return remade(step.layer, device=args[0].device)(*args, **kwargs)
 
-    text = "the layer made in __init__, as an attribute or in an nn.ModuleList"
+    text = "the layer as an attribute made in __init__, or in an nn.ModuleList or nn.ModuleDict"
     held = [value for module in run.model.modules() for value in vars(module).values()]
     if any(part is step.layer for value in held if isinstance(value, (list, tuple)) for part in value):
         text = "nn.ModuleList([...]) instead of the plain list"

@@ -36,10 +36,15 @@ def no_result(run):
 
 def _without_return(model):
     """Whose forward it is that returns nothing: the model's own, or that of a part of it."""
-    lacking = [path for path, module in model.named_modules() if _returns_nothing(type(module).forward)]
-    if "" in lacking:
+    lacking = {type(part): path for path, part in model.named_modules() if _returns_nothing(type(part).forward)}
+    if type(model) in lacking:
         return "It ends without return."
-    return f"The forward of {place(lacking[-1])} ends without return." if lacking else "Somewhere a return is missing."
+    names = [place(path) for path in lacking.values()]
+    if len(names) == 1:
+        return f"Perhaps a return is missing in the forward of {names[0]}."
+    if names:
+        return f"Perhaps a return is missing in the forward of one of these: {', '.join(names)}."
+    return "Somewhere a return is missing, or None is returned."
 
 
 def _returns_nothing(function):
@@ -48,6 +53,8 @@ def _returns_nothing(function):
         return False
     code = list(dis.get_instructions(function))
     ends = [each for each in zip([None, *code], code, strict=False) if each[1].opname.startswith("RETURN_")]
+    if any(end.opname == "RETURN_VALUE" and end.is_jump_target for _, end in ends):
+        return False  # two values meet here, and only one of them is seen
     ends = [before if end.opname == "RETURN_VALUE" else end for before, end in ends if end.opname != "RETURN_GENERATOR"]
     return bool(ends) and all("CONST" in end.opname and end.argval is None for end in ends)
 

@@ -1,4 +1,4 @@
-"""The numbers in a target: classes from 0, or labels that count from 1, greys of a picture, a mark for "no class"."""
+"""The numbers in a target: classes from 0, or labels counted from 1, greys of a picture, a mark for "no class"."""
 
 import torch
 
@@ -34,7 +34,7 @@ def in_numbers(run, loss, target, classes):
     more = outputs(run, step, highest + 1) if lowest >= 0 else []
     if lowest > 0 and highest == classes:
         from_0 = target.then("{} - 1", lambda y: y - 1)
-        return f"{what} Do these labels count from 1? Classes count from 0.", [
+        return f"{what} Are these labels counted from 1? Classes are counted from 0.", [
             (from_0, []),
             *([(target, more)] if more else []),
         ]
@@ -59,7 +59,7 @@ def _whole(target):
         return target, ""
     scaled = labels * WHITE
     if float(labels.min()) >= 0 and float(labels.max()) <= 1 and torch.allclose(scaled, scaled.round(), atol=1e-3):
-        why = f"The labels look divided by {WHITE}, as ToTensor does with pictures."
+        why = f"The labels seem to have been divided by {WHITE}, as ToTensor does with pictures."
         return target.then("({} * 255).round()", lambda y: (y * WHITE).round()), why
     part = next(number for number in labels.flatten().tolist() if number != round(number))
     return None, f"{part:.4g} is not a class: for measured numbers there are other losses, such as F.mse_loss."

@@ -24,14 +24,16 @@ def norm(run, step):
         return
     kind = type(layer).__name__
     is_instance = isinstance(layer, _InstanceNorm)
-    ranks = (RANKS_OF_INSTANCES if is_instance else RANKS).get(kind[-2], ()) if kind[-1] == "d" else ()
+    # The class that checks the dimensions of what arrives has them in its name; its subclass need not.
+    named = next((each.__name__ for each in type(layer).__mro__ if "_check_input_dim" in vars(each)), kind)
+    ranks = (RANKS_OF_INSTANCES if is_instance else RANKS).get(named[-2], ()) if named[-1] == "d" else ()
     if isinstance(layer, (nn.LayerNorm, nn.RMSNorm)):
         yield from _of_the_last(run, step)
     elif ranks and len(shape) not in ranks:
         fitting = {2: "" if is_instance else "1", 3: "1", 4: "2", 5: "3"}.get(len(shape))
-        right = f"{kind[:-2]}{fitting}d"
+        right = f"{named[:-2]}{fitting}d"
         changes = [other_class(step, getattr(nn, right)(shape[1]), f"nn.{right}({shape[1]})")] if fitting else []
-        wanted = (INSTANCES if is_instance else SHAPES)[kind[-2]]
+        wanted = (INSTANCES if is_instance else SHAPES)[named[-2]]
         what = misfit(step, "arrives", what=shape, who=kind, wanted=wanted)
         yield found(step, "batchnorm", what, shape, wanted, source(run, step), *changes)
     elif len(shape) < 2:
@@ -61,7 +63,8 @@ def _of_channels(run, step, kind, place):
     layer, shape = step.layer, step.shape
     name = "num_channels" if isinstance(layer, nn.GroupNorm) else "num_features"
     wanted = getattr(layer, name)
-    if shape[place] != wanted:
+    takes_any = name == "num_features" and not (layer.affine or layer.track_running_stats)
+    if shape[place] != wanted and not takes_any:
         arguments = {name: shape[place]}
         if name == "num_channels":
             arguments["num_groups"] = gcd(layer.num_groups, shape[1])
@@ -78,8 +81,9 @@ def _of_channels(run, step, kind, place):
             what = f"{step.label}: {shape} arrives, and {kind} needs more than one number for each mean."
             why = "It subtracts a mean. A single number is its own mean, and nothing would be left."
             yield found(step, "batchnorm", what, shape, "two numbers or more for each mean", why)
-    elif layer.training and prod(shape) == shape[1]:
-        what = f"{step.label}: {shape} arrives, one number for each channel. In training {kind} needs more."
+    elif (layer.training or layer.running_mean is None) and prod(shape) == shape[1]:
+        needs = f"{kind} needs more." if layer.running_mean is None else f"In training {kind} needs more."
+        what = f"{step.label}: {shape} arrives, one number for each channel. {needs}"
         why = "It subtracts the mean over the batch. A single number is its own mean, and nothing would be left."
         twice = given("torch.cat([x, x])", lambda x: torch.cat([x, x]))
         change = twice._replace(text="a batch of at least 2")

@@ -27,7 +27,7 @@ def padding(run, step):
     why, wanted = "Padding has two numbers for each dimension, the last dimension first.", "less padding"
     changes, rank = [change], len(step.shape)
     number = 2 * max(rank - 2, 1)
-    if mode != "constant" and 1 < rank < 6 and len(numbers) not in (number, 2 * rank - 2):
+    if mode != "constant" and 1 < rank < 6 and len(numbers) not in (number, min(2 * rank - 2, 6)):
         why = wanted = f'In mode "{mode}", {step.shape} wants {number} numbers.'
         if step.layer is None and len(set(numbers)) == 1:
             wide = numbers[:1] * number
