@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from itertools import pairwise
 
 import npm
 import pytest
@@ -685,6 +686,26 @@ def test_at_another_step_nothing_is_pointed_at(show, explorers):
     look_at(page, explorer, step=2)  # by the slider's keys, or by Python: the pointer rests
     assert note.text_content().startswith("F.relu(x): ")
     assert page.problems == []
+
+
+# What is written above the maps, from left to right: [where it begins, where it ends].
+ABOVE = """(heads) => heads.filter((head) => head.textContent).map((head) => {
+  const text = document.createRange();
+  text.selectNodeContents(head);
+  const { left, right } = text.getBoundingClientRect();
+  return [left, right];
+})"""
+
+
+@pytest.mark.parametrize("place", [7, 300, 3763, 12002])
+def test_above_many_numbers_the_places_stand_apart_however_large_they_are(show, place):
+    model = seeded(lambda: nn.Sequential(nn.Conv2d(3, 16, 1), nn.Flatten()))
+    explorer = ModelExplorer(model, load_shapes(1, 8)[1])
+    page = show(explorer, depth="layer", step=2, place=[place, 0, 0])
+    asked(page, explorer)
+    above = page.locator(".cs-map-name").evaluate_all(ABOVE)
+    assert len(above) > 5
+    assert all(before[1] + 2 < after[0] for before, after in pairwise(above))
 
 
 def test_a_network_with_one_output_says_no_class(show):

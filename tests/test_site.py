@@ -533,6 +533,61 @@ def test_a_sliders_number_can_be_typed(visit):
     assert page.get_by_text("kernel 4 × 4").is_visible()
 
 
+# Gives each slider of the network its German name, and tells which names do not fit.
+CUT_IN_GERMAN = """(german) => [...document.querySelectorAll(".cs-layers label.widget-label")].filter((label) => {
+  label.textContent = german[label.textContent] ?? label.textContent;
+  return label.scrollWidth > label.clientWidth;
+}).map((label) => label.textContent)"""
+
+
+def test_the_networks_sliders_have_room_for_their_names_also_in_german(visit):
+    page = visit("04_simplecnn_forward")
+    german = language.catalogue("de")["helpers/explorers/network.py"]
+    for width in (390, 1000, 1100):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(CUT_IN_GERMAN, german) == [], width
+    assert page.get_by_text("Klassen", exact=True).count()
+
+
+# How far a slider's number reaches below the top of the mark, each with its own letters' height.
+NUMBER_AND_MARK = """(slider) => {
+  const [number, mark] = [slider.querySelector("input.widget-readout"), getComputedStyle(slider, "::after")];
+  const [box, own] = [number.getBoundingClientRect(), getComputedStyle(number)];
+  const free = box.height - parseFloat(own.paddingBottom); // in the middle of it the number stands
+  const bottom = box.top + (free + parseFloat(own.fontSize)) / 2;
+  return bottom - (slider.getBoundingClientRect().bottom - parseFloat(mark.bottom) - parseFloat(mark.height));
+}"""
+
+
+def test_the_value_that_would_mend_a_setting_stands_below_the_sliders_number(visit):
+    page = visit("02_max_pooling")
+    for width in (390, 1100):
+        page.set_viewport_size({"width": width, "height": 900})
+        box = page.locator(EXPLORER).first
+        box.get_by_role("slider", name="input size", exact=True).press("Home")
+        for name in ("kernel", "padding", "dilation"):
+            box.get_by_role("slider", name=name, exact=True).press("End")
+        marked = box.locator(".cs-slider[data-mend]")
+        assert marked.count() == 2
+        for slider in marked.all():
+            assert slider.evaluate(NUMBER_AND_MARK) <= 2, width
+
+
+@pytest.mark.parametrize("has_touch", [False, True], ids=["mouse", "touch"])
+def test_the_networks_player_covers_no_line_of_its_arithmetic(visit, has_touch):
+    page = visit("04_simplecnn_forward", has_touch=has_touch)
+    for width in (390, 700, 1100):
+        page.set_viewport_size({"width": width, "height": 900})
+        details = page.locator(".cs-details").first
+        lines = [line.bounding_box() for line in details.locator(".cs-line:visible").all()]
+        for button in details.locator(".cs-player button").all():
+            box = button.bounding_box()
+            assert box["height"] == (40 if has_touch else 32)
+            assert lines
+            for line in lines:
+                assert box["y"] + box["height"] <= line["y"] + 1 or box["y"] >= line["y"] + line["height"] - 1, width
+
+
 @pytest.mark.parametrize("missing", ["ConvolutionView-*.js", "widgets.js"])
 def test_what_is_missing_beside_a_page_is_asked_of_no_other_host_and_its_words_stay(site, chromium, tmp_path, missing):
     shutil.copytree(site, tmp_path / "half")

@@ -4,6 +4,7 @@ import { make, setClass, setStyle, setText, show, written } from "./page/element
 import { WHITE, makePlate, paintPicture } from "./model_paint.js";
 
 const HEAD_WIDTH = 24; // pixels: a map's number needs its room
+const HEAD_DIGIT = 9; // and so much of it for each digit, where it has more than two
 const LARGEST_PLAIN = 1000; // from here on in powers of ten
 
 /** As many parts as are needed: `each(index)`, those behind `count` hidden. */
@@ -26,7 +27,8 @@ export function makeHeads() {
   return {
     root,
     write({ maps, zeros, at, size }) {
-      const every = Math.max(1, Math.ceil(HEAD_WIDTH / size.wide));
+      const room = Math.max(HEAD_WIDTH, HEAD_DIGIT * String(Math.max(...maps)).length);
+      const every = Math.max(1, Math.ceil(room / size.wide));
       const chosen = maps.indexOf(at.map);
       heads(maps.length).forEach(({ root: each }, place) => {
         const isTold = place === chosen || (place % every === 0 && Math.abs(place - chosen) >= every);

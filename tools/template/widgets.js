@@ -131,7 +131,7 @@ function makeSlider(model) {
     const shown = String(texts()?.[model.get(trait)] ?? model.get(trait));
     Object.assign(range, { min: least, max: most, value: model.get(trait) }); // the limits first: they hold the value
     range.disabled = readout.disabled = Boolean(model.get("disabled"));
-    readout.size = String(most).length;
+    readout.style.setProperty("--digits", String(most).length);
     range.setAttribute("aria-valuetext", (readout.value = shown));
   });
 }
