@@ -456,6 +456,25 @@ def test_moving_the_window_does_not_move_what_is_below(stand, width):
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [390, 640, 700, 1100])
+@pytest.mark.parametrize("side", [32, 64])
+def test_the_output_shrinks_with_the_stride_and_nothing_else_moves(stand, width, side):
+    picture = np.arange(side * side).reshape(side, side) % 251 / 251
+    page = stand(FilterExplorer(picture), {"width": width, "height": 900})
+    places = []
+    for stride in range(1, 5):
+        page.evaluate("(stride) => move('stride', stride)", stride)
+        places.append(
+            page.evaluate(
+                """() => [".cs-panel-kernel", ".cs-panel-output", ".cs-below"].map((part) => {
+                  const { x, y } = document.querySelector(part).getBoundingClientRect();
+                  return [x, y];
+                })"""
+            )
+        )
+    assert places == places[:1] * 4
+
+
 @pytest.mark.parametrize(
     ("image", "weight"),
     [(None, [[1, 0, -1]] * 3), (None, PRESETS["blur"]), (np.full((64, 64), 0.5), np.ones((5, 5)))],

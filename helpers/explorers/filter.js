@@ -261,7 +261,7 @@ function layOut(page, { weight, kernel_size, sizes }, highest) {
 }
 
 /** The two pictures, painted again only where the setting has changed. */
-function drawPictures(figure, { values, now, rows, columns, sides, range }, { scale }) {
+function drawPictures(figure, { values, now, kernel_size, rows, columns, sides, range }, { scale }) {
   const [vertical, horizontal] = sides;
   if (figure.painted !== now.key) {
     figure.painted = now.key;
@@ -273,7 +273,10 @@ function drawPictures(figure, { values, now, rows, columns, sides, range }, { sc
   show(figure.output.root, rows > 0);
   show(figure.nothing, !rows);
   show(figure.scale, rows > 0);
-  setStyle(figure.scale, "width", `${Math.max(SCALE, columns * scale)}px`);
+  // As much room as stride 1 takes: what is below stays where it is, and so does what is beside.
+  const [fullRows, fullColumns] = sides.map(({ padded }) => padded - kernel_size + 1);
+  setStyle(figure.scale, "width", `${Math.max(SCALE, fullColumns * scale)}px`);
+  setStyle(figure.scale, "margin-bottom", `${(fullRows - rows) * scale}px`);
   setText(figure.range, range);
 }
 
