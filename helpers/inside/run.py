@@ -158,7 +158,7 @@ class Inside:
 
     @cached_property
     def scores(self):
-        """For each image the probability of each class, (images, classes); None where no row of two ends it."""
+        """Each image's probability of each class, (images, classes); None where no row of two or more comes out."""
         result, last = self._run.result, self.blocks[-1]
         is_end = isinstance(result, TensorNote) and self.at.get(result.maker) == len(self.blocks) - 1 > 0
         if self._run.error or not is_end or len(last.shape) != 1 or last.shape[0] < 2 or not last.values.numel():
