@@ -367,6 +367,21 @@ def hold_frames(page, column):
             assert arrow[1] <= stage["x"] + 0.1
 
 
+@pytest.mark.parametrize("end", ["Home", "End"])
+def test_the_ring_of_a_handle_at_the_end_of_its_slider_lies_within_the_column(embedded, end):
+    page = embedded([made("TrainingExplorer")], 742)  # all five sliders stand in one line
+    names = ("learning rate", "kernel")  # the first and the last
+    first, last = (page.get_by_role("slider", name=name, exact=True) for name in names)
+    assert first.bounding_box()["y"] == last.bounding_box()["y"]
+    column = page.locator(".cs-stacked").bounding_box()
+    for handle in (first, last):
+        handle.press(end)
+        box = handle.bounding_box()
+        assert column["x"] <= box["x"] - RING
+        assert box["x"] + box["width"] + RING <= column["x"] + column["width"]
+
+
+RING = 4  # pixels around a handle, as the style sheet has it
 TOPS = "() => ['.cs-below', '.cs-toolbar'].map((part) => document.querySelector(part).getBoundingClientRect().y)"
 MOVED = "(before) => document.querySelector('.cs-toolbar').getBoundingClientRect().y !== before"
 STILL = "() => !document.getAnimations().length"
