@@ -377,11 +377,11 @@ def test_the_ring_of_a_handle_at_the_end_of_its_slider_lies_within_the_column(em
     for handle in (first, last):
         handle.press(end)
         box = handle.bounding_box()
-        assert column["x"] <= box["x"] - RING
-        assert box["x"] + box["width"] + RING <= column["x"] + column["width"]
+        assert column["x"] <= box["x"] - HALO
+        assert box["x"] + box["width"] + HALO <= column["x"] + column["width"]
 
 
-RING = 4  # pixels around a handle, as the style sheet has it
+HALO = 4  # pixels around a handle, as the style sheet has it
 TOPS = "() => ['.cs-below', '.cs-toolbar'].map((part) => document.querySelector(part).getBoundingClientRect().y)"
 MOVED = "(before) => document.querySelector('.cs-toolbar').getBoundingClientRect().y !== before"
 STILL = "() => !document.getAnimations().length"
