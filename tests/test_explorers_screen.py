@@ -1,6 +1,5 @@
 """What a learner moves and what it changes are on one screen, measured with ipywidgets' own sliders; and by hand."""
 
-import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -39,10 +38,24 @@ LARGEST = {
     "TrainingExplorer": {"epochs": 10, "conv_channels": 32, "kernel_size": 7},
 }
 PAGE = """<!doctype html><meta charset="utf-8"><style>body { font: 16px sans-serif; margin: 8px }</style>
-<script src="require.js"></script><script src="embed-amd.js"></script>
-<script type="application/vnd.jupyter.widget-state+json">STATE</script>
-VIEWS"""
-VIEW = '<div class="one"><script type="application/vnd.jupyter.widget-view+json">VIEW</script></div>'
+<script src="require.js"></script><script src="embed-amd.js"></script>"""
+# Shows widgets in place of those before: to read the manager's code again would take five times as long.
+SHOW = """async ([state, views]) => {
+  const loaded = (name) => new Promise((resolve, reject) => require([name], resolve, reject));
+  const { HTMLManager } = await loaded("@jupyter-widgets/html-manager");
+  const { requireLoader } = await loaded("@jupyter-widgets/html-manager/dist/libembed-amd");
+  await window.manager?.clear_state();
+  document.body.replaceChildren();
+  window.manager = new HTMLManager({ loader: requireLoader });
+  await window.manager.set_state(state);
+  for (const { model_id } of views) {
+    const one = document.body.appendChild(document.createElement("div"));
+    one.className = "one";
+    const view = await window.manager.create_view(await window.manager.get_model(model_id));
+    await window.manager.display_view(view, one);
+  }
+}"""
+EMPTY = {"version_major": 2, "version_minor": 0, "state": {}}
 FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 HEIGHT = """([place, result]) => {
   const one = document.querySelectorAll(".one")[place];
@@ -60,7 +73,17 @@ def folder(tmp_path_factory):
     code = [require / "require.js", widgets / "dist" / "embed-amd.js"]
     for path in (*code, Path(anywidget.__file__).parent / "nbextension" / "index.js"):
         (folder / ("anywidget.js" if path.name == "index.js" else path.name)).symlink_to(path)
+    (folder / "page.html").write_text(PAGE, "utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def idle_managers():
+    """Pages that have the manager's code, for any test of this file."""
+    pages = []
+    yield pages
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture
@@ -72,23 +95,32 @@ def touch_screen(chromium):
 
 
 @pytest.fixture
-def embedded(open_page, folder):
+def embedded(chromium, folder, idle_managers):
     """`embedded(explorers, column)` → a page that has them with their sliders, in a column so wide."""
+    own = []
+
+    def with_manager():
+        own.append(idle_managers.pop() if idle_managers else watched(chromium.new_page()))
+        return own[-1]
 
     def show(explorers, column, page=None):
-        page = page or open_page()
+        page = page or with_manager()
         made = embed_data(explorers, state=dependency_state(explorers, drop_defaults=False))
-        state, *views = (json.dumps(p).replace("<", "\\u003c") for p in (made["manager_state"], *made["view_specs"]))
-        body = PAGE.replace("VIEWS", "".join(VIEW.replace("VIEW", view) for view in views)).replace("STATE", state)
-        (folder / "page.html").write_text(body, "utf-8")
         page.set_viewport_size({"width": column + 16, "height": 900})
-        page.goto((folder / "page.html").as_uri())
+        if page.url == "about:blank":
+            page.goto((folder / "page.html").as_uri())
+        page.evaluate(SHOW, [made["manager_state"], made["view_specs"]])
         page.locator(".cs-explorer").nth(len(explorers) - 1).wait_for()
         page.locator(".cs-slider").first.wait_for()
         page.evaluate(FRAMES)
         return page
 
-    return show
+    yield show
+    for page in own:
+        page.mouse.move(0, 0)
+        page.evaluate(SHOW, [EMPTY, []])
+        page.problems.clear()
+    idle_managers += own
 
 
 def made(name, **settings):
@@ -97,6 +129,35 @@ def made(name, **settings):
 
 def test_each_explorer_is_measured():
     assert set(RESULTS) == set(LARGEST) == {name for name in explorers.__all__ if name.endswith("Explorer")}
+
+
+# What looks in another way when these style sheets stand on the page, too: behind the explorer's own, or before it.
+CHANGED = """([css, place]) => {
+  const kind = (part) => `${part.tagName} ${part.getAttribute("class")} ${part.parentNode.className}`;
+  const all = [...new Map([...document.querySelectorAll(".one *")].map((part) => [kind(part), part])).values()];
+  const looks = () => all.map((part) => {
+    const style = getComputedStyle(part);
+    return [...style].map((name) => `${name}: ${style.getPropertyValue(name)}`);
+  });
+  const before = looks();
+  const sheet = document.createElement("style");
+  sheet.textContent = css;
+  document.head[place](sheet);
+  const after = looks();
+  sheet.remove();
+  return all.flatMap((part, n) => {
+    const differ = after[n].filter((line, k) => line !== before[n][k]);
+    return differ.length ? [`${part.outerHTML.slice(0, 80)} ${differ.slice(0, 3)}`] : [];
+  }).slice(0, 3);
+}"""
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_an_explorer_looks_the_same_whatever_others_a_notebook_or_another_open_one_shows(embedded, name):
+    page = embedded([made(name)], 680)
+    others = "".join(made(other).view._css for other in RESULTS if other != name)
+    for place in ("append", "prepend"):
+        assert page.evaluate(CHANGED, [others, place]) == [], place
 
 
 def widen(page, column):

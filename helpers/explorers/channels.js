@@ -42,8 +42,8 @@ async function render({ model, el }) {
   function draw() {
     const scene = { ...sceneOf(model, sliders, pointing, walker.home()), playing: player.playing() };
     page = layOut(space.width(), scene.values, scene.shape, scene.longest);
-    setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
-    setClass(figure.root, `cs-figure cs-channels cs-${page.mode}`);
+    setClass(frame.root, `cs-explorer cs-channels${page.width >= 680 ? "" : " cs-narrow"}`);
+    setClass(figure.root, `cs-figure cs-${page.mode}`);
     colourWeights(figure.root, scene.values.kernel_size);
     setStyle(figure.root, "grid-template-columns", page.template);
     keepHeight(figure.root, page.height);
