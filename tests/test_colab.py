@@ -105,13 +105,26 @@ modules = [anywidget, IPython, ipykernel, ipywidgets, torch, traitlets]
 print(json.dumps({each.__name__.lower(): [each.__version__, each.__file__] for each in modules}))"""
 
 
-def test_the_kernel_has_the_versions_of_colab_and_the_torch_that_is_here(colab, tmp_path):
+# The helpers that the first cell has fetched.
+ITS_OWN = """from pathlib import Path
+import helpers
+assert Path(helpers.__file__).is_relative_to(Path.cwd()), helpers.__file__"""
+
+
+@pytest.fixture(scope="module")
+def two_kernels(colab, published, tmp_path_factory):
+    """A folder, and the outputs of one kernel after the other there, each of which runs the first cell twice."""
+    folder, setup = tmp_path_factory.mktemp("content"), first_cell(published)
+    cells = [INSTALLED, setup, setup, ITS_OWN, INSTALLED, IMPORTED]
+    return folder, [outputs_of(cells, colab, folder) for _ in range(2)]
+
+
+def test_the_kernel_has_the_versions_of_colab_and_the_torch_that_is_here(two_kernels):
+    _, ((first, *_, last), _) = two_kernels
     lines = (ROOT / "tests" / "colab" / "versions.txt").read_text("utf-8").splitlines()
     listed = [Requirement(line) for line in lines if not line.startswith("#")]
     wanted = {each.name: str(each.specifier)[2:] for each in listed if not each.marker or each.marker.evaluate()}
-    installed, imported = (
-        json.loads(printed(outputs)) for outputs in outputs_of([INSTALLED, IMPORTED], colab, tmp_path)
-    )
+    installed, imported = json.loads(printed(first)), json.loads(printed(last))
     assert {name: installed[name] for name in wanted} == wanted
     assert imported.pop("torch") == [torch.__version__, torch.__file__]
     assert {name: at_work for name, (at_work, _) in imported.items()}.items() <= wanted.items()
@@ -120,11 +133,6 @@ def test_the_kernel_has_the_versions_of_colab_and_the_torch_that_is_here(colab, 
 
 
 # -- the lessons -----------------------------------------------------------------------------------------
-
-# The helpers that the first cell has fetched.
-ITS_OWN = """from pathlib import Path
-import helpers
-assert Path(helpers.__file__).is_relative_to(Path.cwd()), helpers.__file__"""
 
 
 @pytest.mark.parametrize("name", [path.name for path in LESSONS if path not in LONG])
@@ -148,13 +156,12 @@ def test_a_long_lesson_alone_in_a_folder_fetches_the_course_and_runs_with_every_
 
 
 def test_the_first_cell_may_run_twice_and_in_the_next_kernel_and_what_is_installed_keeps_its_version(
-    colab, published, tmp_path
+    two_kernels, published
 ):
-    setup = first_cell(published)
-    for _ in range(2):
-        before, *_, after = outputs_of([INSTALLED, setup, setup, ITS_OWN, INSTALLED], colab, tmp_path)
+    folder, kernels = two_kernels
+    for before, *_, after, _ in kernels:
         assert json.loads(printed(after)) == json.loads(printed(before))
-    assert [path.name for path in tmp_path.iterdir()] == [git(published, "rev-parse", "HEAD:helpers")]
+    assert [path.name for path in folder.iterdir()] == [git(published, "rev-parse", "HEAD:helpers")]
 
 
 def test_a_lesson_gets_the_helpers_it_was_written_with_whatever_the_repository_has_become(
@@ -247,14 +254,30 @@ for setting in json.loads({settings!r}):
 assert heard"""
 
 
+TRAIN = [
+    "from helpers.data import load_shapes\n"
+    "explorer = TrainingExplorer(*load_shapes(200, 60), batch_size=32, epochs=2, conv_channels=4)\n"
+    "explorer",
+    "explorer.train_button.click(); print(len(explorer.runs))",
+    "import asyncio\n"
+    "await asyncio.wait_for(explorer._task, 60); print(explorer.runs[0].state, explorer.output().shape)",
+]
+
+
 @pytest.fixture(scope="module")
-def at_both_ends(colab, tmp_path_factory):
-    """{explorer's name: (the outputs that show it, the outputs of moving each control to both ends)}."""
+def with_explorers(colab, tmp_path_factory):
+    """The outputs of showing each explorer and of moving its controls to both ends, and then of `TRAIN`."""
     cells = [f"import json, sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom helpers.explorers import *"]
     for name in EXPLORERS:
         settings = json.dumps(ends(getattr(explorers, name)))
         cells += [SHOW.format(name=name), MOVE.format(settings=settings)]
-    _, *outputs = outputs_of(cells, colab, tmp_path_factory.mktemp("content"))
+    return outputs_of([*cells, *TRAIN], colab, tmp_path_factory.mktemp("content"))[1:]
+
+
+@pytest.fixture(scope="module")
+def at_both_ends(with_explorers):
+    """{explorer's name: (the outputs that show it, the outputs of moving each control to both ends)}."""
+    outputs = with_explorers[: -len(TRAIN)]
     return dict(zip(EXPLORERS, zip(outputs[::2], outputs[1::2], strict=True), strict=True))
 
 
@@ -289,16 +312,8 @@ def test_an_explorer_moved_from_python_computes_there_what_torch_does_here(at_bo
             torch.testing.assert_close(torch.tensor(output), expected)
 
 
-def test_the_train_button_starts_a_run_that_ends_after_its_cell(colab, tmp_path):
-    make = f"""import asyncio, sys
-sys.path.insert(0, {str(ROOT)!r})
-from helpers.data import load_shapes
-from helpers.explorers import TrainingExplorer
-explorer = TrainingExplorer(*load_shapes(200, 60), batch_size=32, epochs=2, conv_channels=4)
-explorer"""
-    press = "explorer.train_button.click(); print(len(explorer.runs))"
-    wait = "await asyncio.wait_for(explorer._task, 60); print(explorer.runs[0].state, explorer.output().shape)"
-    shown, pressed, ended = outputs_of([make, press, wait], colab, tmp_path)
+def test_the_train_button_starts_a_run_that_ends_after_its_cell(with_explorers):
+    shown, pressed, ended = with_explorers[-len(TRAIN) :]
     assert shown[0].metadata[WIDGET_VIEW]["colab"]
     assert printed(pressed) == "0\n"
     assert printed(ended) == "finished torch.Size([32, 10])\n"

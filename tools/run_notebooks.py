@@ -22,7 +22,7 @@ from helpers.exercises.record import NOTEBOOK
 from helpers.files import write_whole
 
 
-def executed(notebook, after_each=lambda cell, models: None):
+def executed(notebook, after_each=None):
     """The notebook, run from top to bottom in a fresh kernel. Raises CellExecutionError where a cell fails.
 
     `after_each` is called when a cell has run, with the states of all widgets as the cell left them: {model id: state}.
@@ -36,9 +36,10 @@ def executed(notebook, after_each=lambda cell, models: None):
         record_timing=False,
         coalesce_streams=True,
     )
-    client.on_cell_executed = lambda cell, **_: after_each(
-        cell, stills.whole(client.widget_state, client.widget_buffers)
-    )
+    if after_each:
+        client.on_cell_executed = lambda cell, **_: after_each(
+            cell, stills.whole(client.widget_state, client.widget_buffers)
+        )
     return client.execute()
 
 
