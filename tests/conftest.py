@@ -80,10 +80,10 @@ def device():
 
 @pytest.fixture(scope="session")
 def idle_pages(chromium):
-    """Pages for any test: one that others have used opens five times as fast as a new one."""
-    pages = []
+    """{whether they have an empty stand: pages}: one that others have used opens five times as fast as a new one."""
+    pages = {False: [], True: []}
     yield pages
-    for page in pages:
+    for page in [*pages[False], *pages[True]]:
         page.close()
 
 
@@ -95,10 +95,11 @@ KEPT = """() => {
 }"""
 LEFT = """() => {
   if (!window.kept) return false;
-  window.cleanUp();
-  document.getElementById("here").replaceChildren();
-  document.head.lastElementChild.remove(); // the view's style
-  document.activeElement.blur();
+  window.cleanUp?.();
+  window.cleanUp = null;
+  document.getElementById("here")?.replaceChildren();
+  document.head.lastElementChild?.remove(); // the view's style
+  document.activeElement?.blur();
   getSelection().removeAllRanges();
   scrollTo(0, 0);
   window.asked = [];
@@ -110,11 +111,11 @@ LEFT = """() => {
 
 @pytest.fixture
 def open_page(idle_pages, chromium):
-    """`open_page(viewport)` → a page with nothing to see; what its scripts report as an error is in `page.problems`."""
+    """`open_page(viewport)` → an empty page; what its scripts report as an error is in `page.problems`."""
     opened = []
 
-    def empty(viewport=None):
-        page = idle_pages.pop() if idle_pages else watched(chromium.new_page())
+    def empty(viewport=None, has_stand=False):
+        page = idle_pages[has_stand].pop() if idle_pages[has_stand] else watched(chromium.new_page())
         page.problems, page.has_own_clock = [], False
         wanted = viewport or {"width": 1280, "height": 720}
         if page.viewport_size != wanted:
@@ -128,9 +129,10 @@ def open_page(idle_pages, chromium):
             page.close()
         else:
             page.mouse.move(0, 0)
-            if not page.evaluate(LEFT):
+            has_stand = page.evaluate(LEFT)
+            if not has_stand:
                 page.goto("about:blank")
-            idle_pages.append(page)
+            idle_pages[has_stand].append(page)
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def stand(open_page):
     """
 
     def show(explorer, viewport=None, address=None):
-        page = open_page(viewport)
+        page = open_page(viewport, has_stand=True)
         if address:
             page.route(f"{address}**", lambda route: route.fulfill(body="", content_type="text/html"))
             page.goto(address)
