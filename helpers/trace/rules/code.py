@@ -38,7 +38,7 @@ def _without_return(model):
     """Whose forward it is that returns nothing: the model's own, or that of a part of it."""
     lacking = {type(part): path for path, part in model.named_modules() if _returns_nothing(type(part).forward)}
     if type(model) in lacking:
-        return "It ends without return."
+        return "It ends without returning a tensor."
     names = [place(path) for path in lacking.values()]
     if len(names) == 1:
         return f"Perhaps a return is missing in the forward of {names[0]}."
