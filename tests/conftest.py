@@ -87,14 +87,14 @@ def idle_pages(chromium):
         page.close()
 
 
-# A view that has gone leaves room for the next one, which takes half as long as in a new document: `KEPT` notes what
-# the empty stand is, and `LEFT` says whether a test has left it so.
+# Where a view has gone, the next one takes half as long as in a new document: `KEPT` notes what the empty stand is;
+# `LEFT` takes the view away, and says whether the stand is then as it was.
 KEPT = """() => {
-  Object.assign(window, { sliders: null, view: null, cleanUp: null, kept: null }); // as they will be called
+  Object.assign(window, { sliders: null, view: null, cleanUp: null, kept: null }); // what mounting adds
   window.kept = { move: window.move, names: Object.keys(window).length, html: document.documentElement.outerHTML };
 }"""
 LEFT = """() => {
-  if (!window.kept) return false;
+  if (!window.kept || location.href !== "about:blank") return false;
   window.cleanUp?.();
   window.cleanUp = null;
   document.getElementById("here")?.replaceChildren();
@@ -111,7 +111,10 @@ LEFT = """() => {
 
 @pytest.fixture
 def open_page(idle_pages, chromium):
-    """`open_page(viewport)` → an empty page; what its scripts report as an error is in `page.problems`."""
+    """`open_page(viewport)` → an empty page; what its scripts report as an error is in `page.problems`.
+
+    With `has_stand`, one that may have an empty stand, if such a page is idle.
+    """
     opened = []
 
     def empty(viewport=None, has_stand=False):

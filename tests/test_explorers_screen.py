@@ -46,6 +46,7 @@ SHOW = """async ([state, views]) => {
   const { requireLoader } = await loaded("@jupyter-widgets/html-manager/dist/libembed-amd");
   await window.manager?.clear_state();
   document.body.replaceChildren();
+  document.head.querySelectorAll("style[id]").forEach((sheet) => sheet.remove()); // anywidget leaves them behind
   window.manager = new HTMLManager({ loader: requireLoader });
   await window.manager.set_state(state);
   for (const { model_id } of views) {
@@ -135,10 +136,11 @@ def test_each_explorer_is_measured():
 CHANGED = """([css, place]) => {
   const kind = (part) => `${part.tagName} ${part.getAttribute("class")} ${part.parentNode.className}`;
   const all = [...new Map([...document.querySelectorAll(".one *")].map((part) => [kind(part), part])).values()];
-  const looks = () => all.map((part) => {
-    const style = getComputedStyle(part);
+  const looks = () => all.map((part) => [null, "::before", "::after"].flatMap((pseudo) => {
+    const style = getComputedStyle(part, pseudo);
+    if (pseudo && style.content === "none") return [];
     return [...style].map((name) => `${name}: ${style.getPropertyValue(name)}`);
-  });
+  }));
   const before = looks();
   const sheet = document.createElement("style");
   sheet.textContent = css;

@@ -503,6 +503,11 @@ def test_the_longest_lessons_are_twelve_printed_pages_with_letters_that_can_be_r
     assert printed["least"] >= 8
     assert printed["width"] <= 711, "A4 without its margins"
     assert len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True))) <= 12
+    page.emulate_media(media="print")
+    buttons = page.locator(".output button:not(.cs-crumb)")
+    assert buttons.count()
+    assert buttons.locator("visible=true").count() == 0
+    page.emulate_media(media="screen")
     page.wait_for_function(f"() => document.querySelector('.cs-explorer').clientWidth === {on_screen}")
 
 

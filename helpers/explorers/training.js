@@ -52,8 +52,8 @@ function legendEntry(run, number, newest) {
 
 /** How wide and high a chart is, and the class of its layout: in a wide page, what the network sees is beside the curves. */
 function layoutOf(width) {
-  if (width >= 780) return { name: "cs-wide", size: [Math.floor((width - 24) / 2), 178] };
-  return { name: width < 600 ? "cs-narrow" : "", size: [Math.floor((width - 14) / 2), 126] };
+  if (width >= 780) return { name: " cs-wide", size: [Math.floor((width - 24) / 2), 178] };
+  return { name: width < 600 ? " cs-narrow" : "", size: [Math.floor((width - 14) / 2), 126] };
 }
 
 async function render({ model, el }) {
@@ -92,7 +92,7 @@ async function render({ model, el }) {
     writeCode(code, values);
     const runs = allRuns();
     const { name, size } = layoutOf(space.width());
-    setClass(root, `cs-explorer cs-training ${name}`);
+    setClass(root, `cs-explorer cs-training${name}`);
     const epoch = epochs.draw(model.get("looks"), runs.length);
     drawCharts(charts, runs, values, size, runs.length ? epoch : null);
     legend.replaceChildren(...runs.map((run, number) => legendEntry(run, number, number === runs.length - 1)).reverse());
