@@ -80,45 +80,20 @@ def device():
 
 @pytest.fixture(scope="session")
 def idle_pages(chromium):
-    """{whether they have an empty stand: pages}: one that others have used opens five times as fast as a new one."""
-    pages = {False: [], True: []}
+    """Pages for any test: an empty one that others have used opens five times as fast as a new one."""
+    pages = []
     yield pages
-    for page in [*pages[False], *pages[True]]:
+    for page in pages:
         page.close()
-
-
-# Where a view has gone, the next one takes half as long as in a new document: `KEPT` notes what the empty stand is;
-# `LEFT` takes the view away, and says whether the stand is then as it was.
-KEPT = """() => {
-  Object.assign(window, { sliders: null, view: null, cleanUp: null, kept: null }); // what mounting adds
-  window.kept = { move: window.move, names: Object.keys(window).length, html: document.documentElement.outerHTML };
-}"""
-LEFT = """() => {
-  if (!window.kept || location.href !== "about:blank") return false;
-  window.cleanUp?.();
-  window.cleanUp = null;
-  document.getElementById("here")?.replaceChildren();
-  document.head.lastElementChild?.remove(); // the view's style
-  document.activeElement?.blur();
-  getSelection().removeAllRanges();
-  scrollTo(0, 0);
-  window.asked = [];
-  const { move, names, html } = window.kept;
-  const { outerHTML } = document.documentElement;
-  return move === window.move && names === Object.keys(window).length && html === outerHTML;
-}"""
 
 
 @pytest.fixture
 def open_page(idle_pages, chromium):
-    """`open_page(viewport)` → an empty page; what its scripts report as an error is in `page.problems`.
-
-    With `has_stand`, one that may have an empty stand, if such a page is idle.
-    """
+    """`open_page(viewport)` → an empty page; what its scripts report as an error is in `page.problems`."""
     opened = []
 
-    def empty(viewport=None, has_stand=False):
-        page = idle_pages[has_stand].pop() if idle_pages[has_stand] else watched(chromium.new_page())
+    def empty(viewport=None):
+        page = idle_pages.pop() if idle_pages else watched(chromium.new_page())
         page.problems, page.has_own_clock = [], False
         wanted = viewport or {"width": 1280, "height": 720}
         if page.viewport_size != wanted:
@@ -132,10 +107,8 @@ def open_page(idle_pages, chromium):
             page.close()
         else:
             page.mouse.move(0, 0)
-            has_stand = page.evaluate(LEFT)
-            if not has_stand:
-                page.goto("about:blank")
-            idle_pages[has_stand].append(page)
+            page.goto("about:blank")
+            idle_pages.append(page)
 
 
 @pytest.fixture
@@ -146,13 +119,11 @@ def stand(open_page):
     """
 
     def show(explorer, viewport=None, address=None):
-        page = open_page(viewport, has_stand=True)
+        page = open_page(viewport)
         if address:
             page.route(f"{address}**", lambda route: route.fulfill(body="", content_type="text/html"))
             page.goto(address)
-        if not page.evaluate("() => Boolean(window.kept)"):
-            page.set_content(STAND)
-            page.evaluate(KEPT)
+        page.set_content(STAND)
         mount(page, parts_of(explorer))
         return page
 
