@@ -14,6 +14,7 @@ from torch import nn
 
 from helpers.data import load_shapes
 from helpers.explorers import ModelExplorer
+from helpers.inside.run import index, sizes
 from helpers.model import SimpleCNN
 
 _, TEST_SET = load_shapes(20, 20)
@@ -78,6 +79,10 @@ MODELS = {
         *(nn.Flatten(), nn.Linear(27, 11), nn.Linear(11, 5), nn.LogSoftmax(dim=1)),
     ),
     "pieces": lambda: nn.AdaptiveMaxPool2d((5, 7)),  # which overlap
+    "one-dimensional": lambda: nn.Sequential(
+        *(nn.Conv2d(3, 6, 8, stride=8), nn.Flatten(2), nn.Conv1d(6, 6, 3, padding=3, dilation=2), nn.ReLU()),
+        *(nn.Conv1d(6, 4, 2, groups=2), nn.MaxPool1d(3, 2, padding=1)),
+    ),
     "shares": lambda: nn.Softmax(dim=-1),  # of a map's row
 }
 
@@ -340,7 +345,7 @@ def clipped(area, rows, columns):
     return [top, left, bottom - top, right - left]
 
 
-@pytest.mark.parametrize("name", ["SimpleCNN", "autoencoder", "dilated", "words", "pieces"])
+@pytest.mark.parametrize("name", ["SimpleCNN", "autoencoder", "dilated", "words", "pieces", "one-dimensional"])
 def test_the_window_in_the_maps_that_are_read_is_the_one_that_is_computed_from(show, explorers, name):
     explorer = explorers[name]
     page = show(explorer, depth="layer")
@@ -349,13 +354,13 @@ def test_the_window_in_the_maps_that_are_read_is_the_one_that_is_computed_from(s
         if block["opens"] not in ("conv", "pool"):
             continue
         look_at(page, explorer, step=step)
-        rows, columns = explorer.view.chain[step - 1]["shape"][1:]
+        rows, columns = explorer.view.chain[step - 1]["shape"][-2:]
         for part in (0, 0.4, 1):
-            look_at(page, explorer, place=[int(part * (size - 1)) for size in block["shape"]])
+            look_at(page, explorer, place=[int(part * (size - 1)) for size in sizes(block["shape"])])
             window = clipped(explorer.cell()["window"], rows, columns)
             drawn = pixels_of(page, ".cs-read .cs-box-window", ".cs-read:visible", columns)
             assert drawn == pytest.approx(window, abs=0.1), (step, part)
-            if block["opens"] == "pool":  # reads one map, its own
+            if block["opens"] == "pool" and len(block["shape"]) == 3:  # reads one map, its own
                 assert texts(page, ".cs-tile-of-input .cs-small") == [channel_name(explorer, step, explorer.place[0])]
             held += 1
     assert held
@@ -372,9 +377,9 @@ def test_the_field_in_the_image_is_where_a_change_is_felt(show, explorers, name)
     page = show(explorer, depth="layer")
     for step in range(1, len(explorer.view.chain)):
         look_at(page, explorer, step=step)
-        sizes = [*explorer.view.chain[step]["shape"], 1, 1][:3]
+        shape = explorer.view.chain[step]["shape"]
         for part in (0, 0.4, 1):
-            place = [int(part * (size - 1)) for size in sizes]
+            place = [int(part * (size - 1)) for size in sizes(shape)]
             look_at(page, explorer, place=place)
             field = explorer.cell()["field"]
             drawn = pixels_of(page, ".cs-box-field", ".cs-looked-at", 32)
@@ -389,8 +394,7 @@ def hold_cell(page, explorer):
     """Each number that the sum shows is torch's, and so is the value."""
     answer = explorer.cell()
     torch_value = explorer.output()[0]
-    place = explorer.place if torch_value.dim() == 3 else explorer.place[: torch_value.dim()]
-    assert answer["value"] == torch_value[tuple(place)].item()
+    assert answer["value"] == torch_value[tuple(index(explorer.place, torch_value.shape))].item()
     page.locator(".cs-cell-sum .cs-sum:visible").first.wait_for()
     sums = texts(page, ".cs-cell-sum .cs-sum")
     assert near(sums[-1].split("= ")[-1], answer["value"]), sums
@@ -455,10 +459,10 @@ def test_every_number_of_a_sum_is_what_torch_computes(show, explorers, name):
     explorer = explorers[name]
     page = show(explorer, depth="cell")
     for step in range(1, len(explorer.view.chain)):
-        sizes = [*explorer.view.chain[step]["shape"], 1, 1][:3]
+        shape = explorer.view.chain[step]["shape"]
         for image, part in ((1, 0), (2, 0.37), (4, 1)):
             look_at(page, explorer, image=image, step=step, place=[0, 0, 0])
-            look_at(page, explorer, place=[int(part * (size - 1)) for size in sizes])
+            look_at(page, explorer, place=[int(part * (size - 1)) for size in sizes(shape)])
             hold_cell(page, explorer)
     assert page.problems == []
 

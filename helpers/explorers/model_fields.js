@@ -4,6 +4,12 @@ import { mapsOf } from "./model_data.js";
 
 const AXES = [0, 1]; // rows, columns
 
+/** What a step with one side reads of a map whose rows are the channels: a pool its own, a convolution its group's. */
+function channelsRead(span, before, after, { opens, numbers: { groups = 1 } }) {
+  if (opens === "pool") return span;
+  const [made, read] = [after / groups, before / groups];
+  return span.map((channel, end) => (Math.floor(channel / made) + end) * read - end);
+}
 /** A rectangle as two spans, [first, last] of the rows and of the columns. */
 const spansOf = ({ top, left, height, width }) => [
   [top, top + height - 1],
@@ -41,7 +47,11 @@ export function readBy(chain, index, which, { map, box }) {
   const before = mapsOf(chain[inputs[which]].shape);
   const after = mapsOf(shape);
   if (!before || !after || !box) return { map: null, box: null };
-  const spans = (span) => boxOf(spansOf(box).map((each, axis) => span(each, AXES[axis], numbers)));
+  const spans = (span) => {
+    const [rows, columns] = spansOf(box);
+    if (numbers.kernel_size.length > 1) return boxOf([span(rows, 0, numbers), span(columns, 1, numbers)]);
+    return boxOf([channelsRead(rows, before.rows, after.rows, chain[index]), span(columns, 0, numbers)]);
+  };
   const isAlike = before.rows === after.rows && before.columns === after.columns;
   if (opens === "conv" && numbers.kernel_size) return { map: null, box: spans(windowed) };
   if (opens === "transposed" && numbers.kernel_size) return { map: null, box: spans(spread) };

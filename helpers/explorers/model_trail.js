@@ -71,7 +71,7 @@ function readMaps(network, chain, index, map, answer, room) {
     if (isRow(before)) return [{ which, map: null }];
     const { map: own, box } = readBy(chain, index, which, { map, box: { top: 0, left: 0, height: 1, width: 1 } });
     if (!box) return []; // cat: it comes from another input
-    if (own !== null) return [{ which, map: own }];
+    if (own !== null || before.count === 1) return [{ which, map: own ?? 0 }];
     const groups = numbers.groups ?? 1;
     const [each, out] = [before.count / groups, mapsOf(chain[index].shape)?.count / groups];
     const first = opens === "conv" || opens === "transposed" ? Math.floor(map / out) * each : 0;

@@ -32,7 +32,7 @@ def convolution(seen, image, index):
         "bias": _bias(seen, out),
         "kernel": list(weight.shape[2:]),
         "dilation": _pair(computed.dilation),
-        "window": _span(computed, cell),
+        "window": _span(computed, cell, (first, weight.shape[1])),
     }
 
 
@@ -78,7 +78,7 @@ def pooling(seen, image, index):
         rows, columns = _two([_piece(*each) for each in sizes])
         span = area(rows[0], columns[0], len(rows), len(columns))
     else:
-        mode, span = computed.mode, _span(computed, cell)
+        mode, span = computed.mode, _span(computed, cell, (channel, 1))
         rows, columns = _two([_reach(seen, computed, dim, at, maps) for dim, at in enumerate(cell)])
     window, is_inside = _window(maps[channel : channel + 1], rows, columns)
     told = {"mode": mode, "kernel": [len(rows), len(columns)], "values": _listed(window[0], is_inside), "window": span}
@@ -144,13 +144,13 @@ def _piece(at, before, after):
     return list(range(floor(at * before / after), ceil((at + 1) * before / after)))
 
 
-def _span(computed, cell):
-    """The window in the input; it may reach into the padding."""
+def _span(computed, cell, channels):
+    """The window in the input, which may reach into the padding; what has one side is drawn with channels as rows."""
     sides = []
     for dim, at in enumerate(cell):
         kernel, stride, _, dilation = along(computed, dim)
         sides.append((at * stride - _padding(computed, dim), dilation * (kernel - 1) + 1))
-    (top, height), (left, width) = sides if len(sides) == 2 else ((0, 1), *sides)
+    (top, height), (left, width) = sides if len(sides) == 2 else (channels, *sides)
     return area(top, left, height, width)
 
 
