@@ -1576,6 +1576,27 @@ BROKEN |= {
     "scores without log_softmax": loss(
         "nn.CrossEntropyLoss() instead of nn.NLLLoss()", "torch.zeros(6).long()", SCORES + "NLLLoss()", kind="wiring"
     ),
+    "cross-entropy of one score": loss(
+        "nn.BCEWithLogitsLoss() instead of nn.CrossEntropyLoss()",
+        "torch.ones(6, 1)",
+        "fc = nn.Linear(5, 1); loss = nn.CrossEntropyLoss()",
+    ),
+    "cross-entropy of a softmax of one score": loss(
+        "F.binary_cross_entropy_with_logits(x, y.unsqueeze(1).float()) instead of F.cross_entropy(x, y),"
+        " and leave x.softmax(1) out",
+        "torch.zeros(6).long()",
+        "fc = nn.Linear(5, 1)",
+        call="F.cross_entropy(x, y)",
+        before="x = x.softmax(1); ",
+    ),
+    "cross-entropy of one map": mask(
+        "F.binary_cross_entropy_with_logits(x, y.unsqueeze(1).float()) instead of F.cross_entropy(x, y)",
+        "torch.zeros(2, 4, 4).long()",
+        classes=1,
+    ),
+    "labels of 1 for one score": loss(
+        "fc = nn.Linear(5, 2)", "torch.ones(6).long()", "fc = nn.Linear(5, 1); loss = nn.CrossEntropyLoss()"
+    ),
     "softmax without its logarithm": loss(
         "x.log() in F.nll_loss(x, y)",
         "torch.zeros(6).long()",

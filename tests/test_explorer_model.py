@@ -14,7 +14,8 @@ from torch import nn
 
 from helpers.data import load_shapes
 from helpers.explorers import ModelExplorer
-from helpers.inside.run import index, sizes
+from helpers.inside.run import index as index_of
+from helpers.inside.run import sizes
 from helpers.model import SimpleCNN
 
 _, TEST_SET = load_shapes(20, 20)
@@ -394,7 +395,7 @@ def hold_cell(page, explorer):
     """Each number that the sum shows is torch's, and so is the value."""
     answer = explorer.cell()
     torch_value = explorer.output()[0]
-    assert answer["value"] == torch_value[tuple(index(explorer.place, torch_value.shape))].item()
+    assert answer["value"] == torch_value[tuple(index_of(explorer.place, torch_value.shape))].item()
     page.locator(".cs-cell-sum .cs-sum:visible").first.wait_for()
     sums = texts(page, ".cs-cell-sum .cs-sum")
     assert near(sums[-1].split("= ")[-1], answer["value"]), sums

@@ -85,6 +85,7 @@ SILENT_RULES = (
     rows.batch_lost,
     features.columns_of_maps,
     pooling.unpooled,
+    silent_losses.one_class,
     silent_losses.done_before,
     silent_losses.turned_around,
     silent_losses.softmax_over_the_batch,

@@ -6,7 +6,7 @@ import torch
 
 from helpers.trace.changes import on_argument
 from helpers.trace.finding import found
-from helpers.trace.loss_calls import Target, loss_of, on, outputs
+from helpers.trace.loss_calls import CLASSES, Target, loss_of, on, outputs
 from helpers.trace.notes import INPUT, TensorNote
 from helpers.trace.rules.number_losses import are_classes, classes_for_numbers, in_shape
 
@@ -69,7 +69,8 @@ def _of_other_rank(loss, scores, target):
 def _is_elementwise(step):
     if step.layer is None and step.kind.strip("_") in ARITHMETIC:
         return all(note.is_data and not note.parameter for note in step.notes[:2])
-    return loss_of(step) is not None and any(note.is_data for note in step.notes[:2])
+    loss = loss_of(step)
+    return loss is not None and loss.function not in CLASSES and any(note.is_data for note in step.notes[:2])
 
 
 def _crossing(long, short):

@@ -32,7 +32,7 @@ def in_numbers(run, loss, target, classes):
     what = f"the labels go from {lowest} to {highest}, but there are scores for the classes 0 to {classes - 1}."
     what = f"{what} {why}".strip()
     more = outputs(run, step, highest + 1) if lowest >= 0 else []
-    if lowest > 0 and highest == classes:
+    if lowest > 0 and highest == classes > 1:
         from_0 = target.then("{} - 1", lambda y: y - 1)
         return f"{what} Are these labels counted from 1? Classes are counted from 0.", [
             (from_0, []),

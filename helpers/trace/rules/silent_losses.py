@@ -5,16 +5,48 @@ from torch import nn
 
 from helpers.trace.changes import instead, replaced, without
 from helpers.trace.finding import found
-from helpers.trace.loss_calls import another, loss_of, on
+from helpers.trace.loss_calls import Target, another, last_layer, loss_of, on
 from helpers.trace.notes import INPUT, TensorNote, notes_in
 from helpers.trace.operations import Conv, operation
 from helpers.trace.rules.losses import turned
+from helpers.trace.rules.number_losses import in_shape
 
 SOFTMAX = ("softmax", "Softmax")
 SIGMOID = ("sigmoid", "Sigmoid")
 ONE_SIDED = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "poisson_nll_loss")
 SOFTMAXES = (*SOFTMAX, "log_softmax", "LogSoftmax")
 MOVING = ("permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "T", "mT", "einsum")
+
+
+def one_class(run):
+    """Cross-entropy of one score for each row, or for each place: its softmax is 1, whatever the score is."""
+    for step in run.steps:
+        loss = loss_of(step)
+        if loss is None or loss.function != "cross_entropy" or step.call in run.changed or len(loss.pair) < 2:
+            continue
+        scores = loss.pair[0]
+        if len(scores.shape) < 2 or scores.shape[1] != 1 or last_layer(run, step) is None:
+            continue
+        place = "row" if len(scores.shape) == 2 else "place"
+        what = f"{step.label}: the scores are {scores.shape}, one for each {place}. "
+        what += "Cross-entropy wants one for each class."
+        why = "The softmax of a single score is 1, so the loss is always 0, and nothing is learned. "
+        why += "With two classes and one score, use binary cross-entropy."
+        yield found(step, "target", what, scores.shape, "scores for several classes", why, _for_yes_or_no(run, loss))
+
+
+def _for_yes_or_no(run, loss):
+    """Binary cross-entropy in its place, and no softmax or sigmoid before it."""
+    scores, target = loss.pair[:2]
+    given = Target("y", torch.empty(target.shape, dtype=target.dtype, device="meta"))
+    shaped = in_shape(given, scores.shape)
+    if shaped is None:
+        return None
+    if target.dtype != scores.dtype:
+        shaped = shaped.then("{}.float()", torch.Tensor.float)
+    maker = run.before(loss.step)
+    changes = [without(run, maker)] if maker.kind in (*SOFTMAXES, *SIGMOID) else []
+    return [another(loss, "binary_cross_entropy_with_logits", shaped.text, shaped.do), *changes]
 
 
 def done_before(run):
