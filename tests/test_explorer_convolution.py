@@ -340,6 +340,10 @@ def test_the_text_form_gives_the_shapes():
     assert max(len(repr(ConvolutionExplorer(**setting))) for setting in SETTINGS[::31]) <= 110  # ipywidgets cuts there
 
 
+def blank(page):
+    return page.locator('[data-grid="output"].cs-ahead').count()
+
+
 def sum_of(page):
     return page.locator(".cs-sum").text_content().split(" = ")[0]
 
@@ -352,10 +356,12 @@ def test_the_window_can_be_dragged_and_no_text_is_selected(stand):
     side = start["width"] + 2
     page.mouse.move(start["x"] + 10 + 2 * side + 5, start["y"] + 10 + 1.6 * side, steps=6)
     assert sum_of(page) == "output[1, 1]"  # two cells right, nearly two down: one stride each
+    assert blank(page) == 9 - 5  # those behind it
     page.mouse.move(start["x"] + 900, start["y"] + 10, steps=3)
     assert sum_of(page) == "output[0, 2]"  # as far as it goes
     page.mouse.up()
     assert sum_of(page) == "output[0, 2]"
+    assert blank(page) == 0
     assert page.evaluate("() => getSelection().toString()") == ""
     page.mouse.move(2, 2)
     assert sum_of(page) == "output[0, 2]"
@@ -397,6 +403,11 @@ def test_arrows_change_a_weight_by_one_and_a_bad_one_moves_nothing(stand):
     assert page.locator(".cs-message").text_content() == ""
     assert page.locator(".cs-formula").bounding_box()["y"] == before[1]
     assert field.input_value() == "−9"
+    field.fill("12")
+    field.press("Tab")
+    assert page.locator(".cs-message").text_content() == "A weight is a whole number from −9 to 9; “12” is not."
+    page.keyboard.type("3")
+    assert page.locator(".cs-message").text_content() == ""
 
 
 def middle(field):
@@ -492,19 +503,39 @@ def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_deri
     assert set(told()) == {""}
 
 
-def test_playing_prints_the_output_cell_by_cell(stand):
+def test_playing_and_steps_print_the_output_cell_by_cell(stand):
     explorer = ConvolutionExplorer(size=5)
     page = with_own_clock(stand(explorer))
-    blank = lambda: page.locator('[data-grid="output"].cs-ahead').count()  # noqa: E731
-    assert blank() == 0
+    assert blank(page) == 0
     page.get_by_role("button", name="Play").click()
-    assert blank() == 8
-    for done in range(2, 10):
+    assert blank(page) == 8
+    for done in range(2, 6):
         page.clock.run_for(600)
-        assert blank() == 9 - done
+        assert blank(page) == 9 - done
         assert torch.equal(drawn(page), explorer.output())
     page.get_by_role("button", name="Pause").click()
-    assert blank() == 0
+    assert blank(page) == 4
+    for left in (3, 2):
+        page.get_by_role("button", name="Step forward").click()
+        assert blank(page) == left
+    page.get_by_role("button", name="Step back").click()
+    assert blank(page) == 3
+    assert torch.equal(drawn(page), explorer.output())
+
+
+@pytest.mark.parametrize("way", ["hover", "click", "key", "Escape", "slider"])
+def test_after_a_step_all_outputs_are_shown_again_by_whatever_is_not_a_step(stand, way):
+    page = stand(ConvolutionExplorer(size=5))
+    page.get_by_role("button", name="Step forward").click()
+    assert blank(page) == 7
+    figure = page.locator(".cs-figure")
+    if way == "slider":
+        page.evaluate("() => (window.move('padding', 1), window.move('padding', 0))")
+    elif way in ("hover", "click"):
+        getattr(cell(page, "output", 2, 2), way)()
+    else:
+        figure.press({"key": "ArrowDown"}.get(way, way))
+    assert blank(page) == 0
 
 
 MOVING = "() => document.getAnimations().length"

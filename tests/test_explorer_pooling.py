@@ -556,4 +556,6 @@ def test_playing_prints_the_output_and_backward_the_gradient_as_far_as_it_has_ar
     shown = read(page, [{}], 'rows("input")')[0]
     assert torch.equal(torch.tensor([[float(text) for text in row] for row in shown]), whole)
     page.get_by_role("button", name="Pause").click()
+    assert {tuple(place) for place in page.evaluate(AHEAD, "input")} == ahead
+    page.locator(".cs-figure").press("Escape")
     assert page.evaluate(AHEAD, "input") == page.evaluate(AHEAD, "output") == []

@@ -57,7 +57,7 @@ async function render({ model, el }) {
 
   function draw() {
     const setting = settingFor(sliders.values());
-    const scene = { ...setting, ...pointedAt(setting, walker), playing: player.playing() };
+    const scene = { ...setting, ...pointedAt(setting, walker), printing: walker.printing(setting.values) };
     page = scene.page;
     for (const grid of Object.values(figure.grids)) grid.pin(walker.pinned());
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");

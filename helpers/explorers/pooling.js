@@ -259,7 +259,7 @@ async function render({ model, el }) {
 
   function draw() {
     const setting = settingFor(sliders.values());
-    const scene = { ...setting, ...pointedAt(setting, walker), playing: player.playing() };
+    const scene = { ...setting, ...pointedAt(setting, walker), printing: walker.printing(setting.values) };
     for (const grid of Object.values(figure.grids)) grid.pin(walker.pinned());
     page = scene.page;
     setClass(frame.root, `cs-explorer cs-pooling${page.width >= 900 ? "" : " cs-narrow"}`);
@@ -394,8 +394,8 @@ function drawInput({ grids, titles }, scene, { cell }) {
     if (!backward) return decimal(pixel(row, column));
     return inside(row, column) ? short(gradient(row, column)) : "";
   };
-  // Playing prints here, too: who has won so far, and each gradient when nothing more is added to it; small, what it is so far.
-  const now = scene.playing ? at.row * out + at.column : Infinity;
+  // The window prints here, too: who has won so far, and each gradient when nothing more is added to it; small, what it is so far.
+  const now = scene.printing ? at.row * out + at.column : Infinity;
   let longest = 1;
   grids.input.startAt(start.input);
   grids.input.draw(padded, padded, cell, (element, row, column) => {

@@ -10,8 +10,8 @@ export function unreadMark({ out, padded, read, dropped }, row, column) {
   return out && !(read.has(row) && read.has(column)) ? " cs-skipped" : "";
 }
 
-/** What marks an output that playing, which prints one after another, has not come to. */
-export const ahead = ({ playing, out, at }, row, column) => (playing && row * out + column > at.row * out + at.column ? " cs-ahead" : "");
+/** What marks an output that the window, which prints one after another, has not come to. */
+export const ahead = ({ printing, out, at }, row, column) => (printing && row * out + column > at.row * out + at.column ? " cs-ahead" : "");
 
 /**
  * Draw a padded input plane with the weights that lie on it at the window. `pixel(row, column)` is its number, `most`

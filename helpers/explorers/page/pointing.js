@@ -101,6 +101,7 @@ export function makePlayer(step, isHovered, { changed = () => {}, leave = () => 
  */
 export function makeWalker(outputs) {
   let [renew, glideOn] = [() => {}, () => {}];
+  let [stepped, isDragged] = [{}, false]; // the output that a step has come to, and in which setting
   const player = makePlayer(step, () => pointing.isHovered(), { changed: () => renew(), leave });
   const first = { grid: outputs().grids?.[0] ?? "output", row: 0, column: 0 };
   let pointing = null;
@@ -120,7 +121,17 @@ export function makeWalker(outputs) {
 
   function step(delta) {
     const cell = next(delta);
-    if (cell) pointing.pin(cell);
+    if (!cell) return;
+    stepped = { cell };
+    pointing.pin(cell);
+  }
+
+  /** The window is dragged, or has been. */
+  function drag(begins) {
+    isDragged = begins;
+    if (begins) player.stop();
+    else pointing.drop();
+    renew();
   }
 
   /** While it plays, the window goes on before, and what is drawn follows when it is there. */
@@ -142,6 +153,16 @@ export function makeWalker(outputs) {
     player,
     /** The cell that the learner has chosen, and to which the picture goes back; null before, and while it plays. */
     pinned: () => (player.playing() || pointing.pinned() === first ? null : pointing.pinned()),
+    /**
+     * Are the outputs printed one after another: does it play, is the window dragged, or has a step come to where it is?
+     * Another setting shows all of them again, and so does what is hovered after a step.
+     */
+    printing(values) {
+      const setting = JSON.stringify(values);
+      stepped.setting ??= setting;
+      if (stepped.setting !== setting) stepped = {};
+      return player.playing() || isDragged || (pointing.pinned() === stepped.cell && !pointing.isHovered());
+    },
     /** The output to which the picture goes back when nothing is hovered. */
     home: () => pinnedOutput(outputs()),
     /** What is pointed at, inside grids of `most` cells a side; one that a slider has made smaller shows the output left. */
@@ -164,7 +185,7 @@ export function makeWalker(outputs) {
       };
       [renew, glideOn] = [redraw, glide];
       pointing = watchPointing(root, figure, first, keys, redraw);
-      watchDrag(figure, { begin: () => player.stop(), from: () => pinnedOutput(outputs()), to: dragged, end: pointing.drop });
+      watchDrag(figure, { begin: () => drag(true), from: () => pinnedOutput(outputs()), to: dragged, end: () => drag(false) });
       return pointing;
     },
   };

@@ -73,7 +73,8 @@ export function makeWeights(model, grid, { trait, rows, numbers, leave }) {
     if (Math.abs(steps) > room) setText(message, `${wanted}.`);
   }
 
-  grid.root.addEventListener("focusin", ({ target }) => (setText(message, ""), target.select()));
+  grid.root.addEventListener("focusin", ({ target }) => target.select());
+  grid.root.addEventListener("input", () => setText(message, "")); // and not on the way to the next weight: it is read there
   grid.root.addEventListener("change", ({ target }) => accept(target));
   const keys = { ArrowUp: 1, ArrowDown: -1 };
   grid.root.addEventListener("keydown", (event) => {
