@@ -346,6 +346,22 @@ def in_rgb(colour):
     return f"rgb({', '.join(str(byte) for byte in bytes.fromhex(colour[1:]))})"
 
 
+HELD_FROM = """(handle) => { // how far left of its middle, and below it, a press still takes hold of it
+  const { left, top, width, height } = handle.getBoundingClientRect();
+  const takes = (right, down) => handle.contains(document.elementFromPoint(left + width / 2 + right, top + height / 2 + down));
+  const far = (right, down) => { let pixels = 0; while (takes(pixels * right, pixels * down)) pixels += 0.5; return pixels; };
+  return [Math.min(far(-1, 0), far(1, 0)), Math.min(far(0, 1), far(0, -1))];
+}"""
+
+
+@pytest.mark.parametrize(("is_touched", "across", "down"), [(False, 24, 24), (True, 40, 28)])  # the next slider is near
+def test_a_handle_is_taken_hold_of_from_all_around_it(embedded, touch_screen, is_touched, across, down):
+    page = embedded([made("ConvolutionExplorer")], 680, touch_screen if is_touched else None)
+    for handle in page.locator(".noUi-handle").all():
+        beside, below = handle.evaluate(HELD_FROM)
+        assert (beside >= across / 2, below >= down / 2) == (True, True)
+
+
 def test_the_sliders_of_training_are_long_and_none_of_their_names_is_cut(embedded):
     page = embedded([made("TrainingExplorer", lr=0.0001)], 374)
     for column in (374, 680, 1100):
