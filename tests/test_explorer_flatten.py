@@ -349,6 +349,23 @@ def test_a_cell_that_was_pinned_stays_in_a_volume_that_becomes_smaller(stand):
     hold_all(page, explorer, SINGLE[::-11])
 
 
+def test_the_cell_that_was_clicked_stays_marked_while_others_are_looked_at(stand):
+    page = stand(FlattenExplorer())
+    pinned = page.locator(".cs-pinned")
+    assert pinned.count() == 0
+    for grid, row, column in (("plane-0", 1, 3), ("memory", 0, 7)):
+        cell(page, grid, row, column).click()
+        cell(page, "plane-1", 0, 0).hover()
+        assert [pinned.get_attribute(f"data-{name}") for name in ("grid", "row", "column")] == [
+            grid,
+            str(row),
+            str(column),
+        ]
+        assert pinned.evaluate("(cell) => getComputedStyle(cell).backgroundImage") != "none"
+    page.locator(".cs-figure").press("Escape")
+    assert pinned.count() == 0
+
+
 LETTERS = "(cells) => cells.map((cell) => parseFloat(getComputedStyle(cell).fontSize))"
 OVER = """(cells) => cells.filter((cell) => {
   const range = document.createRange();

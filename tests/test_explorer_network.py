@@ -694,16 +694,31 @@ def test_hover_shows_a_layer_click_pins_it_and_escape_lets_go(stand):
         assert shown(page) == name
     page.mouse.move(2, 2)
     assert shown(page) == "conv1"
+    pinned = page.locator(".cs-pinned .cs-stage-title")
+    assert pinned.count() == 0
     stage.nth(3).click()
+    stage.nth(5).hover()
+    assert pinned.all_text_contents() == ["flatten"]
     page.mouse.move(2, 2)
     assert shown(page) == "flatten"
     page.locator(".cs-chain").press("ArrowRight")
     assert shown(page) == "fc1"
     page.locator(".cs-chain").press("Escape")
     assert shown(page) == "conv1"
+    assert pinned.count() == 0
     page.locator(".cs-chain").press("ArrowLeft")
     page.locator(".cs-chain").press("ArrowLeft")
     assert shown(page) == "fc2"
+
+
+def test_dragging_over_the_blocks_selects_no_text(stand):
+    page = stand(NetworkExplorer())
+    first, last = (page.locator(".cs-stage-title").nth(column).bounding_box() for column in (0, 5))
+    page.mouse.move(first["x"] + 4, first["y"] + 4)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 4, last["y"] + 14, steps=4)
+    page.mouse.up()
+    assert page.evaluate("() => String(getSelection())") == ""
 
 
 def test_where_nothing_is_pinned_the_layer_that_breaks_is_shown(stand):

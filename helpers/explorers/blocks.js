@@ -59,7 +59,7 @@ export function makeBlocks() {
   const columns = LAYERS.map((_, column) => {
     const block = makeBlock(column ? "output" : "input");
     const parts = {
-      title: make("div", "cs-stage-title"),
+      title: make("div", `cs-stage-title cs-${column ? "output" : "input"}-ink`),
       block,
       misfit: make("div", "cs-misfit"),
       shape: make("div", "cs-stage-shape"),
@@ -83,13 +83,16 @@ function scaleOf(shapes, width) {
   return { row: front / Math.max(FEWEST, ...sides), channel: deep / DEPTH.most, notch: (place - BAR.foot) / BAR.most, place };
 }
 
-/** The blocks of all tensors, in places of this width; a layer that breaks says with which numbers. */
-export function drawBlocks({ root, columns }, values, chain, at, width) {
+/**
+ * The blocks of all tensors, in places of this width; a layer that breaks says with which numbers. `at` is the one that is
+ * pointed at, `pinned` the one that was chosen, if any.
+ */
+export function drawBlocks({ root, columns }, values, chain, { at, pinned }, width) {
   const { shapes, broken } = chain;
   const scale = scaleOf(shapes, width);
   columns.forEach(({ root: stage, title, block, misfit, shape }, index) => {
     const [reached, isBroken] = [index < shapes.length, index === broken];
-    setClass(stage, `cs-stage${reached ? "" : isBroken ? " cs-broken" : " cs-missing"}${index === at ? " cs-lit" : ""}`);
+    setClass(stage, `cs-stage${reached ? "" : isBroken ? " cs-broken" : " cs-missing"}${index === at ? " cs-lit" : ""}${index === pinned ? " cs-pinned" : ""}`);
     setText(title, isBroken ? `${LAYERS[index].split(" ")[0]} ✗` : LAYERS[index]);
     setAttribute(block.drawing, "visibility", reached ? "visible" : "hidden");
     show(block.plane.root, reached && index <= POOL);

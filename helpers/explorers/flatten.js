@@ -96,6 +96,8 @@ function makeWalk(arranged, redraw) {
     player,
     scrub,
     at: () => pointing.at(),
+    /** The cell that the learner has chosen; null before, and while it plays. */
+    pinned: () => (player.playing() || pointing.pinned() === START ? null : pointing.pinned()),
     watch: (root, figure) => (pointing = watchPointing(root, figure, START, keys, redraw)),
   };
 }
@@ -142,6 +144,7 @@ async function render({ model, el }) {
       show(panel, panels.includes(name));
       setClass(panel, `cs-panel cs-panel-${name}${name === panels.at(-1) ? " cs-goal" : ""}`);
     }
+    for (const grid of figure.allGrids) grid.pin(walk.pinned());
     const needed = (batch ? drawBatch : drawVolume)(figure, scene, page - 4);
     keepHeight(figure.root, needed);
     flights.draw(`${page} ${setting}`, count, scrub, () => waysOf(figure, scene));

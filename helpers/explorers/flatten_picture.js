@@ -43,7 +43,7 @@ export function makeFigure(channels) {
     root.append(panels[name]);
   }
   root.setAttribute("aria-label", "The volume and its memory. Arrow keys move, Space plays along, Escape goes back.");
-  return { root, planes, grids, panels, titles };
+  return { root, planes, grids, allGrids: [...planes.map(({ grid }) => grid), ...Object.values(grids)], panels, titles };
 }
 
 /** How a cell is marked that its number has left, and a place that waits for its own. */

@@ -59,6 +59,8 @@ function makeWalk(layerThatBreaks) {
   return {
     player,
     at: (broken) => columnOf(pointing.at(), broken),
+    /** The layer that the learner has chosen; null before, and while it plays. */
+    pinned: () => (player.playing() || pointing.pinned() === unpinned ? null : pointing.pinned().column),
     watch: (root, figure, redraw) => (pointing = watchPointing(root, figure, unpinned, keys, redraw)),
   };
 }
@@ -93,7 +95,7 @@ async function render({ model, el }) {
     const chain = chainAt(values);
     const { broken } = chain;
     const at = walk.at(broken);
-    drawBlocks(figure, values, chain, at, place.width());
+    drawBlocks(figure, values, chain, { at, pinned: walk.pinned() }, place.width());
     paint(values, chain.shapes.length);
     const lines = arithmeticOf(values, chain, images);
     arithmetic.write(chain, lines, at);
