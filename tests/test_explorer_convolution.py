@@ -503,6 +503,29 @@ def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_deri
     assert set(told()) == {""}
 
 
+def test_where_cells_are_small_the_sentence_says_what_a_weight_or_an_input_has_to_do_with_one_output(stand):
+    explorer = ConvolutionExplorer(size=12, padding=3)
+    page = stand(explorer, {"width": 700, "height": 900})
+    layer, pixels = explorer.layer(), explorer.input().requires_grad_()
+    output = layer(pixels)[0]
+    by_weight = lambda place: torch.autograd.grad(output[place], layer.weight, retain_graph=True)[0][0, 0]  # noqa: E731
+    by_pixel = lambda place: torch.autograd.grad(output[place], pixels, retain_graph=True)[0][0]  # noqa: E731
+    told = lambda: page.locator(".cs-one-place .cs-note").text_content().partition(". ")[2]  # noqa: E731
+    cell(page, "output", 4, 5).click()
+    cell(page, "kernel", 1, 2).hover()
+    adds = (by_weight((4, 5)) * layer.weight[0, 0])[1, 2].item()
+    assert adds < 0
+    assert told() == f"It adds {adds:g} to output[4, 5].".replace("-", "−")
+    cell(page, "input", 5, 7).hover()  # output[4, 5] reads it, and so does its pixel (2, 4)
+    assert told() == f"In output[4, 5], it meets ×{by_pixel((4, 5))[2, 4]:g}.".replace("-", "−")
+    cell(page, "input", 14, 14).hover()  # the first output that reads it
+    first = next(place for place in itertools.product(range(16), repeat=2) if by_pixel(place)[11, 11])
+    assert told() == f"In output[{first[0]}, {first[1]}], it meets ×{by_pixel(first)[11, 11]:g}.".replace("-", "−")
+    page.evaluate("() => (window.move('kernel_size', 1), window.move('stride', 2))")
+    cell(page, "input", 5, 7).hover()
+    assert told() == ""  # no output reads it
+
+
 def test_playing_and_steps_print_the_output_cell_by_cell(stand):
     explorer = ConvolutionExplorer(size=5)
     page = with_own_clock(stand(explorer))

@@ -120,7 +120,8 @@ function settingOf(model, sliders, values, width) {
 function pointedAt({ values, shape, out }, walker) {
   const at = walker.at({ input: shape.padded, kernel: values.kernel_size, output: out });
   const part = takingPart(at, values, out);
-  return { at, part, window: out > 0 && at.grid === "output", role: out ? role(at, values, part, out) : "" };
+  const told = out ? role(at, values, part, out) : "";
+  return { at, part, home: walker.home(), window: out > 0 && at.grid === "output", role: told };
 }
 
 const NAME = 28; // pixels below the input for the name of a window that does not fit
@@ -141,7 +142,8 @@ function toldHeight({ values, shape, out, kernel, page: { width, cell, longest }
   const sum = sumHeight(`output[${last.row}, ${last.column}]`, factors, "0".repeat(longest), width);
   const roles = [["input", shape.padded], ["kernel", values.kernel_size]].map(([grid, side]) => {
     const at = { grid, row: side - 1, column: side - 1 };
-    return 21 * lineCount(explained(role(at, values, { output: () => true }, out), grid, cell), width, BOLD);
+    const longest = role(at, values, { output: () => true }, out);
+    return 21 * lineCount(`${longest} ${cell >= ROOMY ? SMALL_NUMBERS[grid] : inOne[grid](last, "−00")}`, width, BOLD);
   });
   return Math.max(sum, ...roles);
 }
@@ -244,12 +246,25 @@ const SMALL_NUMBERS = {
   input: "Small numbers: weights it meets.",
 };
 
-/** A role, and what the small numbers are where there is room for them. */
-const explained = (told, grid, cell) => (cell >= ROOMY && SMALL_NUMBERS[grid] ? `${told} ${SMALL_NUMBERS[grid]}` : told);
+/** Where there is no room for small numbers, what they would be in one output. */
+const inOne = {
+  kernel: ({ row, column }, told) => `It adds ${told} to output[${row}, ${column}].`,
+  input: ({ row, column }, told) => `In output[${row}, ${column}], it meets ${told}.`,
+};
+
+/** A role, and what the small numbers are where there is room for them, or what one of them is: at home, or at the first. */
+function explained(scene, cell) {
+  const { at: { grid }, role, home, out } = scene;
+  if (!(grid in inOne)) return role;
+  if (cell >= ROOMY) return `${role} ${SMALL_NUMBERS[grid]}`;
+  const places = [home, ...upTo(out * out).map((index) => ({ row: Math.floor(index / out), column: index % out }))];
+  const place = places.find(({ row, column }) => metBy(scene, row, column));
+  return place ? `${role} ${inOne[grid](place, metBy(scene, place.row, place.column).told)}` : role;
+}
 
 /** The code, and below the picture the sum, or why there is none. */
 function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { cell }) {
-  const { values, out, kernel, pixel, sums, at, window, lost, role, reasons } = scene;
+  const { values, out, kernel, pixel, sums, at, window, lost, reasons } = scene;
   const { size, kernel_size, stride, padding, dilation } = values;
   code.write(
     `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${stride}, padding=${padding}` +
@@ -260,7 +275,7 @@ function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { 
   setText(unread, lost);
   show(unread, Boolean(lost));
   show(told, out > 0);
-  setText(pointed, explained(role, at.grid, cell));
+  setText(pointed, out ? explained(scene, cell) : "");
   setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
   if (!window) return;
   sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column]);
