@@ -6,13 +6,13 @@ import {
 import { ending, makeFrame, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
 import { fly, makeGlider, makeSteps, seenCell } from "./page/motion.js";
-import { ahead, BOLD, drawPlane, fitCell, makePanels } from "./page/planes.js";
+import { ahead, BOLD, drawPlane, drawWindow, fitCell, makePanels, WINDOW_NAME } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { refusalHeight } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
 import { colourWeights, makePresetList, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import {
-  explain, geometry, layWindow, makeFormula, makeSum, neverRead, role, starts, sumHeight, takingPart, windowSum, windowTerms,
+  explain, geometry, makeFormula, makeSum, neverRead, role, starts, sumHeight, takingPart, windowSum, windowTerms,
 } from "./page/windows.js";
 
 const WEIGHT = 28; // pixels a cell of the kernel at least: one types there
@@ -64,7 +64,7 @@ async function render({ model, el }) {
     drawInput(figure, scene, page);
     drawKernel(figure, scene, page);
     drawOutput(figure, scene, page);
-    drawWindow(figure, scene, page);
+    drawWindow(figure, scene, page, nameOf(scene));
     moveWindow(figure, glider, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
@@ -84,7 +84,7 @@ async function render({ model, el }) {
 
   sliders.watch(draw, (all) => {
     const settings = all.map(settingFor).filter((other) => other.page.rows <= page.rows); // more rows are another picture
-    keepHeight(figure.root, Math.max(...settings.map(({ page: { height }, out }) => height + (out ? 0 : NAME))));
+    keepHeight(figure.root, Math.max(...settings.map(({ page: { height }, out }) => height + (out ? 0 : WINDOW_NAME))));
     keepNotes(settings);
   });
   const traits = watchTraits(model, ["weights"], draw);
@@ -124,7 +124,6 @@ function pointedAt({ values, shape, out }, walker) {
   return { at, part, home: walker.home(), window: out > 0 && at.grid === "output", role: told };
 }
 
-const NAME = 28; // pixels below the input for the name of a window that does not fit
 /** How high each note below the picture, and a refusal, is in the highest of these settings. */
 function heightsOf(settings) {
   const most = (high) => Math.max(0, ...settings.map(high));
@@ -151,12 +150,13 @@ function toldHeight({ values, shape, out, kernel, page: { width, cell, longest }
 /** Sizes on the page: one cell size for all three, so that a smaller output looks smaller. */
 function layOut(width, { values: { kernel_size }, shape: { padded, span }, out, sums, titles }) {
   const longest = Math.max(1, ...sums.flat().map((total) => written(total).length));
+  const side = out ? padded : span;
   const panels = [
-    { cells: out ? padded : span, title: titles.input },
+    { cells: side, title: titles.input },
     { cells: kernel_size, least: WEIGHT, title: titles.kernel, sign: true },
     { cells: out, title: titles.output, sign: true },
   ];
-  return { width, longest, ...fitCell(width - 4, panels, widthOf(longest)) };
+  return { width, side, longest, ...fitCell(width - 4, panels, widthOf(longest)) };
 }
 
 function drawInput({ grids, titles }, scene, { cell }) {
@@ -210,20 +210,6 @@ function metBy({ values, kernel, pixel, at, part }, row, column) {
   if (at.grid !== "input" || !part.output(row, column)) return null;
   const [i, j] = [part.tap(row, at.row), part.tap(column, at.column)];
   return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j) };
-}
-
-/** The window: around what one output reads, or dashed in red where it does not fit. */
-function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
-  const { kernel_size } = values;
-  const { padded, span } = shape;
-  const { cell, sign } = page;
-  layWindow(outline, cell, shape, at, values);
-  show(outlineName, !out);
-  setText(outlineName, `${kernel_size} × ${kernel_size} kernel${spreadOf(shape, values)}`);
-  setStyle(outlineName, "top", `${span * cell + 4}px`);
-  const beyond = out ? 0 : Math.max(0, span - padded) * cell;
-  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : NAME)}px 0`);
-  setStyle(root, "--sign", `${sign}px`);
 }
 
 /** After a step the window comes from where it was, and its products meet in the cell of their sum. */
@@ -290,6 +276,7 @@ function spoken({ values, out, sums, at, window, lost, role, reasons }, refusal)
   return `${setting}: output ${out} by ${out}. ${lost} ${role} ${here}`;
 }
 
+const nameOf = ({ values, shape }) => `${values.kernel_size} × ${values.kernel_size} kernel${spreadOf(shape, values)}`;
 const spreadOf = ({ span }, { dilation }) => (dilation > 1 ? `, spans ${span}` : "");
 
 export default { render };

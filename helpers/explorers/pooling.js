@@ -7,11 +7,11 @@ import { ending, makeFrame, makeRemark, watchWidth, writeResult } from "./page/f
 import { SENTENCES } from "./page/from_python.js";
 import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
 import { fly, makeGlider, makeSteps, pale, seenCell } from "./page/motion.js";
-import { ahead, BOLD, fitCell, makePanels, unreadMark } from "./page/planes.js";
+import { ahead, BOLD, drawWindow, fitCell, makePanels, unreadMark, WINDOW_NAME } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { fill, kernelTooBig, nearestChanges, refusalHeight } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
-import { layWindow, makeFormula, MONOSPACED, neverRead, reading, starts, takingPart } from "./page/windows.js";
+import { makeFormula, MONOSPACED, neverRead, reading, starts, takingPart } from "./page/windows.js";
 
 /** How many windows there are along one side, were nothing else in the way; `skipped` ones would start too late. */
 function countWindows({ size, kernel_size, stride, padding, dilation, ceil_mode }) {
@@ -265,7 +265,7 @@ async function render({ model, el }) {
     setClass(frame.root, `cs-explorer cs-pooling${page.width >= 900 ? "" : " cs-narrow"}`);
     drawInput(figure, scene, page);
     drawOutput(figure, scene, page);
-    drawWindow(figure, scene, page);
+    drawWindow(figure, scene, page, nameOf(scene));
     moveWindow(figure, glider, scene, page, steps(scene.values, scene.at, pointing.isHovered()));
     player.enable(scene.out > 0);
     formula.write(scene.values, { room: scene.shape.room, out: Math.max(0, scene.shape.counted) });
@@ -286,7 +286,7 @@ async function render({ model, el }) {
 
   sliders.watch(draw, (all) => {
     const settings = all.map(settingFor).filter((other) => other.page.rows <= page.rows); // more rows are another picture
-    keepHeight(figure.root, Math.max(...settings.map(({ page: { height }, out }) => height + (out ? 0 : NAME))));
+    keepHeight(figure.root, Math.max(...settings.map(({ page: { height }, out }) => height + (out ? 0 : WINDOW_NAME))));
     keepNotes(settings);
   });
   draw();
@@ -350,7 +350,6 @@ function gradients(windows, padded) {
   return { arriving, senders, last, gradient };
 }
 
-const NAME = 28; // pixels below the input for the name of a window that does not fit
 // Characters, about.
 const LONGEST_TOLD = "output[0, 0] sends its 1 back to its winner, input[0, 0], the first of 2 equals.".length + 1;
 
@@ -436,18 +435,8 @@ function drawOutput({ grids, titles, signs, nothing }, scene, { cell, longest })
   writeResult(titles.output, out && scene.titles.output);
 }
 
-/** The window: around what one output reads, even over the border, or in red where it is refused. */
-function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, page) {
-  const { kernel_size, dilation } = values;
-  const { side, cell, sign } = page;
-  layWindow(outline, cell, shape, at, values);
-  show(outlineName, !out);
-  setText(outlineName, `${kernel_size} × ${kernel_size} window${dilation > 1 ? `, spans ${shape.span}` : ""}`);
-  setStyle(outlineName, "top", `${side * cell + 4}px`);
-  const beyond = (side - shape.padded) * cell;
-  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : NAME)}px 0`);
-  setStyle(root, "--sign", `${sign}px`);
-}
+const nameOf = ({ values: { kernel_size, dilation }, shape }) =>
+  `${kernel_size} × ${kernel_size} window${dilation > 1 ? `, spans ${shape.span}` : ""}`;
 
 /**
  * After a step the window comes from where it was. The winner goes to the output and the losers pale, or all that are

@@ -29,9 +29,8 @@ class TrainingView(View):
     looks = traitlets.List().tag(sync=True)  # of the latest run, before its first epoch and after each
     picture = traitlets.Dict().tag(sync=True)  # what they look at
     device = traitlets.Unicode().tag(sync=True)
-    recorded = traitlets.Dict().tag(
-        sync=True
-    )  # where Python is away, what is replayed: tools/recorded_runs.py fills it
+    # Where Python is away, what is replayed: tools/recorded_runs.py fills it.
+    recorded = traitlets.Dict().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
 
 

@@ -1,8 +1,9 @@
 // Planes of numbers: the panels they stand in, and the cells of a padded input.
 
-import { make, setNote, setText, tint, upTo, written } from "./elements.js";
+import { make, setNote, setStyle, setText, show, tint, upTo, written } from "./elements.js";
 import { ROOMY } from "./grid.js";
 import { weightClass } from "./weights.js";
+import { layWindow } from "./windows.js";
 
 /** How a cell of the padded input is marked that no output reads: behind the last window, or stepped over. */
 export function unreadMark({ out, padded, read, dropped }, row, column) {
@@ -52,6 +53,22 @@ export function makePanels(label, grids, between) {
   root.lastChild.append(nothing);
   root.setAttribute("aria-label", `${label} Arrow keys move the window, Space plays, Escape goes back.`);
   return { root, grids, titles, signs, outline, outlineName, nothing };
+}
+
+export const WINDOW_NAME = 28; // pixels below the input for the name of a window that does not fit
+
+/**
+ * The window: around what one output reads, or dashed in red where it does not fit, with what it is below the `side` cells
+ * that it and the input take.
+ */
+export function drawWindow({ root, grids, outline, outlineName }, { values, shape, out, at }, { side, cell, sign }, name) {
+  layWindow(outline, cell, shape, at, values);
+  show(outlineName, !out);
+  setText(outlineName, name);
+  setStyle(outlineName, "top", `${side * cell + 4}px`);
+  const beyond = (side - shape.padded) * cell;
+  setStyle(grids.input.root, "margin", `0 ${beyond}px ${beyond + (out ? 0 : WINDOW_NAME)}px 0`);
+  setStyle(root, "--sign", `${sign}px`);
 }
 
 const NOTHING = 86; // pixels: as large is the sign that there is no output
