@@ -346,10 +346,14 @@ def in_rgb(colour):
     return f"rgb({', '.join(str(byte) for byte in bytes.fromhex(colour[1:]))})"
 
 
-HELD_FROM = """(handle) => { // how far left of its middle, and below it, a press still takes hold of it
+HELD_FROM = """(handle) => { // how far beside its middle, and below it, a press still takes hold of it
   const { left, top, width, height } = handle.getBoundingClientRect();
-  const takes = (right, down) => handle.contains(document.elementFromPoint(left + width / 2 + right, top + height / 2 + down));
-  const far = (right, down) => { let pixels = 0; while (takes(pixels * right, pixels * down)) pixels += 0.5; return pixels; };
+  const [x, y] = [left + width / 2, top + height / 2];
+  const far = (right, down) => {
+    let pixels = 0;
+    while (handle.contains(document.elementFromPoint(x + pixels * right, y + pixels * down))) pixels += 0.5;
+    return pixels;
+  };
   return [Math.min(far(-1, 0), far(1, 0)), Math.min(far(0, 1), far(0, -1))];
 }"""
 
