@@ -3,7 +3,7 @@
 import { factor, make, setClass, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
 import { INPUT_NAME, colourOf, digitsOf, planeName } from "./channels_layout.js";
 import { writeResult } from "./page/frame.js";
-import { makeGrid, squeeze } from "./page/grid.js";
+import { makeGrid, squeeze, widthOf } from "./page/grid.js";
 import { drawPlane, makeOutline } from "./page/planes.js";
 import { weightClass } from "./page/weights.js";
 import { layWindow } from "./page/windows.js";
@@ -117,8 +117,8 @@ export function drawFilters({ rows, band }, { values, biases, results, at, here,
   setStyle(band, "grid-area", `${chosen + 2} / 1 / ${chosen + 3} / -1`);
 }
 
-/** The output planes: at the ends of the filters' rows, or below them all. */
-export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell, line, letters }) {
+/** The output planes: at the ends of the filters' rows, or below them all, and there across the page. */
+export function drawOutputs({ rows, title, nothing, outputs }, scene, { width, mode, outputCell, line, letters }) {
   const { values, out, results, at, here, part, window, chosen, start, longest, peak, playing } = scene;
   const { in_channels, out_channels } = values;
   rows.forEach(({ filter, grid, out: panel }) => {
@@ -127,7 +127,7 @@ export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell,
     if (!visible) return;
     if (mode === "side") put(panel, filter + 2, in_channels + 3);
     setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
-    squeeze(grid, outputCell, longest, letters);
+    squeeze(grid, Math.max(outputCell, widthOf(longest)), longest, letters); // digits may reach the edges of a cell
     setStyle(grid.root, "--line", `${line}px`);
     grid.startAt(start.output);
     grid.draw(out, out, outputCell, (element, row, column) => {
@@ -139,6 +139,7 @@ export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell,
       return tint(value, peak) + mark + (isAhead ? " cs-ahead" : "");
     });
   });
+  setStyle(outputs, "width", mode === "below-outputs" ? `${width}px` : "auto");
   show(nothing, !out);
   writeResult(title, out && `output (${out_channels}, ${out}, ${out})`);
   for (const element of [title, nothing])
