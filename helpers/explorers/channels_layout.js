@@ -1,7 +1,7 @@
 // ChannelsExplorer: what its planes are called, how its panels stand, and how large their cells are.
 
 import { within } from "./page/elements.js";
-import { widthOf } from "./page/grid.js";
+import { ROOMY, widthOf } from "./page/grid.js";
 import { BOLD } from "./page/planes.js";
 
 const COLOURS = ["red", "green", "blue"]; // in words
@@ -88,6 +88,8 @@ function arranged(width, { in_channels, out_channels, kernel_size }, { padded, o
   };
   return {
     ...{ width, mode, inputCell, outputCell, line, most, template: template[mode], height: height[mode] },
+    isRoomy: line >= ROOMY, // an output has room for a second number
+    isLow: line < 22, // or not even for a weight's whole band
     kernelCell: mode === "stacked" ? stackedKernel : kernelCell,
     letters: isWide && line > 14 ? 14 : 12,
   };

@@ -4,7 +4,7 @@ import { factor, make, setClass, setStyle, setText, show, tint, upTo, written } 
 import { INPUT_NAME, colourOf, digitsOf, planeName } from "./channels_layout.js";
 import { writeResult } from "./page/frame.js";
 import { makeGrid, squeeze, widthOf } from "./page/grid.js";
-import { drawPlane, makeOutline } from "./page/planes.js";
+import { drawPlane, makeOutline, metBy, noteMeeting } from "./page/planes.js";
 import { weightClass } from "./page/weights.js";
 import { layWindow } from "./page/windows.js";
 
@@ -118,25 +118,28 @@ export function drawFilters({ rows, band }, { values, biases, results, at, here,
 }
 
 /** The output planes: at the ends of the filters' rows, or below them all, and there across the page. */
-export function drawOutputs({ rows, title, nothing, outputs }, scene, { width, mode, outputCell, line, letters }) {
-  const { values, out, results, at, here, part, window, chosen, start, longest, peak, playing } = scene;
+export function drawOutputs({ rows, title, nothing, outputs }, scene, { width, mode, outputCell, line, letters, isRoomy, isLow }) {
+  const { values, out, weights, pixel, results, at, here, part, window, chosen, start, longest, peak, playing } = scene;
   const { in_channels, out_channels } = values;
   rows.forEach(({ filter, grid, out: panel }) => {
     const visible = filter < out_channels && out > 0;
     show(panel, visible);
     if (!visible) return;
     if (mode === "side") put(panel, filter + 2, in_channels + 3);
-    setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
+    setClass(panel, `cs-out${filter === chosen ? "" : " cs-other-out"}${isLow ? " cs-low" : ""}`);
     squeeze(grid, Math.max(outputCell, widthOf(longest)), longest, letters); // digits may reach the edges of a cell
     setStyle(grid.root, "--line", `${line}px`);
     grid.startAt(start.output);
+    const isMet = here.kind === "input" || (here.kind === "kernel" && here.filter === filter);
+    const meeting = (row, column) => metBy(here.kind, scene, pixel[here.channel], weights[filter][here.channel], row, column);
     grid.draw(out, out, outputCell, (element, row, column) => {
       const value = results[filter][row][column];
       setText(element, written(value));
       const lit = ["input", "output"].includes(here.kind) && part.output(row, column);
       const mark = !lit ? "" : window && filter !== chosen ? " cs-also" : " cs-lit";
       const isAhead = playing && (filter - chosen || row - at.row || column - at.column) > 0; // playing prints the outputs
-      return tint(value, peak) + mark + (isAhead ? " cs-ahead" : "");
+      const met = noteMeeting(element, isMet ? meeting(row, column) : null, isRoomy);
+      return tint(value, peak) + mark + met + (isAhead ? " cs-ahead" : "");
     });
   });
   setStyle(outputs, "width", mode === "below-outputs" ? `${width}px` : "auto");

@@ -1,12 +1,12 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
 import {
-  keepHeight, lineCount, make, setClass, setNote, setStyle, setText, show, tint, upTo, written,
+  keepHeight, lineCount, make, setClass, setStyle, setText, show, tint, upTo, written,
 } from "./page/elements.js";
 import { ending, makeFrame, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
 import { fly, makeGlider, makeSteps, seenCell } from "./page/motion.js";
-import { ahead, BOLD, drawPlane, fitCell, makePanels } from "./page/planes.js";
+import { ahead, BOLD, drawPlane, explained, fitCell, makePanels, metBy, noteMeeting } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { refusalHeight } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
@@ -141,7 +141,7 @@ function toldHeight({ values, shape, out, kernel, page: { width, cell, longest }
   const sum = sumHeight(`output[${last.row}, ${last.column}]`, factors, "0".repeat(longest), width);
   const roles = [["input", shape.padded], ["kernel", values.kernel_size]].map(([grid, side]) => {
     const at = { grid, row: side - 1, column: side - 1 };
-    return 21 * lineCount(explained(role(at, values, { output: () => true }, out), grid, cell), width, BOLD);
+    return 21 * lineCount(explained(role(at, values, { output: () => true }, out), grid, cell >= ROOMY), width, BOLD);
   });
   return Math.max(sum, ...roles);
 }
@@ -178,36 +178,19 @@ function drawKernel({ root, grids, titles }, scene, { cell }) {
 }
 
 function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
-  const { out, sums, part, start } = scene;
+  const { out, kernel, pixel, sums, at, part, start } = scene;
   const peak = Math.max(0, ...sums.flat().map(Math.abs));
   squeeze(grids.output, cell, longest);
   grids.output.startAt(start.output);
   grids.output.draw(out, out, cell, (element, row, column) => {
-    const meeting = metBy(scene, row, column);
-    const noted = meeting && cell >= ROOMY;
     setText(element, written(sums[row][column]));
-    setNote(element, noted ? meeting.told : "");
     const name = tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
-    return name + (meeting ? meeting.name : "") + (noted ? " cs-noted" : "") + ahead(scene, row, column);
+    const met = noteMeeting(element, metBy(at.grid, scene, pixel, kernel, row, column), cell >= ROOMY);
+    return name + met + ahead(scene, row, column);
   });
   show(grids.output.root, out > 0);
   show(nothing, !out);
   writeResult(titles.output, out && scene.titles.output);
-}
-
-/**
- * What the pointed-at weight or input has to do with an output: the part of its sum that the weight makes, or the weight
- * that the input meets there. Null where it has nothing to do with it, and where an output is pointed at itself.
- */
-function metBy({ values, kernel, pixel, at, part }, row, column) {
-  const { kernel_size, stride, dilation } = values;
-  if (at.grid === "kernel") {
-    const value = pixel(row * stride + at.row * dilation, column * stride + at.column * dilation);
-    return { told: written(kernel[at.row][at.column] * value), name: weightClass(at.row, at.column) };
-  }
-  if (at.grid !== "input" || !part.output(row, column)) return null;
-  const [i, j] = [part.tap(row, at.row), part.tap(column, at.column)];
-  return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j) };
 }
 
 /** The window: around what one output reads, or dashed in red where it does not fit. */
@@ -239,14 +222,6 @@ function moveWindow({ root }, glider, { values, kernel, pixel, at }, { cell }, b
   fly(root, products.filter(({ text }) => text !== "0"));
 }
 
-const SMALL_NUMBERS = {
-  kernel: "Small numbers: what it adds.",
-  input: "Small numbers: weights it meets.",
-};
-
-/** A role, and what the small numbers are where there is room for them. */
-const explained = (told, grid, cell) => (cell >= ROOMY && SMALL_NUMBERS[grid] ? `${told} ${SMALL_NUMBERS[grid]}` : told);
-
 /** The code, and below the picture the sum, or why there is none. */
 function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { cell }) {
   const { values, out, kernel, pixel, sums, at, window, lost, role, reasons } = scene;
@@ -260,7 +235,7 @@ function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { 
   setText(unread, lost);
   show(unread, Boolean(lost));
   show(told, out > 0);
-  setText(pointed, explained(role, at.grid, cell));
+  setText(pointed, explained(role, at.grid, cell >= ROOMY));
   setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
   if (!window) return;
   sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column]);

@@ -35,6 +35,39 @@ export function drawPlane(grid, cell, { values, shape, out, inside, at, part, wi
   });
 }
 
+/**
+ * What the pointed-at weight or input has to do with an output: the part of its sum that the weight makes, or the weight
+ * that the input meets there. Null where it has nothing to do with it, and where an output is pointed at itself. `kind`
+ * is the pointed-at grid's, `pixel` and `kernel` are those of a plane that the output reads.
+ */
+export function metBy(kind, { values, at, part }, pixel, kernel, row, column) {
+  const { stride, dilation } = values;
+  if (kind === "kernel") {
+    const value = pixel(row * stride + at.row * dilation, column * stride + at.column * dilation);
+    return { told: written(kernel[at.row][at.column] * value), name: weightClass(at.row, at.column) };
+  }
+  if (kind !== "input" || !part.output(row, column)) return null;
+  const [i, j] = [part.tap(row, at.row), part.tap(column, at.column)];
+  return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j) };
+}
+
+/** Note in an output's cell, where there is room, how it is met; returns the cell's classes. */
+export function noteMeeting(element, meeting, isRoomy) {
+  setNote(element, meeting && isRoomy ? meeting.told : "");
+  return meeting ? meeting.name + (isRoomy ? " cs-noted" : "") : "";
+}
+
+const SMALL_NUMBERS = {
+  kernel: "Small numbers: what it adds.",
+  input: "Small numbers: weights it meets.",
+};
+
+/** A role, and what the small numbers are where there is room for them, or what is told `instead`. */
+export function explained(told, kind, isRoomy, instead = "") {
+  const more = isRoomy ? SMALL_NUMBERS[kind] : instead;
+  return more ? `${told} ${more}` : told;
+}
+
 /** The outline of a window, with a handle for fingers. */
 export const makeOutline = () => make("div", "cs-window", make("div", "cs-handle"));
 
