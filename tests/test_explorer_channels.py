@@ -302,6 +302,20 @@ def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_deri
     assert {(note, colour) for _, note, colour in met()} == {("", False)}
 
 
+@each_width
+def test_a_bias_is_large_enough_for_a_finger_and_a_filters_name_has_its_kernels_ink(stand, width):
+    page = stand(ChannelsExplorer(out_channels=3, kernel_size=1), viewport={"width": width + 32, "height": 900})
+    for bias in page.locator(".cs-bias:visible").all():
+        x, y, wide, high = bias.evaluate("(own) => Object.values(own.getBoundingClientRect().toJSON()).slice(0, 4)")
+        assert min(wide, high) >= 24
+        for point in itertools.product((x + 1, x + wide - 1), (y + 1, y + high - 1)):
+            hit = "([x, y]) => document.elementFromPoint(x, y).dataset.grid"
+            assert page.evaluate(hit, point) == "bias"
+    ink = "(own) => getComputedStyle(own).color"
+    name = page.locator(".cs-row-name:not(.cs-other):visible b").last
+    assert name.evaluate(ink) == page.locator(".cs-formula .cs-kernel-ink").first.evaluate(ink)
+
+
 def test_while_a_cell_is_hovered_the_numbers_and_the_wires_are_still_the_pinned_outputs(stand):
     explorer = ChannelsExplorer()
     page = stand(explorer)

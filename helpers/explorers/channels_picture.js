@@ -25,7 +25,7 @@ export function makeFigure(planes, filters) {
     }),
   );
   const rows = upTo(filters).map((filter) => {
-    const name = make("div", "cs-row-name", make("b", "", `filter ${filter}`), make("span", "cs-small", `weight[${filter}]`));
+    const name = make("div", "cs-row-name", make("b", "cs-kernel-ink", `filter ${filter}`), make("span", "cs-small", `weight[${filter}]`));
     const bias = make("span", "cs-bias");
     Object.assign(bias.dataset, { grid: "bias", row: filter, column: 0 });
     const [sigma, total] = [make("span", "cs-sigma", "Σ"), make("b", "cs-output-ink")];
