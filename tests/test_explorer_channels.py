@@ -12,6 +12,7 @@ from torch import nn
 from helpers.arithmetic import ShapeError, conv_output_size
 from helpers.explorers.channels import ChannelsExplorer
 
+each_width = pytest.mark.parametrize("width", [374, 680, 1100])
 CHANNELS = sliders_of(ChannelsExplorer)
 SETTINGS = [
     dict(zip(CHANNELS, values, strict=True))
@@ -215,7 +216,8 @@ def test_hovering_an_input_lights_its_readers_in_every_output_plane(stand):
         assert lit(page, "input1") == {(row, column)}
         assert lit(page, "input0") == set()
         assert page.locator(".cs-note").text_content() == (
-            f"Row {row}, column {column} of padded channel 1 is read by 3 outputs, 1 in each plane."
+            f"Row {row}, column {column} of padded channel 1 is read by 3 outputs, 1 in each plane. "
+            "Small numbers: weights it meets."
         )
 
 
@@ -227,14 +229,91 @@ def test_hovering_a_weight_lights_what_it_multiplies_on_its_own_plane(stand):
     assert lit(page, "kernel1-2") == {(1, 0)}
     assert lit(page, "kernel0-2") == set()
     assert page.locator(".cs-note").text_content() == (
-        "weight[1, 2, 1, 0] multiplies 4 cells of blue, one for each number of output[1]."
+        "weight[1, 2, 1, 0] multiplies 4 cells of blue, one for each number of output[1]. Small numbers: what it adds."
     )
     cell(page, "bias", 1, 0).hover()
     assert page.locator(".cs-note").text_content() == "bias[1] is added to 4 numbers: all of output[1]."
     page = stand(ChannelsExplorer(padding=1))
     cell(page, "kernel0-0", 0, 0).hover()
     told = page.locator(".cs-note").text_content()
-    assert told == "weight[0, 0, 0, 0] multiplies 25 cells of padded red, one for each number of output[0]."
+    does = "weight[0, 0, 0, 0] multiplies 25 cells of padded red, one for each number of output[0]."
+    assert told == f"{does} Small numbers: what it adds."
+
+
+def derived(explorer):
+    """torch's gradient of each output by the padded input and by the weights: {(filter, row, column): both}."""
+    layer = explorer.layer()
+    layer.padding = (0, 0)
+    pixels = nn.functional.pad(explorer.input(), (explorer.padding,) * 4).requires_grad_()
+    output = layer(pixels)
+    places = itertools.product(*(range(side) for side in output.shape))
+    by = {place: torch.autograd.grad(output[place], (pixels, layer.weight), retain_graph=True) for place in places}
+    return layer.weight, by
+
+
+MET = """(cells) => cells.filter((cell) => cell.checkVisibility()).map((cell) => {
+  const { grid, row, column, note } = cell.dataset;
+  const place = [grid.slice("output".length), row, column].map(Number);
+  return [place, note, cell.classList.contains("cs-weighted") && getComputedStyle(cell).getPropertyValue("--weight")];
+})"""
+
+
+def signed(value):
+    return f"{value + 0:g}".replace("-", "−")  # no −0
+
+
+@pytest.mark.parametrize("settings", [{}, {"size": 6, "stride": 2, "padding": 1, "out_channels": 3}], ids=str)
+@pytest.mark.parametrize("width", [680, 1100])
+def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_derives(stand, width, settings):
+    explorer = ChannelsExplorer(**settings)
+    page = stand(explorer, viewport={"width": width + 32, "height": 900})
+    weight, by = derived(explorer)
+    told = lambda: page.locator(".cs-note").text_content()  # noqa: E731
+    met = lambda: page.locator("[data-grid^=output]").evaluate_all(MET)  # noqa: E731
+    colour_of = lambda *at: cell(page, *at).evaluate("(own) => getComputedStyle(own).getPropertyValue('--weight')")  # noqa: E731
+    pinned = (1, 1, 0)
+    cell(page, "output1", *pinned[1:]).click()
+    for filter, channel, i, j in [(0, 0, 0, 0), (1, 0, 1, 1), (0, 2, 2, 1)]:
+        cell(page, f"kernel{filter}-{channel}", i, j).hover()
+        adds = {place: of[filter, channel, i, j] * weight[filter, channel, i, j] for place, (_, of) in by.items()}
+        for place, note, colour in met():
+            is_its = place[0] == filter
+            assert note == (signed(adds[tuple(place)]) if is_its and width == 1100 else "")
+            assert colour == (colour_of(f"kernel{filter}-{channel}", i, j) if is_its else False)
+        added = f"It adds {signed(adds[(filter, *pinned[1:])])} to output[{filter}, 1, 0]."
+        assert told().endswith(" Small numbers: what it adds." if width == 1100 else f" {added}")
+    for channel, row, column in [(0, 2, 1), (1, 4, 2), (2, 0, 0)]:
+        cell(page, f"input{channel}", row, column).hover()
+        readers = [(place[1], place[2]) for place in by if place[0] == 1 and tuple(place[1:]) in lit(page, "output1")]
+        assert readers
+        for place, note, colour in met():
+            meets = by[tuple(place)][0][channel, row, column]
+            is_reader = tuple(place[1:]) in readers
+            assert is_reader or meets == 0
+            assert note == (f"×{signed(meets)}" if is_reader and width == 1100 else "")
+            tap = [at - step * explorer.stride for at, step in zip((row, column), place[1:], strict=True)]
+            assert colour == (colour_of(f"kernel{place[0]}-{channel}", *tap) if is_reader else False)
+        first = pinned[1:] if pinned[1:] in readers else readers[0]
+        meets = by[(1, *first)][0][channel, row, column]
+        tap = ", ".join(str(at - step * explorer.stride) for at, step in zip((row, column), first, strict=True))
+        one = f"In output[1, {first[0]}, {first[1]}] it meets weight[1, {channel}, {tap}] = {signed(meets)}."
+        assert told().endswith(" Small numbers: weights it meets." if width == 1100 else f" {one}")
+    page.mouse.move(2, 2)
+    assert {(note, colour) for _, note, colour in met()} == {("", False)}
+
+
+@each_width
+def test_a_bias_is_large_enough_for_a_finger_and_a_filters_name_has_its_kernels_ink(stand, width):
+    page = stand(ChannelsExplorer(out_channels=3, kernel_size=1), viewport={"width": width + 32, "height": 900})
+    for bias in page.locator(".cs-bias:visible").all():
+        x, y, wide, high = bias.evaluate("(own) => Object.values(own.getBoundingClientRect().toJSON()).slice(0, 4)")
+        assert min(wide, high) >= 24
+        for point in itertools.product((x + 1, x + wide - 1), (y + 1, y + high - 1)):
+            hit = "([x, y]) => document.elementFromPoint(x, y).dataset.grid"
+            assert page.evaluate(hit, point) == "bias"
+    ink = "(own) => getComputedStyle(own).color"
+    name = page.locator(".cs-row-name:not(.cs-other):visible b").last
+    assert name.evaluate(ink) == page.locator(".cs-formula .cs-kernel-ink").first.evaluate(ink)
 
 
 def test_while_a_cell_is_hovered_the_numbers_and_the_wires_are_still_the_pinned_outputs(stand):
@@ -258,7 +337,6 @@ def test_while_a_cell_is_hovered_the_numbers_and_the_wires_are_still_the_pinned_
     assert number(page.locator(".cs-tail").first.locator(".cs-output-ink").text_content().removeprefix(" = ")) == total
 
 
-each_width = pytest.mark.parametrize("width", [374, 680, 1100])
 # Points from the page's corner: where the wires begin and end, where the flying numbers do, and how long they fly.
 CIRCUIT = """() => {
   const figure = document.querySelector(".cs-figure").getBoundingClientRect();
@@ -267,8 +345,11 @@ CIRCUIT = """() => {
   const wires = seen.map(points).filter((way) => way.length);
   const onPage = ([x, y]) => [figure.x + x, figure.y + y];
   const digits = (element) => {
-    const range = document.createRange();
-    range.selectNodeContents(element);
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    const range = document.createRange(); // of the text alone: a bias's box is higher
+    range.setStart(walker.nextNode(), 0);
+    while (walker.nextNode());
+    range.setEndAfter(walker.currentNode);
     return range.getBoundingClientRect();
   };
   const texts = [...document.querySelectorAll(".cs-cell, .cs-figure .cs-title, .cs-row-name, .cs-small, .cs-addend")]

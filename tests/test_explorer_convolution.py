@@ -517,10 +517,11 @@ def test_where_cells_are_small_the_sentence_says_what_a_weight_or_an_input_has_t
     assert adds < 0
     assert told() == f"It adds {adds:g} to output[4, 5].".replace("-", "−")
     cell(page, "input", 5, 7).hover()  # output[4, 5] reads it, and so does its pixel (2, 4)
-    assert told() == f"In output[4, 5], it meets ×{by_pixel((4, 5))[2, 4]:g}.".replace("-", "−")
+    assert told() == f"In output[4, 5] it meets weight[1, 2] = {by_pixel((4, 5))[2, 4]:g}.".replace("-", "−")
     cell(page, "input", 14, 14).hover()  # the first output that reads it
     first = next(place for place in itertools.product(range(16), repeat=2) if by_pixel(place)[11, 11])
-    assert told() == f"In output[{first[0]}, {first[1]}], it meets ×{by_pixel(first)[11, 11]:g}.".replace("-", "−")
+    where = f"In output[{first[0]}, {first[1]}] it meets weight[{14 - first[0]}, {14 - first[1]}]"
+    assert told() == f"{where} = {by_pixel(first)[11, 11]:g}.".replace("-", "−")
     page.evaluate("() => (window.move('kernel_size', 1), window.move('stride', 2))")
     cell(page, "input", 5, 7).hover()
     assert told() == ""  # no output reads it

@@ -207,6 +207,28 @@ def test_the_network_and_all_that_is_said_of_it_are_on_one_screen_of_jupyterlab(
         assert max(high) <= NOTEBOOK
 
 
+# Where ChannelsExplorer is highest, of all 2880 settings, and where it would be, if no cells gave way.
+TALLEST = [
+    {"size": 5, "in_channels": 1, "out_channels": 4, "kernel_size": 3, "padding": 2},
+    {"size": 6, "in_channels": 2, "out_channels": 3, "kernel_size": 1, "padding": 2},
+    {"size": 6, "in_channels": 1, "out_channels": 4, "kernel_size": 1, "padding": 2},
+    {"size": 6, "in_channels": 4, "out_channels": 4, "kernel_size": 1, "padding": 2},
+    {"size": 6, "in_channels": 3, "out_channels": 4, "kernel_size": 2, "padding": 2},
+    {"size": 6, "in_channels": 2, "out_channels": 4, "kernel_size": 3, "padding": 2},
+    {"size": 5, "in_channels": 4, "out_channels": 4, "kernel_size": 2, "padding": 2},
+]
+
+
+def test_however_many_planes_filters_and_cells_there_are_all_outputs_are_on_one_screen(embedded, request):
+    page = embedded([made("ChannelsExplorer", **settings) for settings in TALLEST], 1100)
+    result = RESULTS["ChannelsExplorer"]
+    high = [round(page.evaluate(HEIGHT, [place, result])) for place in range(len(TALLEST))]
+    request.node.user_properties.append(("measured", f"1100: {high}"))
+    assert max(high) <= 720
+    assert page.locator(".cs-output .cs-cell:visible").evaluate_all(CUT) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 1100 + 16
+
+
 @pytest.mark.parametrize("name", ["ConvolutionExplorer", "PoolingExplorer"])
 @pytest.mark.parametrize("is_large", [False, True])
 def test_input_and_output_have_cells_of_one_size_and_the_output_comes_last(embedded, name, is_large):

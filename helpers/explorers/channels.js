@@ -1,12 +1,13 @@
 // ChannelsExplorer: every filter lays one kernel on each input plane, and adds what they give to one output plane.
 
-import { keepHeight, make, plural, setClass, setStyle, show, upTo, written } from "./page/elements.js";
+import { keepHeight, lineCount, make, plural, setClass, setStyle, show, upTo, written } from "./page/elements.js";
 import { makeCircuit } from "./channels_circuit.js";
 import { layOut, planeName } from "./channels_layout.js";
 import { drawFilters, drawInputs, drawKernels, drawOutputs, makeFigure } from "./channels_picture.js";
 import { makeCount, makeSums } from "./channels_sums.js";
 import { ending, makeFrame, makeNote, makeRemark, watchWidth } from "./page/frame.js";
 import { makeSteps } from "./page/motion.js";
+import { BOLD, explained, meetingOf } from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
 import { colourWeights } from "./page/weights.js";
@@ -40,7 +41,7 @@ async function render({ model, el }) {
   const pointing = walker.watch(frame.root, figure.root, draw);
 
   function draw() {
-    const scene = { ...sceneOf(model, sliders, pointing, walker.home()), playing: player.playing() };
+    const scene = { ...sceneOf(model, sliders, pointing, walker.home()), printing: walker.printing(sliders.values()) };
     page = layOut(space.width(), scene.values, scene.shape, scene.longest);
     setClass(frame.root, `cs-explorer cs-channels${page.width >= 680 ? "" : " cs-narrow"}`);
     setClass(figure.root, `cs-figure cs-${page.mode}`);
@@ -56,7 +57,7 @@ async function render({ model, el }) {
     player.enable(scene.out > 0);
     formula.write(scene.values, scene.shape);
     count.write(scene.values);
-    writeBelow(frame, note, scene);
+    writeBelow(frame, note, scene, page);
     sums.write(scene);
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
@@ -112,22 +113,23 @@ function sceneOf(model, sliders, pointing, home) {
   const at = inPicture(pointing.at(), values, shape);
   const here = belonging(at);
   const part = takingPart({ ...at, grid: here.kind }, values, out);
+  const chosen = here.filter ?? belonging(home).filter;
+  const sum = !out ? null : here.kind === "output" ? at : home; // whose sum is written: also while another cell is hovered
   return {
-    ...{ values, shape, out, weights, biases, inside, pixel, planeSum, results, at, here, part },
+    ...{ values, shape, out, weights, biases, inside, pixel, planeSum, results, at, here, part, chosen, sum },
     window: out > 0 && here.kind === "output",
-    chosen: here.filter ?? belonging(home).filter,
-    sum: !out ? null : here.kind === "output" ? at : home, // whose sum is written: also while another cell is hovered
     start: starts(values, sliders.highest),
     longest: Math.max(1, ...numbers.map((number) => written(number).length)),
     peak: Math.max(0, ...numbers.map(Math.abs)),
     lost: out ? neverRead(values, shape) : "",
     role: out ? roleOf(at, here, values, part, out) : "",
+    met: out ? inOne(here, { values, at, part, out }, { weights, pixel, chosen, sum }) : "",
     reasons: out ? null : explain(values, shape, sliders),
   };
 }
 
 /** The code, and below the picture what is never read and what is pointed at, or why there is no output. */
-function writeBelow({ code, refusal }, note, { values, out, lost, role, reasons }) {
+function writeBelow({ code, refusal }, note, { values, out, here, lost, role, met, reasons }, { width, isRoomy }) {
   const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
   const options = (stride > 1 ? `, stride=${stride}` : "") + (padding ? `, padding=${padding}` : "");
   code.write(
@@ -135,12 +137,14 @@ function writeBelow({ code, refusal }, note, { values, out, lost, role, reasons 
     `  # (${in_channels}, ${size}, ${size}) → ${out ? `(${out_channels}, ${out}, ${out})` : "RuntimeError"}`,
   );
   refusal.write(reasons);
-  note.write(lost, role);
+  const told = explained(role, here.kind, isRoomy, met);
+  note.write(lost, told);
+  keepHeight(note.root, 21 * lineCount(`${lost} ${told}`, width, BOLD));
   show(note.root, out > 0);
 }
 
 /** What a screen reader is told. */
-function spoken({ values, out, biases, planeSum, results, at, window, chosen, lost, role, reasons }, refusal) {
+function spoken({ values, out, biases, planeSum, results, at, window, chosen, lost, role, met, reasons }, refusal) {
   const { size, in_channels, out_channels, kernel_size, stride, padding } = values;
   const setting =
     `Input ${plural(in_channels, "plane", "planes")} of ${size} by ${size}, ${plural(out_channels, "filter", "filters")}, ` +
@@ -149,7 +153,7 @@ function spoken({ values, out, biases, planeSum, results, at, window, chosen, lo
   const addends = window ? upTo(in_channels).map((channel) => planeSum(chosen, channel, at)).join(" plus ") : "";
   const sum = window ? `${addends} plus bias ${biases[chosen]}: ${results[chosen][at.row][at.column]}` : "";
   const here = window ? `Output plane ${chosen}, row ${at.row}, column ${at.column} is ${sum}.` : "";
-  return `${setting}: output ${plural(out_channels, "plane", "planes")} of ${out} by ${out}. ${lost} ${role} ${here}`;
+  return `${setting}: output ${plural(out_channels, "plane", "planes")} of ${out} by ${out}. ${lost} ${role} ${met} ${here}`;
 }
 
 /** What the pointed-at input cell, weight or bias takes part in, in a sentence; an output's is its sum. */
@@ -167,5 +171,12 @@ function roleOf(at, { kind, filter, channel }, values, part, out) {
   const each = out_channels > 1 ? `, ${readers} in each plane` : "";
   return `${where} is read by ${plural(readers * out_channels, "output", "outputs")}${each}.`;
 }
+
+/** How the pointed-at weight or input meets one output: that whose sum is written, or the first. */
+const inOne = ({ kind, channel }, scene, { weights, pixel, chosen, sum }) =>
+  meetingOf(kind, scene, pixel[channel], weights[chosen][channel], sum, {
+    outputAt: (row, column) => `output[${chosen}, ${row}, ${column}]`,
+    weightAt: (row, column) => `weight[${chosen}, ${channel}, ${row}, ${column}]`,
+  });
 
 export default { render };

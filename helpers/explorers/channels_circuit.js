@@ -38,7 +38,7 @@ function waysBeside(places, filter, areBelow) {
   });
   const before = left(outputs) - 8;
   const ends = areBelow ? above(right(tail) + 4, places) : [[before, total.y], [before, cell.y], [left(outputs), cell.y]];
-  const toBias = [[sigma.x, bottom(bias) - 2], [sigma.x, sigma.y]]; // from the line below the number, which it would strike out
+  const toBias = [[sigma.x, bottom(bias) - 4], [sigma.x, sigma.y]]; // from the line below the number, which it would strike out
   return { toKernel, toSum, toBias, toOutput: [[right(total) + 3, total.y], ...ends] };
 }
 
@@ -53,7 +53,7 @@ function waysStacked(places) {
   return {
     toKernel: kernels.map((kernel, channel) => [[right(planes[channel]), kernel.y], [left(kernel), kernel.y]]),
     toSum,
-    toBias: [[sigma.x, top(bias) + 2], [sigma.x, sigma.y]], // from above the number
+    toBias: [[sigma.x, top(bias) + 6], [sigma.x, sigma.y]], // from above the number
     toOutput: [[right(total) + 3, total.y], ...above(Math.max(right(total), right(named)) + 12, places)],
   };
 }

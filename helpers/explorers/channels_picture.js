@@ -3,8 +3,8 @@
 import { factor, make, setClass, setStyle, setText, show, tint, upTo, written } from "./page/elements.js";
 import { INPUT_NAME, colourOf, digitsOf, planeName } from "./channels_layout.js";
 import { writeResult } from "./page/frame.js";
-import { makeGrid, squeeze } from "./page/grid.js";
-import { drawPlane, makeOutline } from "./page/planes.js";
+import { makeGrid, squeeze, widthOf } from "./page/grid.js";
+import { drawPlane, makeOutline, metBy, noteMeeting } from "./page/planes.js";
 import { weightClass } from "./page/weights.js";
 import { layWindow } from "./page/windows.js";
 
@@ -25,7 +25,7 @@ export function makeFigure(planes, filters) {
     }),
   );
   const rows = upTo(filters).map((filter) => {
-    const name = make("div", "cs-row-name", make("b", "", `filter ${filter}`), make("span", "cs-small", `weight[${filter}]`));
+    const name = make("div", "cs-row-name", make("b", "cs-kernel-ink", `filter ${filter}`), make("span", "cs-small", `weight[${filter}]`));
     const bias = make("span", "cs-bias");
     Object.assign(bias.dataset, { grid: "bias", row: filter, column: 0 });
     const [sigma, total] = [make("span", "cs-sigma", "Σ"), make("b", "cs-output-ink")];
@@ -97,7 +97,7 @@ export function drawKernels({ pairs }, { values, weights, planeSum, at, here, pa
 }
 
 /** Each filter's name, bias and total. */
-export function drawFilters({ rows, band }, { values, biases, results, at, here, sum, chosen, playing }, { mode }) {
+export function drawFilters({ rows, band }, { values, biases, results, at, here, sum, chosen, printing }, { mode }) {
   const { in_channels, out_channels } = values;
   const stacked = mode === "stacked";
   rows.forEach(({ filter, name, bias, total, tail }) => {
@@ -110,35 +110,39 @@ export function drawFilters({ rows, band }, { values, biases, results, at, here,
     setClass(tail, filter === chosen ? "cs-tail" : "cs-tail cs-other");
     setText(bias, `+ ${factor(biases[filter])}`);
     setClass(bias, here.kind === "bias" && at.row === filter ? "cs-bias cs-lit" : "cs-bias");
-    const isKnown = sum && !(playing && filter > chosen); // playing prints one output after the other
+    const isKnown = sum && !(printing && filter > chosen); // one output after the other
     setText(total, isKnown ? ` = ${written(results[filter][sum.row][sum.column])}` : "");
   });
   show(band, !stacked);
   setStyle(band, "grid-area", `${chosen + 2} / 1 / ${chosen + 3} / -1`);
 }
 
-/** The output planes: at the ends of the filters' rows, or below them all. */
-export function drawOutputs({ rows, title, nothing }, scene, { mode, outputCell, line, letters }) {
-  const { values, out, results, at, here, part, window, chosen, start, longest, peak, playing } = scene;
+/** The output planes: at the ends of the filters' rows, or below them all, and there across the page. */
+export function drawOutputs({ rows, title, nothing, outputs }, scene, { width, mode, outputCell, line, letters, isRoomy, isLow }) {
+  const { values, out, weights, pixel, results, at, here, part, window, chosen, start, longest, peak, printing } = scene;
   const { in_channels, out_channels } = values;
   rows.forEach(({ filter, grid, out: panel }) => {
     const visible = filter < out_channels && out > 0;
     show(panel, visible);
     if (!visible) return;
     if (mode === "side") put(panel, filter + 2, in_channels + 3);
-    setClass(panel, filter === chosen ? "cs-out" : "cs-out cs-other-out");
-    squeeze(grid, outputCell, longest, letters);
+    setClass(panel, `cs-out${filter === chosen ? "" : " cs-other-out"}${isLow ? " cs-low" : ""}`);
+    squeeze(grid, Math.max(outputCell, widthOf(longest)), longest, letters); // digits may reach the edges of a cell
     setStyle(grid.root, "--line", `${line}px`);
     grid.startAt(start.output);
+    const isMet = here.kind === "input" || (here.kind === "kernel" && here.filter === filter);
+    const meeting = (row, column) => metBy(here.kind, scene, pixel[here.channel], weights[filter][here.channel], row, column);
     grid.draw(out, out, outputCell, (element, row, column) => {
       const value = results[filter][row][column];
       setText(element, written(value));
       const lit = ["input", "output"].includes(here.kind) && part.output(row, column);
       const mark = !lit ? "" : window && filter !== chosen ? " cs-also" : " cs-lit";
-      const isAhead = playing && (filter - chosen || row - at.row || column - at.column) > 0; // playing prints the outputs
-      return tint(value, peak) + mark + (isAhead ? " cs-ahead" : "");
+      const isAhead = printing && (filter - chosen || row - at.row || column - at.column) > 0; // the window prints the outputs
+      const met = noteMeeting(element, isMet ? meeting(row, column) : null, isRoomy);
+      return tint(value, peak) + mark + met + (isAhead ? " cs-ahead" : "");
     });
   });
+  setStyle(outputs, "width", mode === "below-outputs" ? `${width}px` : "auto");
   show(nothing, !out);
   writeResult(title, out && `output (${out_channels}, ${out}, ${out})`);
   for (const element of [title, nothing])

@@ -1,12 +1,14 @@
 // ConvolutionExplorer: input, kernel and output as numbers in cells, and the arithmetic that ties them together.
 
 import {
-  keepHeight, lineCount, make, setClass, setNote, setStyle, setText, show, tint, upTo, written,
+  keepHeight, lineCount, make, setClass, setStyle, setText, show, tint, upTo, written,
 } from "./page/elements.js";
 import { ending, makeFrame, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
 import { fly, makeGlider, makeSteps, seenCell } from "./page/motion.js";
-import { ahead, BOLD, drawPlane, drawWindow, fitCell, makePanels, WINDOW_NAME } from "./page/planes.js";
+import {
+  ahead, BOLD, drawPlane, drawWindow, explained, fitCell, makePanels, meetingOf, metBy, noteMeeting, WINDOW_NAME,
+} from "./page/planes.js";
 import { makeWalker } from "./page/pointing.js";
 import { refusalHeight } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
@@ -142,7 +144,7 @@ function toldHeight({ values, shape, out, kernel, page: { width, cell, longest }
   const roles = [["input", shape.padded], ["kernel", values.kernel_size]].map(([grid, side]) => {
     const at = { grid, row: side - 1, column: side - 1 };
     const longest = role(at, values, { output: () => true }, out);
-    return 21 * lineCount(`${longest} ${cell >= ROOMY ? SMALL_NUMBERS[grid] : inOne[grid](last, "−00")}`, width, BOLD);
+    return 21 * lineCount(explained(longest, grid, cell >= ROOMY, "In output[00, 00] it meets weight[0, 0] = −0."), width, BOLD);
   });
   return Math.max(sum, ...roles);
 }
@@ -180,36 +182,19 @@ function drawKernel({ root, grids, titles }, scene, { cell }) {
 }
 
 function drawOutput({ grids, titles, nothing }, scene, { cell, longest }) {
-  const { out, sums, part, start } = scene;
+  const { out, kernel, pixel, sums, at, part, start } = scene;
   const peak = Math.max(0, ...sums.flat().map(Math.abs));
   squeeze(grids.output, cell, longest);
   grids.output.startAt(start.output);
   grids.output.draw(out, out, cell, (element, row, column) => {
-    const meeting = metBy(scene, row, column);
-    const noted = meeting && cell >= ROOMY;
     setText(element, written(sums[row][column]));
-    setNote(element, noted ? meeting.told : "");
     const name = tint(sums[row][column], peak) + (part.output(row, column) ? " cs-lit" : "");
-    return name + (meeting ? meeting.name : "") + (noted ? " cs-noted" : "") + ahead(scene, row, column);
+    const met = noteMeeting(element, metBy(at.grid, scene, pixel, kernel, row, column), cell >= ROOMY);
+    return name + met + ahead(scene, row, column);
   });
   show(grids.output.root, out > 0);
   show(nothing, !out);
   writeResult(titles.output, out && scene.titles.output);
-}
-
-/**
- * What the pointed-at weight or input has to do with an output: the part of its sum that the weight makes, or the weight
- * that the input meets there. Null where it has nothing to do with it, and where an output is pointed at itself.
- */
-function metBy({ values, kernel, pixel, at, part }, row, column) {
-  const { kernel_size, stride, dilation } = values;
-  if (at.grid === "kernel") {
-    const value = pixel(row * stride + at.row * dilation, column * stride + at.column * dilation);
-    return { told: written(kernel[at.row][at.column] * value), name: weightClass(at.row, at.column) };
-  }
-  if (at.grid !== "input" || !part.output(row, column)) return null;
-  const [i, j] = [part.tap(row, at.row), part.tap(column, at.column)];
-  return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j) };
 }
 
 /** After a step the window comes from where it was, and its products meet in the cell of their sum. */
@@ -227,30 +212,17 @@ function moveWindow({ root }, glider, { values, kernel, pixel, at }, { cell }, b
   fly(root, products.filter(({ text }) => text !== "0"));
 }
 
-const SMALL_NUMBERS = {
-  kernel: "Small numbers: what it adds.",
-  input: "Small numbers: weights it meets.",
+const NAMES = {
+  outputAt: (row, column) => `output[${row}, ${column}]`,
+  weightAt: (row, column) => `weight[${row}, ${column}]`,
 };
 
-/** Where there is no room for small numbers, what they would be in one output. */
-const inOne = {
-  kernel: ({ row, column }, told) => `It adds ${told} to output[${row}, ${column}].`,
-  input: ({ row, column }, told) => `In output[${row}, ${column}], it meets ${told}.`,
-};
-
-/** A role, and what the small numbers are where there is room for them, or what one of them is: at home, or at the first. */
-function explained(scene, cell) {
-  const { at: { grid }, role, home, out } = scene;
-  if (!(grid in inOne)) return role;
-  if (cell >= ROOMY) return `${role} ${SMALL_NUMBERS[grid]}`;
-  const places = [home, ...upTo(out * out).map((index) => ({ row: Math.floor(index / out), column: index % out }))];
-  const place = places.find(({ row, column }) => metBy(scene, row, column));
-  return place ? `${role} ${inOne[grid](place, metBy(scene, place.row, place.column).told)}` : role;
-}
+/** How the pointed-at weight or input meets one output, where there is no room for small numbers. */
+const inOne = ({ pixel, kernel, home, ...scene }) => (scene.out ? meetingOf(scene.at.grid, scene, pixel, kernel, home, NAMES) : "");
 
 /** The code, and below the picture the sum, or why there is none. */
 function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { cell }) {
-  const { values, out, kernel, pixel, sums, at, window, lost, reasons } = scene;
+  const { values, out, kernel, pixel, sums, at, window, lost, role, reasons } = scene;
   const { size, kernel_size, stride, padding, dilation } = values;
   code.write(
     `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${stride}, padding=${padding}` +
@@ -261,7 +233,7 @@ function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { 
   setText(unread, lost);
   show(unread, Boolean(lost));
   show(told, out > 0);
-  setText(pointed, out ? explained(scene, cell) : "");
+  setText(pointed, explained(role, at.grid, cell >= ROOMY, cell < ROOMY ? inOne(scene) : ""));
   setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
   if (!window) return;
   sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column]);

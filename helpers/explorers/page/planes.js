@@ -36,6 +36,55 @@ export function drawPlane(grid, cell, { values, shape, out, inside, at, part, wi
   });
 }
 
+/**
+ * What the pointed-at weight or input has to do with an output: the part of its sum that the weight makes, or the weight
+ * that the input meets there. Null where it has nothing to do with it, and where an output is pointed at itself. `kind`
+ * is the pointed-at grid's, `pixel` and `kernel` are those of a plane that the output reads.
+ */
+export function metBy(kind, { values, at, part }, pixel, kernel, row, column) {
+  const { stride, dilation } = values;
+  if (kind === "kernel") {
+    const value = pixel(row * stride + at.row * dilation, column * stride + at.column * dilation);
+    return { told: written(kernel[at.row][at.column] * value), name: weightClass(at.row, at.column) };
+  }
+  if (kind !== "input" || !part.output(row, column)) return null;
+  const [i, j] = [part.tap(row, at.row), part.tap(column, at.column)];
+  return { told: `×${written(kernel[i][j])}`, name: weightClass(i, j) };
+}
+
+/** Note in an output's cell, where there is room, how it is met; returns the cell's classes. */
+export function noteMeeting(element, meeting, isRoomy) {
+  setNote(element, meeting && isRoomy ? meeting.told : "");
+  return meeting ? meeting.name + (isRoomy ? " cs-noted" : "") : "";
+}
+
+const SMALL_NUMBERS = {
+  kernel: "Small numbers: what it adds.",
+  input: "Small numbers: weights it meets.",
+};
+
+/** A role, and what the small numbers are where there is room for them, or what is told `instead`. */
+export function explained(told, kind, isRoomy, instead = "") {
+  const more = isRoomy ? SMALL_NUMBERS[kind] : instead;
+  return more ? `${told} ${more}` : told;
+}
+
+/**
+ * How the pointed-at weight or input meets one output, in a sentence: the one at `home`, or, if that does not read the
+ * input, the first that does. `outputAt(row, column)` and `weightAt(row, column)` are what they are called.
+ */
+export function meetingOf(kind, { values, at, part, out }, pixel, kernel, home, { outputAt, weightAt }) {
+  if (kind === "kernel") {
+    const { told } = metBy(kind, { values, at, part }, pixel, kernel, home.row, home.column);
+    return `It adds ${told} to ${outputAt(home.row, home.column)}.`;
+  }
+  const places = upTo(out * out).map((index) => ({ row: Math.floor(index / out), column: index % out }));
+  const reader = kind === "input" && [home, ...places].find(({ row, column }) => part.output(row, column));
+  if (!reader) return "";
+  const [i, j] = [part.tap(reader.row, at.row), part.tap(reader.column, at.column)];
+  return `In ${outputAt(reader.row, reader.column)} it meets ${weightAt(i, j)} = ${written(kernel[i][j])}.`;
+}
+
 /** The outline of a window, with a handle for fingers. */
 export const makeOutline = () => make("div", "cs-window", make("div", "cs-handle"));
 
