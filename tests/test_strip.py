@@ -9,6 +9,7 @@ import strip
 import torch
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from helpers.colours import INKS
 from helpers.model import SimpleCNN
 
 LESSONS = ["00", *strip.LESSONS]
@@ -53,7 +54,7 @@ def test_what_a_lesson_is_about_is_lit_in_bold_and_told(lesson):
 
 def test_the_map_tells_the_lessons_that_it_names_and_is_the_file_of_the_readme():
     svg = strip.drawing("00")
-    assert texts(svg, fill=strip.BLUE) == ["01", "02", "03"]
+    assert texts(svg, fill=INKS["input"].lower()) == ["01", "02", "03"]
     assert [text for text in texts(svg) if "lesson" in text] == ["lesson 04 · forward", "lesson 05 · backward"]
     told = {number: strip.LESSONS[number] for number in re.findall(r"Lesson (\d+):", strip.words("00"))}
     assert [*told] == re.findall(r">(?:lesson )?(0\d)[ <]", svg), "what is drawn, and no more"
