@@ -202,6 +202,7 @@ SAME = """([expected]) => {
 def test_who_opens_the_answer_before_predicting_it_is_told_so_at_the_end(page_of):
     page = page_of("01")
     page.get_by_text("Show the answer").click()
+    page.wait_for_function("() => eventsOf('01.q1', 0).length")  # its toggle is told a moment later
     page.get_by_role("textbox", name="q1:").fill("5")
     page.keyboard.press("Enter")
     assert "right after it was shown" in page.locator("[data-progress] tbody tr").first.inner_text()
