@@ -16,12 +16,12 @@ from helpers.trace import report
 
 ROOT = Path(__file__).parent.parent
 HELPERS = ROOT / "helpers"
-FILES = [path for path in HELPERS.rglob("*") if path.suffix in (".py", ".js", ".css") and path.name != "colours.py"]
+SUFFIXES = (".py", ".js", ".css", ".html")
+FILES = [path for folder in (HELPERS, ROOT / "tools") for path in folder.rglob("*") if path.suffix in SUFFIXES]
+SITE = ROOT / "tools" / "template" / "site.css"
+FILES.remove(HELPERS / "colours.py")
 HEX = re.compile(r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})\b", re.IGNORECASE)
 EVERY = {**colours.COLOURS, **colours.MORE}
-
-# Darker than the thing's own colour, for its name on white paper.
-INKS = {"input": "#005A8D", "kernel": "#9A4400"}
 
 
 def parts(colour):
@@ -41,7 +41,7 @@ def test_no_colour_is_written_anywhere_else():
     spelled = [
         re.compile(r"\b{}, *{}, *{}\b".format(*parts(colour))) for colour in EVERY.values() if colour[1:] != "0" * 6
     ]
-    assert len(FILES) > 50
+    assert {HELPERS / "plots.py", SITE} <= {*FILES}
     for path in FILES:
         text = path.read_text("utf-8")
         assert HEX.findall(text) == [], path
@@ -100,12 +100,12 @@ def test_the_colour_of_padding_is_changed_in_one_place(monkeypatch, anew, stand)
 
 
 def test_the_pages_and_the_map_have_the_courses_colours():
-    sheet = (ROOT / "tools" / "template" / "site.css").read_text("utf-8")
-    light = sheet[: sheet.index("@media")]
-    assert f"--paper: {colours.PAPER.lower()};" in light
-    assert f"--ink: {colours.INK.lower()};" in light
+    by_day, by_night = colours.style(SITE).split("@media screen")
+    assert colours.DAY.keys() == colours.NIGHT.keys()
+    for sheet, named in ((by_day, colours.DAY), (by_night, colours.NIGHT)):
+        assert [name for name, colour in named.items() if f"--{name}: {colour.lower()};" not in sheet] == []
     drawn = (ROOT / "notebooks" / "images" / "course_map.svg").read_text("utf-8")
-    course = {*colours.COLOURS.values(), colours.INK, colours.PAPER, *INKS.values()}
+    course = {*colours.COLOURS.values(), *colours.INKS.values(), colours.INK, colours.PAPER, colours.QUIET}
     assert {colour.upper() for colour in HEX.findall(drawn)} <= course
     for name in ("input", "kernel", "output"):
         assert f'"{colours.COLOURS[name].lower()}"' in drawn

@@ -72,6 +72,8 @@ def write(folder: Path, say=print):
     for name, file in assets().items():
         if file.suffix == ".js":
             (folder / "assets" / name).write_text(language.script(file), "utf-8")
+        elif file.suffix == ".css":
+            (folder / "assets" / name).write_text(style(file), "utf-8")
         else:
             shutil.copyfile(file, folder / "assets" / name)
     (folder / "assets" / recorded_runs.ASSET).write_text(recorded_runs.script(), "utf-8")

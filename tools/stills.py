@@ -8,11 +8,14 @@ import contextlib
 import copy
 import functools
 import io
+from string import Template
 
 from browser import STAND
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from stamp import WIDGET_VIEW
+
+from helpers import colours
 
 PNG = "image/png"
 REFERENCE = "IPY_MODEL_"  # how one model names another
@@ -20,17 +23,17 @@ WIDTH = 708  # in CSS pixels: a column of 680, with its margins
 SCALE = 1.5  # of the picture's pixels to those: sharp enough, in half the bytes
 COLOURS = 256  # the most that a byte can tell apart; of the thousands that there are, none is then far from its own
 # No button or slider that would do nothing, no code that the cell's text tells already, and nothing of the machine.
-PAPER = """
+PAPER = Template("""
 body { margin: 0 }
-#here { background: #fff; box-sizing: border-box; padding: 10px 14px 6px; width: WIDTHpx }
+#here { background: $paper; box-sizing: border-box; padding: 10px 14px 6px; width: ${width}px }
 #here::after {
-  color: #52606d; content: "A still picture: run the cell to get its sliders."; display: block;
+  color: $quiet; content: "A still picture: run the cell to get its sliders."; display: block;
   font: 12px system-ui, sans-serif; padding: 0 2px;
 }
 .cs-toolbar, .cs-scrub, .cs-epoch input, .cs-code, .cs-thumbnails, .cs-photograph, .cs-explorer summary,
 .cs-note:has(.cs-device) { display: none !important }
 .cs-epoch label { flex: none !important }
-""".replace("WIDTH", str(WIDTH))
+""").substitute(paper=colours.PAPER, quiet=colours.QUIET, width=WIDTH)
 
 
 def explorers_of(cell, models: dict) -> list:

@@ -10,7 +10,7 @@ import html
 import stills
 from address import OPEN, ROOT
 
-from helpers.colours import COLOURS, INK, PAPER
+from helpers.colours import COLOURS, INK, INKS, PAPER, QUIET
 
 MAP = ROOT / "notebooks" / "images" / "course_map.svg"  # for README and the pages
 TAG = '<img src="data:image/png;base64,'  # how a lesson's paragraph with its strip begins
@@ -29,7 +29,6 @@ WAYS = {"04": ["forward"], "05": BOTH, "06": BOTH, "07": ["forward"], "00": BOTH
 WIDTH, MIDDLE = 374, 72  # a phone's column, where a letter is 12 pixels high; on a larger page all of it is larger
 # Each tensor's block: its left, its width (channels), height (rows) and depth (columns), not to scale after flattening.
 BLOCKS = ((8, 4, 46, 15), (87, 15, 46, 15), (165, 15, 24, 8), (253, 6, 84, 0), (301, 6, 36, 0), (349, 6, 18, 0))
-BLUE, ORANGE, QUIET = "#005a8d", "#9a4400", "#52606d"  # inks, dark enough for words on white
 
 
 @functools.cache
@@ -71,7 +70,7 @@ def drawing(lesson: str) -> str:
     for place, step in enumerate(STEPS):
         parts.append(_step(place, step, step in lit, alone=len(lit) == 1))
         if lesson == "00" and (number := next((n for n, what in LESSONS.items() if what == step), "")):
-            parts.append(_text(_between(place)[2], MIDDLE + 19, number, BLUE, bold=True))
+            parts.append(_text(_between(place)[2], MIDDLE + 19, number, INKS["input"], bold=True))
     for row, way in enumerate(ways):
         number = {"forward": "lesson 04 · ", "backward": "lesson 05 · "}[way] if lesson == "00" else ""
         parts.append(_way(way, 149 + 20 * row, number + way, is_lit=(lesson, way) != ("05", "forward")))
@@ -119,8 +118,8 @@ def _between(place):
 
 def _step(place, step, is_lit, alone):
     start, end, middle = _between(place)
-    colour = COLOURS["kernel"].lower() if is_lit else QUIET
-    name = _text(middle, MIDDLE - 5, step, ORANGE if is_lit else QUIET, bold=is_lit)
+    colour = (COLOURS["kernel"] if is_lit else QUIET).lower()
+    name = _text(middle, MIDDLE - 5, step, INKS["kernel"] if is_lit else QUIET, bold=is_lit)
     arrow = _arrow(start + 2, end - 2, MIDDLE + 6, colour, 2.5 if is_lit else 1.5)
     ring = f'<rect x="{start - 1}" y="{MIDDLE - 20}" width="{end - start + 2}" height="38" rx="5" fill="{colour}" '
     ring += f'fill-opacity="0.1" stroke="{colour}" stroke-width="1.5"/>'
@@ -129,13 +128,13 @@ def _step(place, step, is_lit, alone):
 
 def _way(way, y, label, is_lit):
     """An arrow along the whole network, with its name in the middle."""
-    start, end, colour = 8, WIDTH - 19, COLOURS["kernel"].lower() if is_lit else QUIET
+    start, end, colour = 8, WIDTH - 19, (COLOURS["kernel"] if is_lit else QUIET).lower()
     ends = (start, end) if way == "forward" else (end, start)
     half = 4 * len(label) + 4
     paper = f'<rect x="{WIDTH / 2 - half:g}" y="{y - 8}" width="{2 * half:g}" height="16" fill="{PAPER.lower()}"/>'
     dashes = ' stroke-dasharray="6 4"' if way == "backward" else ""
     arrow = _arrow(*ends, y, colour, 2 if is_lit else 1.5, dashes)
-    return f"{arrow}{paper}{_text(WIDTH / 2, y + 4, label, ORANGE if is_lit else QUIET, bold=is_lit)}"
+    return arrow + paper + _text(WIDTH / 2, y + 4, label, INKS["kernel"] if is_lit else QUIET, bold=is_lit)
 
 
 def _arrow(start, end, y, colour, width, dashes=""):

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from matplotlib.image import imsave
 
+from helpers.colours import COLOURS
 from helpers.data import load_shapes
 from helpers.figures import signed
 from helpers.trained import trained_cnn
 
 PICTURE = 6  # of the test pictures
 SIDE, BEHIND = 2, 2  # pixels: a number of a map is as wide, and each map lies as far behind the one before it
-EDGE = (153, 153, 153, 255)  # around each map and vector
+EDGE = (*bytes.fromhex(COLOURS["padding"][1:]), 255)  # around each map and vector
 ROW = 48  # how many numbers of a long vector stand in a row
 
 
