@@ -550,9 +550,11 @@ def test_what_the_learner_has_chosen_has_a_dot_and_what_is_merely_pointed_at_has
         }"""
     )
     assert dot == ["rgb(0, 0, 0)", "rgb(255, 255, 255) 0px 0px 0px 1.5px", "6px"]  # on black and on white
-    page.evaluate("() => window.move('stride', 3)")
-    assert dots() == [None, None]  # there is no such output any more
-    page.evaluate("() => window.move('stride', 1)")
+    for place in ([10, 13], [13, 10]):
+        page.evaluate(CHOOSE, ["output", place])
+        page.evaluate("() => window.move('stride', 3)")
+        assert dots() == [None, None]  # there is no such output any more
+        page.evaluate("() => window.move('stride', 1)")
     page.evaluate(POINT, ["input", [[5, 6]]])
     page.evaluate(CHOOSE, ["input", [5, 6]])
     assert dots() == [[5, 6, 1, 1], None]
@@ -575,8 +577,9 @@ def test_rows_that_the_floor_drops_are_hatched_and_named(stand):
 
 
 @pytest.mark.parametrize("width", [360, 700, 1100])
-def test_moving_the_window_does_not_move_what_is_below(stand, width):
-    explorer = FilterExplorer(a_picture(30, 40), np.full((5, 5), -0.0625), padding=3)
+@pytest.mark.parametrize("weight", [np.full((5, 5), -0.0625), None, [[2]]], ids=["5 × 5", "3 × 3", "1 × 1"])
+def test_moving_the_window_does_not_move_what_is_below(stand, width, weight):
+    explorer = FilterExplorer(a_picture(30, 40), weight, padding=3)
     explorer.image = np.pad(a_picture(20, 20), 15)  # numbers of one digit and of three
     page = stand(explorer, viewport={"width": width, "height": 900})
     height = lambda: page.evaluate(  # noqa: E731
@@ -589,7 +592,7 @@ def test_moving_the_window_does_not_move_what_is_below(stand, width):
         for picture in ("output", "input"):
             page.evaluate(POINT, [picture, [place]])
             assert height() == before
-        page.get_by_label("weight, row 2, column 1").hover()
+        page.get_by_label("weight, row 0, column 0").hover()
         assert height() == before
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
