@@ -183,6 +183,15 @@ POINT = """([name, places]) => {
   });
 }"""
 
+# Clicks a pixel of a picture.
+CHOOSE = """([name, [row, column]]) => {
+  const canvas = document.querySelector(`.cs-panel-${name} canvas`);
+  const box = canvas.getBoundingClientRect();
+  const clientX = box.left + ((column + 0.5) * box.width) / canvas.width;
+  const clientY = box.top + ((row + 0.5) * box.height) / canvas.height;
+  canvas.dispatchEvent(new PointerEvent("click", { bubbles: true, clientX, clientY }));
+}"""
+
 
 def covered(box):
     """The rows and columns that [top, left, height, width] lies on, as a set of places."""
@@ -211,8 +220,8 @@ def test_every_slider_setting_draws_what_torch_computes(stand):
     assert page.problems == []
 
 
-sixteenths = st.integers(-256, 256).map(lambda count: count / 16)
-decimals = st.floats(-16, 16)
+sixteenths = st.integers(-144, 144).map(lambda count: count / 16)
+decimals = st.floats(-9, 9)
 
 
 @st.composite
@@ -306,14 +315,14 @@ def test_a_weight_typed_with_decimals_changes_the_picture_and_the_shared_state(s
     hold(read(page, [{}], SEEN)[0], explorer)
 
 
-@pytest.mark.parametrize("typed", ["", "x", "17", "-16.5", "1e0", "0.00001", "."])
+@pytest.mark.parametrize("typed", ["", "x", "10", "-9.5", "1e0", "0.00001", "."])
 def test_a_weight_that_is_no_such_number_is_refused_with_a_sentence(stand, typed):
     page = stand(FilterExplorer())
     field = page.get_by_label("weight, row 0, column 0")
     field.fill(typed)
     field.press("Enter")
     assert page.locator(".cs-kernel .cs-message").text_content() == (
-        f"A weight is a number of at most four decimals from −16 to 16; “{typed}” is not."
+        f"A weight is a number of at most four decimals from −9 to 9; “{typed}” is not."
     )
     assert field.input_value() == "1"
 
@@ -326,7 +335,7 @@ def test_a_weight_is_scrubbed_by_whole_steps_and_the_picture_follows(stand):
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
-    for right, weight in [(14, 1.5), (27, 2.5), (-35, -2.5), (500, 15.5)]:
+    for right, weight in [(14, 1.5), (27, 2.5), (-35, -2.5), (500, 8.5)]:
         page.mouse.move(x + right, y + 3)
         explorer.weight = [[1, 0, -1], [2, weight, -2], [1, 0, -1]]
         assert page.evaluate("() => view.get('weight')") == explorer.weight
@@ -334,7 +343,7 @@ def test_a_weight_is_scrubbed_by_whole_steps_and_the_picture_follows(stand):
         assert (shown[..., :3] == colours(explorer.output()[0].numpy().astype(np.float64))).all()
     assert (
         page.locator(".cs-kernel .cs-message").text_content()
-        == "A weight is a number of at most four decimals from −16 to 16."
+        == "A weight is a number of at most four decimals from −9 to 9."
     )
     page.mouse.move(x + 24, y)
     assert page.locator(".cs-kernel .cs-message").text_content() == ""
@@ -368,15 +377,101 @@ def test_pointing_outlines_what_an_output_reads_and_which_outputs_read_an_input(
         inner = 0 < row < 6 and 0 < column < 8
         name = f"input[{row - 1}, {column - 1}]" if inner else "A pixel of padding"
         value = explorer.input()[0, row - 1, column - 1].int() if inner else 0
-        said = f"read by {len(readers)} output{'' if len(readers) == 1 else 's'}" if readers else "never read"
+        which = " to ".join(f"output[{r}, {c}]" for r, c in sorted({min(readers), max(readers)})) if readers else ""
+        said = f"read by {len(readers)} output{'' if len(readers) == 1 else 's'}: {which}" if readers else "never read"
         assert seen[1].endswith(f"{name} = {value} is {said}.")
+
+
+@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (3, 2), (5, 1), (2, 4)])
+def test_a_pixel_that_is_pointed_at_shows_each_weight_that_torch_lays_on_it_as_the_outputs_lie(
+    stand, kernel_size, stride
+):
+    weight = np.random.default_rng(1).integers(-90_000, 90_001, (kernel_size, kernel_size)) / 10_000
+    explorer = FilterExplorer(a_picture(5, 7), weight, stride=stride)
+    page = stand(explorer)
+    for row, column in places_of((7, 9)):
+        pixels = torch.zeros(1, 7, 9)
+        pixels[0, row, column] = 1
+        layer = explorer.layer()
+        layer.padding = (0, 0)
+        made = layer(pixels)[0].detach().numpy()  # of one bright pixel each output is the weight that lies on it
+        rows, columns = (sorted(set(places.tolist())) for places in made.nonzero())
+        page.evaluate(POINT, ["input", [[row, column]]])
+        assert page.locator(".cs-under").is_visible() == bool(rows)
+        if rows:
+            assert page.locator(".cs-under .cs-title:visible").inner_text() == "weights on it"
+            seen = read(page, [{}], "rows('patch')")[0]
+            assert [[float(np.float32(number(text[1:]))) for text in line] for line in seen] == made[
+                np.ix_(rows, columns)
+            ].tolist()
+            assert (
+                page.locator(".cs-patch .cs-cell:visible").evaluate_all(
+                    "(all) => all.filter((cell) => cell.dataset.note || !cell.textContent.startsWith('×'))"
+                )
+                == []
+            )
+    assert page.problems == []
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0), (3, 3)])
+def test_a_weight_that_is_pointed_at_says_and_marks_what_it_adds_to_the_chosen_output_and_torch_agrees(
+    stand, stride, padding
+):
+    weight = [[0.1, 0.7, -1.1], [2.25, 0, -0.0625], [9, -8.9999, 1]]
+    explorer = FilterExplorer(a_picture(6, 8), weight, stride=stride, padding=padding)
+    page = stand(explorer)
+    last = [size - 1 for size in explorer.output().shape[1:]]
+    for place in ([0, 0], last, None):
+        if place:
+            page.evaluate(POINT, ["output", [place]])
+            page.evaluate(CHOOSE, ["output", place])
+        else:
+            page.locator(".cs-figure").press("Escape")
+            place = place_of(page.locator(".cs-sum").text_content())
+        parts = []
+        for i, j in places_of((3, 3)):
+            page.get_by_label(f"weight, row {i}, column {j}").hover()
+            note = page.locator(".cs-note").text_content()
+            said = re.search(r"For output\[(\d+), (\d+)\] it meets (.+) = (\d+) and adds (−?[\d.]+)\.$", note)
+            assert [int(said[1]), int(said[2])] == list(place)
+            row, column = place[0] * stride + i - padding, place[1] * stride + j - padding
+            inner = 0 <= row < 6 and 0 <= column < 8
+            assert said[3] == (f"input[{row}, {column}]" if inner else "a pixel of padding")
+            assert number(said[4]) == (explorer.input()[0, row, column] if inner else 0)
+            alone = FilterExplorer(explorer.image, np.zeros((3, 3)), stride=stride, padding=padding)
+            alone.weight = [[weight[i][j] * ((r, c) == (i, j)) for c in range(3)] for r in range(3)]
+            assert number(said[5]) == pytest.approx(alone.output()[(0, *place)].item(), abs=1e-3)
+            assert len(said[5]) <= 10  # nothing of a float's tail
+            parts.append(number(said[5]))
+            assert page.locator(".cs-patch .cs-lit").evaluate_all(CELLS) == [[i, j]]
+            assert marked(page, "input", 1) == [row + padding, column + padding, 1, 1]
+            assert marked(page, "output", 0) == [*place, 1, 1]
+        assert sum(parts) == pytest.approx(explorer.output()[(0, *place)].item(), rel=1e-5)
+    page.mouse.move(2, 2)
+    assert page.locator(".cs-patch .cs-lit").count() == 0
+    assert marked(page, "input", 1) is None
+
+
+CELLS = "(cells) => cells.map(({ dataset }) => [Number(dataset.row), Number(dataset.column)])"
+
+
+def marked(page, name, which):
+    """[top, left, rows, columns] on which a mark of a picture lies, None where it is not shown."""
+    return page.locator(f".cs-panel-{name} .cs-mark").nth(which).evaluate(LAID)
+
+
+LAID = """(box) => {
+  const whole = box.parentElement.querySelector("canvas");
+  const scale = parseFloat(whole.style.width) / whole.width;
+  return box.hidden ? null : ["top", "left", "height", "width"].map((side) => parseFloat(box.style[side]) / scale);
+}"""
 
 
 def test_pointing_at_a_weight_outlines_all_it_multiplies(stand):
     page = stand(FilterExplorer(a_picture(5, 7), stride=2))
     page.get_by_label("weight, row 1, column 0").hover()
-    assert page.locator(".cs-note").text_content().endswith("weight[1, 0] multiplies 12 pixels, one for each output.")
-    outline = page.locator(".cs-panel-input .cs-mark").bounding_box()
+    assert "weight[1, 0] multiplies 12 pixels, one for each output. " in page.locator(".cs-note").text_content()
+    outline = page.locator(".cs-panel-input .cs-mark").first.bounding_box()
     picture = page.locator(".cs-panel-input canvas").bounding_box()
     pixel = picture["width"] / 9
     assert outline["x"] == pytest.approx(picture["x"])
@@ -390,7 +485,8 @@ def test_the_pixels_under_the_kernel_stay_in_sight_while_a_weight_is_changed(sta
     page.get_by_label("weight, row 1, column 0").hover()
     assert page.locator(".cs-under").is_visible()
     assert page.locator(".cs-patch").inner_text() == before
-    page.locator(".cs-panel-input canvas").hover()
+    page.evaluate("() => window.move('stride', 4)")
+    page.evaluate(POINT, ["input", [[3, 3]]])  # between two windows
     assert not page.locator(".cs-under").is_visible()
 
 
@@ -427,7 +523,45 @@ def test_the_mouse_points_a_click_pins_and_keys_move_by_one_pixel(stand):
     page.clock.run_for(1200)
     assert place() == (14, 7)
     page.locator(".cs-figure").press("Escape")
-    assert place() == (0, 0)
+    assert place() == (9, 27)  # where it started
+    page.evaluate("() => { move('stride', 2); move('padding', 0); }")
+    page.locator(".cs-figure").press("Escape")
+    at_stride_2 = FilterExplorer(stride=2, padding=0).output()[0].abs()
+    assert at_stride_2[place()] == at_stride_2.max()
+
+
+def test_what_the_learner_has_chosen_has_a_dot_and_what_is_merely_pointed_at_has_none(stand):
+    page = stand(FilterExplorer())
+    dots = lambda: [  # noqa: E731
+        page.locator(f".cs-panel-{name} .cs-pinned").evaluate(LAID) for name in ("input", "output")
+    ]
+    assert dots() == [None, None]
+    page.evaluate(POINT, ["output", [[10, 13]]])
+    assert dots() == [None, None]
+    page.evaluate(CHOOSE, ["output", [10, 13]])
+    assert dots() == [None, [10, 13, 1, 1]]
+    page.evaluate(POINT, ["output", [[20, 20]]])
+    page.evaluate(POINT, ["input", [[3, 3]]])
+    assert dots() == [None, [10, 13, 1, 1]]
+    dot = page.locator(".cs-panel-output .cs-pinned").evaluate(
+        """(pin) => {
+          const { backgroundColor, boxShadow, width } = getComputedStyle(pin, "::after");
+          return [backgroundColor, boxShadow, width];
+        }"""
+    )
+    assert dot == ["rgb(0, 0, 0)", "rgb(255, 255, 255) 0px 0px 0px 1.5px", "6px"]  # on black and on white
+    for place in ([10, 13], [13, 10]):
+        page.evaluate(CHOOSE, ["output", place])
+        page.evaluate("() => window.move('stride', 3)")
+        assert dots() == [None, None]  # there is no such output any more
+        page.evaluate("() => window.move('stride', 1)")
+    page.evaluate(POINT, ["input", [[5, 6]]])
+    page.evaluate(CHOOSE, ["input", [5, 6]])
+    assert dots() == [[5, 6, 1, 1], None]
+    page.locator(".cs-figure").press("ArrowRight")
+    assert dots() == [None, [9, 28, 1, 1]]  # from where it started: an input is no window
+    page.locator(".cs-figure").press("Escape")
+    assert dots() == [None, None]
 
 
 def test_rows_that_the_floor_drops_are_hatched_and_named(stand):
@@ -443,16 +577,23 @@ def test_rows_that_the_floor_drops_are_hatched_and_named(stand):
 
 
 @pytest.mark.parametrize("width", [360, 700, 1100])
-def test_moving_the_window_does_not_move_what_is_below(stand, width):
-    explorer = FilterExplorer(a_picture(30, 40), np.full((5, 5), -0.0625), padding=3)
+@pytest.mark.parametrize("weight", [np.full((5, 5), -0.0625), None, [[2]]], ids=["5 × 5", "3 × 3", "1 × 1"])
+def test_moving_the_window_does_not_move_what_is_below(stand, width, weight):
+    explorer = FilterExplorer(a_picture(30, 40), weight, padding=3)
     explorer.image = np.pad(a_picture(20, 20), 15)  # numbers of one digit and of three
     page = stand(explorer, viewport={"width": width, "height": 900})
-    height = lambda: page.locator(".cs-explorer").bounding_box()["height"]  # noqa: E731
+    height = lambda: page.evaluate(  # noqa: E731
+        """() => ["explorer", "panel-kernel", "panel-output", "panel-output canvas", "under", "toolbar"]
+          .map((name) => `.cs-${name}`)
+          .map((part) => JSON.stringify(document.querySelector(part).getBoundingClientRect()))"""
+    )
     before = height()
     for place in [(0, 0), (25, 25), (20, 18), (49, 49)]:
         for picture in ("output", "input"):
             page.evaluate(POINT, [picture, [place]])
             assert height() == before
+        page.get_by_label("weight, row 0, column 0").hover()
+        assert height() == before
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
@@ -667,7 +808,7 @@ def test_the_advice_for_an_animated_picture_works(tmp_path):
 
 @pytest.mark.parametrize(
     "weight",
-    [5, [], [[]], [[1, 2, 3]], [[1, 2], [3]], np.zeros((6, 6)), torch.zeros(3, 2), [["1"]], [[17]], [[None]],
+    [5, [], [[]], [[1, 2, 3]], [[1, 2], [3]], np.zeros((6, 6)), torch.zeros(3, 2), [["1"]], [[9.5]], [[None]],
      [[float("nan")]], [[float("inf")]], [[True]], [[1j]]],
 )  # fmt: skip
 def test_a_kernel_of_a_wrong_shape_or_weight_is_refused_and_the_old_one_stays(weight):

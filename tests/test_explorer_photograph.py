@@ -13,7 +13,7 @@ from helpers.explorers import FilterExplorer
 from helpers.explorers.pictures import grey_picture
 
 HOME = "http://localhost/"  # where a browser offers its camera
-MESSAGE = ".cs-photograph .cs-message"
+MESSAGE = ".cs-panel-input .cs-message"
 
 
 def smooth(height, width, channels=3):
@@ -107,6 +107,46 @@ def test_a_file_that_is_no_picture_is_refused_and_the_picture_is_as_it_was(stand
     choose(page, file(NOISE))
     wait_for_another(page, 64)
     assert page.locator(MESSAGE).text_content() == ""
+
+
+BOXES = """() => JSON.stringify([...document.querySelectorAll(".cs-explorer :not(.cs-message)")].map((part) => {
+  const { x, y, width, height } = part.getBoundingClientRect();
+  return [part.className, x, y, width, height];
+}))"""
+# Whether each control can be pressed in its middle: nothing lies over it.
+COVERED = """() => [...document.querySelectorAll("button, input:not([type=file])")].filter((part) => {
+  const { x, y, width, height } = part.getBoundingClientRect();
+  const isSeen = width && y + height < innerHeight;
+  return isSeen && document.elementFromPoint(x + width / 2, y + height / 2)?.closest("button, input") !== part;
+}).map((part) => part.textContent || part.ariaLabel)"""
+
+
+@pytest.mark.parametrize("column", [374, 680, 1100])
+@pytest.mark.parametrize("side", [32, 4])
+def test_a_refusal_moves_nothing_hides_no_control_is_all_seen_and_goes_by_a_click(stand, column, side):
+    page = stand(FilterExplorer(None if side == 32 else a_picture(4, 4)), {"width": column + 32, "height": 1000})
+    before = page.evaluate(BOXES)
+    for name in ("notes.txt", f"{'the name of my holiday picture ' * 3}.txt", f"{'IMG_2026' * 12}.txt"):
+        choose(page, {"name": name, "mimeType": "text/plain", "buffer": b"hello"})
+        page.wait_for_function(
+            "([place, name]) => document.querySelector(place).textContent.includes(name)", arg=[MESSAGE, name]
+        )
+        assert page.evaluate(BOXES) == before
+        assert page.evaluate(COVERED) == []
+        box = page.locator(MESSAGE).bounding_box()
+        assert box["x"] >= 16
+        assert box["x"] + box["width"] <= 16 + column
+        assert box["y"] >= 0
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= column + 32
+        if side == 32 or name == "notes.txt":
+            inside = page.locator(MESSAGE).evaluate(
+                "(e) => [e.scrollHeight - e.clientHeight, e.scrollWidth - e.clientWidth]"
+            )
+            assert inside == [0, 0]
+    page.locator(MESSAGE).click()
+    page.mouse.move(2, 2)
+    assert page.locator(MESSAGE).text_content() == ""
+    assert page.evaluate(BOXES) == before
 
 
 def test_too_large_a_file_or_a_picture_is_refused_before_it_is_read(stand, tmp_path):
@@ -230,7 +270,7 @@ def press(page, name):
 
 def test_one_picture_is_taken_where_the_camera_is_seen_live_and_then_the_camera_is_off(filming):
     explorer, page = filming()
-    press(page, "Camera")
+    page.get_by_role("button", name="Camera", exact=True).press("Enter")  # no pointer comes to lie on the picture
     page.get_by_role("button", name="Take it").wait_for()
     video, picture = (page.locator(f".cs-panel-input {part}").bounding_box() for part in ("video", ".cs-pixels"))
     assert video == picture

@@ -1,8 +1,7 @@
 // FilterExplorer: a picture and what a kernel makes of it, pixel by pixel on canvas.
 
-import {
-  factor, keepHeight, make, plural, setClass, setNote, setStyle, setText, show, tint, written,
-} from "./page/elements.js";
+import { drawMeeting, pixelMet, readersOf, roleOf } from "./filter_meets.js";
+import { factor, keepHeight, make, plural, setClass, setStyle, setText, show, tint, written } from "./page/elements.js";
 import { ending, makeFrame, makeNote, makeRemark, watchTraits, watchWidth, writeResult } from "./page/frame.js";
 import { SENTENCES } from "./page/from_python.js";
 import { lay, makeGrid, widthOf } from "./page/grid.js";
@@ -25,13 +24,8 @@ const NARROWEST = 150; // pixels: where a picture beside the kernel is narrower,
 const EASIEST = 3; // pixels a pixel that are enough to have the panels beside each other
 const COARSEST = 24; // pixels a pixel at most
 const SCALE = 124; // pixels: as wide is the scale of colours at least
-const LONGEST_NOTE = "A pixel of padding = 0 is read by 25 outputs.".length + 3; // characters, about
-
-/** Which outputs along one side read an input index: where the first is, and how many. */
-function readersOf(index, { stride, out }, kernel_size) {
-  const first = Math.max(0, Math.ceil((index - kernel_size + 1) / stride));
-  return { first, count: Math.max(0, Math.min(Math.floor(index / stride), out - 1) - first + 1) };
-}
+const NOTE = 48; // characters, about, that stand in the note's own lines; more take those of the sum, which is not there then
+const LONGEST_NOTE = "weight[0, 0] multiplies 4096 pixels, one for each output. For output[63, 63] it meets a pixel of padding = 0 and adds 0.".length;
 
 /** Why the kernel does not fit, for both sides in one sentence; what to change, and torch's message. */
 function explainFilter(values, [height, width], kernel_size, sliders) {
@@ -92,14 +86,18 @@ function makeFilterFigure() {
     bottom: make("div", "cs-unread-part"),
     right: make("div", "cs-unread-part"),
     window: make("div", "cs-mark", make("div", "cs-handle")),
+    met: make("div", "cs-mark"),
     lit: make("div", "cs-mark"),
+    pins: { input: make("div", "cs-pinned"), output: make("div", "cs-pinned") },
   };
-  const input = makePicture("input", boxes.border, boxes.bottom, boxes.right, boxes.window);
-  const output = makePicture("output", boxes.lit);
+  const input = makePicture("input", boxes.border, boxes.bottom, boxes.right, boxes.window, boxes.met, boxes.pins.input);
+  const output = makePicture("output", boxes.lit, boxes.pins.output);
   const kernel = makeGrid("kernel", { makeCell: makeWeightField });
   const patch = makeGrid("patch");
   const titles = Object.fromEntries(["input", "kernel", "output"].map((name) => [name, make("div", `cs-title cs-${name}-ink`)]));
-  const window = make("div", "cs-under", make("div", "cs-title", "pixels under it"), patch.root);
+  const under = make("div", "cs-one-place", make("div", "cs-title cs-input-ink", "pixels under it"));
+  under.append(make("div", "cs-title cs-kernel-ink", "weights on it"));
+  const window = make("div", "cs-under", under, patch.root);
   const nothing = make("div", "cs-nothing", "∅");
   const range = make("div", "cs-range");
   const ends = make("div", "cs-ends", "≤ −255", make("span", "cs-ramp"), "≥ 255");
@@ -121,7 +119,10 @@ async function render({ model, el }) {
   const present = makeFiltering(model, sliders);
   let page = { scale: 1 };
   const formulas = makeFormulas();
-  const walker = makeWalker(() => ({ ...present().size, apart: page.scale * sliders.values().stride }));
+  const walker = makeWalker(
+    () => ({ ...present().size, apart: page.scale * sliders.values().stride }),
+    () => ({ grid: "output", ...strongest(present(), sliders.values()) }), // on an edge, and not on an even area
+  );
   const { player } = walker;
   const figure = makeFilterFigure();
   const weights = makeWeights(model, figure.kernel, {
@@ -131,7 +132,7 @@ async function render({ model, el }) {
     leave: () => pointing.hover(null),
   });
   const thumbnails = makeThumbnails(model, weights);
-  const photograph = makePhotograph(model, figure.root, figure.input.root, pinStrongest);
+  const photograph = makePhotograph(model, figure.root, figure.input.root, walker.goBack);
   figure.input.root.after(photograph.root);
   const [note, sum] = [makeNote(), makeSum()];
   const frame = makeFrame(el, {
@@ -153,6 +154,7 @@ async function render({ model, el }) {
     setClass(frame.root, `cs-explorer cs-filter${page.width >= 680 ? "" : " cs-narrow"}${page.isAbreast ? " cs-abreast" : ""}`);
     drawPictures(figure, scene, page);
     drawBoxes(figure.boxes, scene, page);
+    drawPins(figure.boxes.pins, scene, page, walker.pinned());
     drawKernel(figure, scene, page);
     writeTitles(figure.titles, scene);
     player.enable(scene.rows > 0);
@@ -162,14 +164,9 @@ async function render({ model, el }) {
     if (!player.playing()) frame.speaker.say(spoken(scene, frame.refusal)); // else sentence would follow sentence
   }
 
-  /** The window lies on an edge at first, and not on an even area. */
-  function pinStrongest() {
-    pointing.pin({ grid: "output", ...strongest(present(), sliders.values()) });
-  }
-
   const traits = watchTraits(model, ["pixels", "weight"], draw);
   sliders.watch(draw);
-  pinStrongest();
+  draw();
   return ending(sliders, traits, space, player, thumbnails, photograph, frame.speaker);
 }
 
@@ -221,25 +218,17 @@ function sceneOf(model, sliders, now, pointing, home) {
   const across = readersOf(at.column, { stride, out: columns }, kernel_size);
   const readers = { top: down.first, left: across.first, rows: down.count, columns: across.count };
   const sizes = [height, width];
+  const scene = { values, now, weight, kernel_size, sizes, rows, columns, inside, at, home, readers, pixel: now.pixel };
   return {
-    ...{ values, now, weight, kernel_size, sizes, rows, columns, inside, at, readers, pixel: now.pixel },
+    ...scene,
     sides: [vertical, horizontal],
     window: rows > 0 && at.grid === "output",
     under: !rows || at.grid === "input" ? null : at.grid === "output" ? at : home, // while a weight is changed, too
     range: `values from ${written(now.smallest)} to ${written(now.largest)}`,
     lost: rows ? neverReadSides(values, vertical, horizontal) : "",
-    told: rows ? roleOf(at, readers, now.pixel, inside, padding, rows * columns) : "",
+    told: rows ? roleOf(scene) : "",
     reasons: rows ? null : explainFilter(values, sizes, kernel_size, sliders),
   };
-}
-
-/** What the pointed-at pixel or weight takes part in, in a sentence; an output's is its sum. */
-function roleOf({ grid, row, column }, readers, pixel, inside, padding, outputs) {
-  if (grid === "output") return "";
-  if (grid === "kernel") return `weight[${row}, ${column}] multiplies ${plural(outputs, "pixel", "pixels")}, one for each output.`;
-  const count = readers.rows * readers.columns;
-  const value = inside(row, column) ? `input[${row - padding}, ${column - padding}]` : "A pixel of padding";
-  return `${value} = ${pixel(row, column)} is ${count ? `read by ${plural(count, "output", "outputs")}` : "never read"}.`;
 }
 
 /** Sizes on the page: one scale for both pictures, the same at each padding, so that a smaller output looks smaller. */
@@ -281,7 +270,8 @@ function drawPictures(figure, { values, now, kernel_size, rows, columns, sides, 
 }
 
 /** Over the input: its border, what is never read, the window or what takes part. Over the output: what reads it. */
-function drawBoxes(boxes, { values, kernel_size, sizes, rows, columns, sides, at, readers }, { scale }) {
+function drawBoxes(boxes, scene, { scale }) {
+  const { values, kernel_size, sizes, rows, columns, sides, at, home, readers } = scene;
   const { stride, padding } = values;
   const [vertical, horizontal] = sides;
   const [droppedRows, droppedColumns] = rows ? [vertical.dropped, horizontal.dropped] : [0, 0];
@@ -290,7 +280,8 @@ function drawBoxes(boxes, { values, kernel_size, sizes, rows, columns, sides, at
   lay(boxes.bottom, scale, { top: readRows, left: 0, rows: droppedRows, columns: horizontal.padded });
   lay(boxes.right, scale, { top: 0, left: horizontal.padded - droppedColumns, rows: readRows, columns: droppedColumns });
 
-  const part = { top: at.row, left: at.column, rows: 1, columns: 1 };
+  const one = ({ row, column }) => ({ top: row, left: column, rows: 1, columns: 1 });
+  const part = one(at);
   const multiplied = { ...part, rows: (rows - 1) * stride + 1, columns: (columns - 1) * stride + 1 };
   const covered = { top: at.row * stride, left: at.column * stride, rows: kernel_size, columns: kernel_size };
   const tooBig = { top: 0, left: 0, rows: kernel_size, columns: kernel_size };
@@ -298,30 +289,34 @@ function drawBoxes(boxes, { values, kernel_size, sizes, rows, columns, sides, at
   setClass(boxes.window, `cs-mark${!rows ? " cs-too-big" : at.grid === "kernel" && stride > 1 ? " cs-loose" : ""}`);
 
   const none = { top: 0, left: 0, rows: 0, columns: 0 };
-  lay(boxes.lit, scale, !rows ? none : { input: readers, kernel: none, output: part }[at.grid]);
+  const isWeight = rows > 0 && at.grid === "kernel";
+  lay(boxes.met, scale, isWeight ? one(pixelMet(scene)) : none);
+  lay(boxes.lit, scale, !rows ? none : { input: readers, kernel: one(home), output: part }[at.grid]);
 }
 
-/** The kernel, and the pixels that lie under it. */
-function drawKernel({ root, kernel, patch, window: panel, input }, scene, { cell, scale, longest }) {
-  const { values, weight, kernel_size, rows, inside, pixel, sides, at, under } = scene;
+/** A dot at the pixel that the learner has chosen, in its picture. */
+function drawPins(pins, { rows, columns, sides }, { scale }, pinned) {
+  const most = { input: sides.map(({ padded }) => padded), output: [rows, columns] };
+  for (const [name, pin] of Object.entries(pins)) {
+    const isHere = pinned?.grid === name && pinned.row < most[name][0] && pinned.column < most[name][1];
+    lay(pin, scale, { top: pinned?.row, left: pinned?.column, rows: isHere ? 1 : 0, columns: isHere ? 1 : 0 });
+  }
+}
+
+/** The kernel, and what meets it. */
+function drawKernel(figure, scene, { cell, scale, longest }) {
+  const { weight, kernel_size, rows, sides, at } = scene;
   const largest = Math.max(...weight.flat().map(Math.abs));
-  colourWeights(root, kernel_size);
-  kernel.draw(kernel_size, kernel_size, cell, (element, row, column) => {
+  colourWeights(figure.root, kernel_size);
+  figure.kernel.draw(kernel_size, kernel_size, cell, (element, row, column) => {
     writeWeight(element, weight[row][column]);
     const lit = at.grid === "kernel" && at.row === row && at.column === column;
     const name = tint(weight[row][column], largest) + weightClass(row, column);
     return name + (lit ? " cs-lit" : "") + (longest > 3 ? " cs-full" : "");
   });
-  setStyle(panel, "visibility", under ? "visible" : "hidden"); // its place is kept
-  if (under)
-    patch.draw(kernel_size, kernel_size, cell, (element, row, column) => {
-      const [down, right] = [under.row * values.stride + row, under.column * values.stride + column];
-      setText(element, written(pixel(down, right)));
-      setNote(element, `×${written(weight[row][column])}`);
-      return `${inside(down, right) ? tint(pixel(down, right), 255) : "cs-pad"} cs-noted${weightClass(row, column)}`;
-    });
+  drawMeeting(figure, scene, cell, largest);
   const overhang = rows ? 0 : Math.max(0, kernel_size - sides[0].padded) * scale;
-  setStyle(input.root, "margin-bottom", `${overhang}px`);
+  setStyle(figure.input.root, "margin-bottom", `${overhang}px`);
 }
 
 function writeTitles(titles, { values, kernel_size, sizes, rows, columns, sides }) {
@@ -332,7 +327,7 @@ function writeTitles(titles, { values, kernel_size, sizes, rows, columns, sides 
 }
 
 /** The code, and below the pictures the sum, or why there is none. */
-function writeBelow({ code, refusal }, note, sum, scene, page) {
+function writeBelow({ code, refusal, below }, note, sum, scene, page) {
   const { values, now, weight, kernel_size, sizes, rows, columns, pixel, at, window, lost, told, reasons } = scene;
   code.write(
     `nn.Conv2d(1, 1, kernel_size=${kernel_size}, stride=${values.stride}, padding=${values.padding}, bias=False)`,
@@ -340,15 +335,15 @@ function writeBelow({ code, refusal }, note, sum, scene, page) {
   );
   refusal.write(reasons);
   note.write(lost, told);
-  keepHeight(note.root, 21 * Math.ceil(((lost.length + LONGEST_NOTE) * 7.5) / page));
-  show(sum.root, rows > 0);
-  setStyle(sum.root, "visibility", window ? "visible" : "hidden");
-  if (!window) return;
-  const factors = windowTerms(pixel, weight, at, values);
+  const noted = (length) => 21 * Math.ceil(((lost.length + length) * 7.5) / page);
   const term = 7 + Math.max(...weight.flat().map((number) => factor(number).length)); // `255·(−1) + `
-  const lines = Math.ceil((factors.length + 3) / Math.max(1, Math.floor(page / (8.5 * term))));
-  keepHeight(sum.root, 23 * lines); // room for pixels of three digits, wherever the window goes
-  sum.write(`output[${at.row}, ${at.column}]`, factors, now.value(at.row, at.column));
+  const lines = Math.ceil((kernel_size ** 2 + 3) / Math.max(1, Math.floor(page / (8.5 * term))));
+  const high = { note: noted(NOTE), sum: 23 * lines }; // room for pixels of three digits, wherever the window goes
+  keepHeight(note.root, high.note);
+  keepHeight(sum.root, high.sum);
+  keepHeight(below, rows ? Math.max(high.note + high.sum, noted(LONGEST_NOTE)) : 0);
+  show(sum.root, window);
+  if (window) sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, weight, at, values), now.value(at.row, at.column));
 }
 
 /** What a screen reader is told. */

@@ -15,7 +15,7 @@ from helpers.explorers.pictures import LARGEST_SIDE, MOST_PIXELS, grey_picture
 from helpers.explorers.weights import checked_rows
 
 LARGEST_KERNEL = 5
-LARGEST_WEIGHT = 16
+LARGEST_WEIGHT = 9
 DECIMALS = 4  # of a weight: so the page can sum whole ten-thousandths, exactly; filter.js says the same
 
 PRESETS = {

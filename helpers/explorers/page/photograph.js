@@ -64,6 +64,8 @@ async function pixelsOf(file, mostPixels, side) {
 export function makePhotograph(model, target, picture, taken) {
   const message = make("div", "cs-message");
   message.setAttribute("role", "alert");
+  message.onclick = () => tell("");
+  picture.append(message); // over it: nothing moves
   const tell = (sentence) => setText(message, sentence);
   let [former, isOurs, turn] = [null, false, 0];
 
@@ -93,7 +95,7 @@ export function makePhotograph(model, target, picture, taken) {
   };
   const choose = make("button", "cs-button", "Own picture …");
   choose.title = "Or drop one here. The browser makes it square, small and grey; only those pixels go on, to the notebook's kernel if there is one.";
-  choose.onclick = () => file.click();
+  choose.onclick = () => (tell(""), file.click());
   const back = make("button", "cs-button", "Back");
   back.title = "The picture from before";
   back.hidden = true;
@@ -112,7 +114,7 @@ export function makePhotograph(model, target, picture, taken) {
 
   const traits = watchTraits(model, ["pixels"], () => isOurs || forget());
   return {
-    root: make("div", "cs-photograph", choose, ...(camera?.buttons ?? []), back, file, message),
+    root: make("div", "cs-photograph", choose, ...(camera?.buttons ?? []), back, file),
     stop() {
       turn++;
       camera?.stop();

@@ -47,6 +47,9 @@ function paint(picture, rows, columns, colour) {
   context.putImageData(picture.image, 0, 0, 0, 0, columns, rows);
 }
 
+/** A weight times a pixel, exactly: as floats the two would often leave a tail. */
+export const product = (weight, pixel) => (Math.round(weight * UNIT) * pixel) / UNIT;
+
 /** Paint the padded input of `filtered`; what no output reads is pale, unless there is no output at all. */
 export function paintInput(picture, { vertical, horizontal, pixel }, padding) {
   const isNothing = !(vertical.out && horizontal.out);

@@ -97,19 +97,23 @@ export function makePlayer(step, isHovered, { changed = () => {}, leave = () => 
  * A window that goes from output to output: with arrow keys, by playing or stepping through all of them, by a click.
  * `outputs()` gives how many there are, { rows, columns, grids }, 0 rows where there are none; `grids` names the grids
  * they are drawn in, if not "output" alone, and `apart` how many pixels lie between two windows. Playing goes through
- * all cells of one grid and on to the next. The window can be dragged over the input.
+ * all cells of one grid and on to the next. The window can be dragged over the input. It starts at the first output,
+ * or at the one that `start()` gives, and goes back there.
  */
-export function makeWalker(outputs) {
+export function makeWalker(outputs, start = () => ({ grid: outputs().grids?.[0] ?? "output", row: 0, column: 0 })) {
   let [renew, glideOn] = [() => {}, () => {}];
   let [stepped, isDragged] = [{}, false]; // the output that a step has come to, and in which setting
   const player = makePlayer(step, () => pointing.isHovered(), { changed: () => renew(), leave });
-  const first = { grid: outputs().grids?.[0] ?? "output", row: 0, column: 0 };
+  let first = start();
   let pointing = null;
+
+  const goBack = () => pointing.pin((first = start()));
 
   /** The output that keys and player move from: the pinned one, pulled back if the output has shrunk, or the first. */
   const pinnedOutput = (all) => pulledBack(pointing.pinned(), all);
-  function pulledBack({ grid, row, column }, { rows, columns, grids = ["output"] }) {
-    if (!grids.includes(grid)) return first;
+  function pulledBack({ grid, row, column }, all) {
+    const { rows, columns, grids = ["output"] } = all;
+    if (!grids.includes(grid)) return pulledBack(first, all);
     return { grid, row: Math.min(row, rows - 1), column: Math.min(column, columns - 1) };
   }
 
@@ -151,6 +155,7 @@ export function makeWalker(outputs) {
 
   return {
     player,
+    goBack,
     /** The cell that the learner has chosen, and to which the picture goes back; null before, and while it plays. */
     pinned: () => (player.playing() || pointing.pinned() === first ? null : pointing.pinned()),
     /**
@@ -181,7 +186,7 @@ export function makeWalker(outputs) {
         ArrowDown: () => walk("row", 1),
         ArrowUp: () => walk("row", -1),
         " ": player.toggle,
-        Escape: () => (player.stop(), pointing.pin(first)),
+        Escape: () => (player.stop(), goBack()),
       };
       [renew, glideOn] = [redraw, glide];
       pointing = watchPointing(root, figure, first, keys, redraw);
