@@ -137,10 +137,20 @@ function writeBelow({ code, refusal }, note, { values, out, here, lost, role, me
     `  # (${in_channels}, ${size}, ${size}) → ${out ? `(${out_channels}, ${out}, ${out})` : "RuntimeError"}`,
   );
   refusal.write(reasons);
-  const told = explained(role, here.kind, isRoomy, met);
-  note.write(lost, told);
-  keepHeight(note.root, 21 * lineCount(`${lost} ${told}`, width, BOLD));
+  note.write(lost, explained(role, here.kind, isRoomy, met));
+  keepHeight(note.root, 21 * Math.max(...longestTold(values, out, isRoomy).map((told) => lineCount(`${lost} ${told}`, width, BOLD))));
   show(note.root, out > 0);
+}
+
+/** As long as what is told of an input or of a weight can be, on each plane: whatever is pointed at, nothing below moves. */
+function longestTold(values, out, isRoomy) {
+  const last = { row: values.size - 1, column: values.size - 1 };
+  const told = (kind, channel, met) =>
+    explained(roleOf(last, { kind, channel, filter: 0 }, values, { output: () => true }, out), kind, isRoomy, met);
+  return upTo(values.in_channels).flatMap((channel) => [
+    told("input", channel, "In output[0, 0, 0] it meets weight[0, 0, 0, 0] = −0."),
+    told("kernel", channel, "It adds −00 to output[0, 0, 0]."),
+  ]);
 }
 
 /** What a screen reader is told. */
