@@ -13,9 +13,9 @@ HELPERS = Path(__file__).parent.parent / "helpers"
 def in_python(code):
     """(first line, last line) of each function but a question's, below `@prediction(…)`: that is content."""
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if not any(isinstance(one, ast.Call) for one in node.decorator_list):
-                yield node.lineno, node.end_lineno
+        is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if is_function and not any(isinstance(one, ast.Call) for one in node.decorator_list):
+            yield node.lineno, node.end_lineno
 
 
 def in_javascript(code):

@@ -44,7 +44,7 @@ class Question:
     """One question. `name` is "01.q5"; `reread` the heading in the lesson that answers it.
 
     What differs between the kinds: `text` is the question itself, _hints() from the first to the last, which is nearly
-    the answer, and _solution() the paragraphs of the solution.
+    the answer, and _solution() the paragraphs of the solution. Those here are of a kind that has `hints` and `code`.
     """
 
     typed = None  # typed(text): what is said of an answer that was typed; None where code is asked for
@@ -121,6 +121,12 @@ class Question:
 
     def _text(self):
         return (self.text,)
+
+    def _hints(self):
+        return self.hints
+
+    def _solution(self):
+        return (self.code + "\n",)
 
     def _says(self, state, headline, *paragraphs):
         name = f"{self.label}, seed {self.seed}" if self.seed else self.label
