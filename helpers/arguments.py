@@ -55,19 +55,52 @@ def pair(name, value, least=None):
     return numbers if len(numbers) == 2 else numbers * 2
 
 
-def positive(name, value):
-    """`value` as a float. Raises TypeError for what is not a number, and ValueError for one that is not above 0."""
+def positive(name, value, such="", most=math.inf):
+    """`value` as a float. Raises TypeError for what is not a number, and ValueError for one not between 0 and `most`.
+
+    `such` is an example of one, as it is written.
+    """
     is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not 0 < value < float("inf"):
-        error = ValueError if is_number else TypeError
-        raise error(f"{name} wants a number above 0, but got {short(value)}.")
+    if not is_number or not 0 < value < most:
+        error, example = ValueError if is_number else TypeError, f" such as {such}" if such else ""
+        raise error(f"{name} wants a number above 0{example}, but got {short(value)}.")
     return float(value)
 
 
-def class_numbers(name, values, classes):
+def switch(name, value):
+    """`value`, if it is True or False. Raises TypeError for anything else."""
+    if not isinstance(value, bool):
+        meant = f" Did you mean {bool(value)}?" if isinstance(value, Real) else ""
+        raise TypeError(f"{name} wants True or False, but got {short(value)}.{meant}")
+    return value
+
+
+def as_many(name, values, count, wanted, fix=""):
+    """Raises ValueError unless there are `count` values. `wanted` says why as many: "a title for each image"."""
+    if len(values) != count:
+        raise ValueError(f"{name} wants {wanted}, {count:,} in all, but got {len(values):,}.{fix}")
+
+
+def at_most(name, count, most, things, instead=""):
+    """Raises ValueError for more than `most` things. `instead` is what to try; without it, the first ones."""
+    if count > most:
+        instead = instead or f"{name}[:{most}]"
+        raise ValueError(f"{name} wants at most {most} {things}, but got {count:,}. Try {instead}.")
+
+
+def class_names(classes):
+    """The names of classes, from a list, a tuple or an array, as a tuple. Raises TypeError for anything else."""
+    names = classes.tolist() if hasattr(classes, "tolist") else classes
+    if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"classes wants names, such as ('cat', 'dog'), but got {short(classes)}.")
+    return tuple(names)
+
+
+def class_numbers(name, values, classes, count=None):
     """The number of a class for each of N pictures, from a tensor, an array or a list, as an int64 array (N,).
 
-    Raises TypeError for what is no whole number, and ValueError for another shape or a number that no class has.
+    Raises TypeError for what is no whole number, and ValueError for another shape, for a number that no class has,
+    or for more or fewer than `count`.
     """
     numbers, wanted = array(values), f"{name} wants class numbers (N,)"
     if numbers.ndim != 1 or numbers.size == 0:
@@ -84,6 +117,9 @@ def class_numbers(name, values, classes):
             f"but got {numbers[wrong[0]]} at position {wrong[0]}. "
             f"Try {f'{name} - 1' if counted_from_1 else 'a name in classes for each number'}."
         )
+    if count is not None:
+        alike = f" Cut pictures and {name} alike: images[:k], {name}[:k]."
+        as_many(name, numbers, count, "a class number for each picture", alike)
     return numbers.astype("int64")
 
 
@@ -114,8 +150,9 @@ def array(values):
 
 def described(values):
     """What came: `float32 (4, 3, 32, 32)` for a tensor, an array or a list of numbers; else its class: `a str`."""
-    numbers = values if hasattr(values, "dtype") else array(values)
-    if not _is_numeric(numbers):
+    has_type = hasattr(values, "dtype")
+    numbers = values if has_type else array(values)
+    if not _is_numeric(numbers) or not (has_type or numbers.ndim):
         return kind_of(values)
     return f"{str(numbers.dtype).removeprefix('torch.')} {tuple(numbers.shape)}"
 

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import NamedTuple
 
-from helpers.arguments import pair, short, wants, whole
+from helpers.arguments import pair, short, switch, wants, whole
 from helpers.sentences import SENTENCES
 
 
@@ -64,12 +64,10 @@ def pool_output_size(size, kernel_size, stride=None, padding=0, dilation=1, ceil
     >>> pool_output_size(32, 2), pool_output_size(5, 2), pool_output_size(5, 2, ceil_mode=True)
     (16, 2, 3)
     """
-    if not isinstance(ceil_mode, bool):
-        raise TypeError(f"ceil_mode wants True or False, but got {ceil_mode!r}. Did you mean {bool(ceil_mode)}?")
     sizes = {"size": size, "kernel_size": kernel_size, "padding": padding, "dilation": dilation}
     if stride is not None:
         sizes["stride"] = stride
-    return _output_size(partial(_pool, ceil_mode=ceil_mode), sizes)
+    return _output_size(partial(_pool, ceil_mode=switch("ceil_mode", ceil_mode)), sizes)
 
 
 def conv_transpose_output_size(size, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):

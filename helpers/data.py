@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers.arguments import channels_first, class_numbers, described, kind_of, whole
+from helpers.arguments import channels_first, class_names, class_numbers, described, kind_of, whole
 from helpers.cifar10 import CLASSES as CIFAR10
 from helpers.cifar10 import read_cifar10
 from helpers.shapes import CLASSES as SHAPES
@@ -32,8 +32,9 @@ class ImageSet:
 
     def __init__(self, images, labels, classes, mean=None, std=None):
         self.images = _check_images(images)
-        self.classes = _check_classes(classes)
-        self.labels = _check_labels(labels, self.images, self.classes)
+        self.classes = class_names(classes)
+        labels = class_numbers("labels", labels, self.classes, len(self.images))
+        self.labels = torch.from_numpy(labels).to(self.images.device)
         if mean is None or std is None:
             own_mean, own_std = _mean_and_std(self.images)
         self.mean = own_mean if mean is None else _check_three("mean", mean)
@@ -189,22 +190,6 @@ def _check_images(images):
             hint = "(images * 255).round().to(torch.uint8)"
         raise TypeError(f"{got}. It takes values 0–255 and normalises them itself. Try {hint}.")
     return images.contiguous()
-
-
-def _check_classes(classes):
-    if not isinstance(classes, (list, tuple)) or not classes or not all(isinstance(c, str) for c in classes):
-        raise TypeError(f"classes wants names, such as ('cat', 'dog'), but got {classes!r}.")
-    return tuple(classes)
-
-
-def _check_labels(labels, images, classes):
-    labels = class_numbers("labels", labels, classes)
-    if len(labels) != len(images):
-        raise ValueError(
-            f"labels wants one class number for each of the {len(images):,} pictures, but got {len(labels):,}. "
-            "Cut pictures and labels alike: images[:k], labels[:k]."
-        )
-    return torch.from_numpy(labels).to(images.device)
 
 
 def _check_three(name, values):

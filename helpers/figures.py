@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from helpers.arguments import array, channels_first, described, whole
+from helpers.arguments import array, at_most, channels_first, described, whole
 from helpers.colours import COLOURS, DARK, INK, PAPER
 
 DPI = 100  # of the layout: so many pixels of a page to the inch
@@ -123,7 +123,7 @@ def numbers(name, values, ndim, wanted):
     if found.ndim != ndim or found.size == 0 or found.dtype.kind not in "fiub":
         raise ValueError(f"{name} wants {wanted}, but got {described(values)}.")
     if not np.isfinite(found).all():
-        raise ValueError(f"{name} holds NaN or infinite numbers, which have no colour.")
+        raise ValueError(f"{name} wants finite numbers, but got NaN or infinite ones, which have no colour.")
     return found.astype(np.float32)
 
 
@@ -131,35 +131,27 @@ def pictures(images):
     """(floats 0 to 1 as matplotlib wants them: (N, H, W, 3) or (N, H, W); what was done to them, or "")."""
     given, images = images, array(images)
     if images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
-        raise ValueError(
-            f"images wants the channels first, (N, 3, H, W), but got {images.shape}: "
-            f"{channels_first('images', 4)} puts them there."
-        )
+        fix = channels_first("images", 4)
+        raise ValueError(f"images wants the channels first, (N, 3, H, W), but got {images.shape}. Try {fix}.")
     if images.ndim in (2, 3):
         three = "image[None]" if images.shape[0] in (1, 3) else "images[:, None]"
         fix = "image[None, None]" if images.ndim == 2 else three
-        raise ValueError(f"images wants a batch (N, 3, H, W), but got {images.shape}: try {fix}.")
+        raise ValueError(f"images wants a batch (N, 3, H, W), but got {images.shape}. Try {fix}.")
     is_bytes = images.dtype.kind in "iu"
     images = numbers("images", given, 4, "(N, 3, H, W) or (N, 1, H, W)")
     if images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"An image has 1 or 3 channels, but these {images.shape} have {images.shape[1]}: "
-            "show_feature_maps(images[0]) shows each."
-        )
-    check_count(len(images), "images", "images")
+        raise ValueError(f"images wants 1 or 3 channels, but got {images.shape}. Try show_feature_maps(images[0]).")
+    at_most("images", len(images), MOST, "images")
     low, high = float(images.min()), float(images.max())
     note = ""
     if is_bytes:
         if low < 0 or high > 255:
-            raise ValueError(f"Whole numbers in images are bytes, 0 to 255, but these go from {low:g} to {high:g}.")
+            raise ValueError(
+                f"images wants whole numbers from 0 to 255, or floats, but got numbers from {low:g} to {high:g}."
+            )
         images = images / 255
     elif low < -1e-6 or high > 1 + 1e-6:
         note = f"stretched: black is {low:.2f}, white {high:.2f}".replace("-", "−")
         images = (images - low) / (high - low or 1)
     images = images.clip(0, 1).transpose(0, 2, 3, 1)
     return (images[..., 0] if images.shape[3] == 1 else images), note
-
-
-def check_count(count, things, name):
-    if count > MOST:
-        raise ValueError(f"{count} {things} are too many for one figure: {name}[:{MOST}] shows the first {MOST}.")

@@ -11,22 +11,9 @@ from itertools import zip_longest
 import numpy as np
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from helpers.arguments import array, class_numbers, kind_of, positive, whole
+from helpers.arguments import array, as_many, at_most, class_numbers, described, kind_of, positive, whole
 from helpers.colours import COLOURS, INK, PAPER
-from helpers.figures import (
-    DPI,
-    MOST,
-    Picture,
-    check_count,
-    numbers,
-    pictures,
-    plain,
-    shades,
-    short,
-    signed,
-    styled,
-    tiles,
-)
+from helpers.figures import DPI, MOST, Picture, numbers, pictures, plain, shades, short, signed, styled, tiles
 
 # 7 colours, 8 markers: the first 56 lines all look different, and no two by their colour only.
 LINES, MARKERS = ("input", "kernel", "output", "negative", "C", "H", "N"), "os^DvPX*"
@@ -44,8 +31,7 @@ def show_images(images, titles=None, columns=8):
     images, note = pictures(images)
     if titles is not None:
         titles = [short(title) for title in (titles.tolist() if hasattr(titles, "tolist") else titles)]
-        if len(titles) != len(images):
-            raise ValueError(f"There are {len(images)} images, but {len(titles)} titles.")
+        as_many("titles", titles, len(images), "a title for each image")
     figure = tiles(images, titles, columns, note=note)
     height, width = images.shape[1:3]
     told = [f"{_many(len(images), 'image', 'images')} of {height}×{width}"]
@@ -74,7 +60,7 @@ def show_filters(weight, columns=6, image=None, before=None):
     limit = float(max(np.abs(weight).max(), np.abs(earlier).max())) or 1.0
     for name, given in (("image", image), ("before", before)):
         if given is not None and channels != 3:
-            raise ValueError(f"{name} goes with kernels of 3 channels, but these have {channels}.")
+            raise ValueError(f"{name} wants kernels of 3 channels, but got weight {weight.shape}. Leave {name} out.")
     if channels == 3:
         note = f"mid-grey is 0, black −{limit:.2g}, white +{limit:.2g}, in each of red, green, blue"
         kinds = {"filter": _coloured(weight, limit)}
@@ -84,13 +70,12 @@ def show_filters(weight, columns=6, image=None, before=None):
         if image is not None:
             kinds["maps"] = _maps(weight, image)
             about += f", and the map each gives for an image of {'×'.join(map(str, kinds['maps'].shape[1:]))}"
-        check_count(len(kinds) * out, "filters" if len(kinds) == 1 else "kernels and maps", "weight")
+        at_most("weight", out, MOST // len(kinds), "filters")
         figure = (
             tiles(kinds["filter"], range(out), columns, note=note) if len(kinds) == 1 else _beside(kinds, columns, note)
         )
     else:
-        if out * channels > MOST:
-            raise ValueError(f"{out}×{channels} kernels are too many for one figure: use weight[:8, :8].")
+        at_most("weight", out * channels, MOST, "kernels", "weight[:8, :8]")
         titles, meant = range(out), ""
         if channels > 1:
             titles = [f"{row}, {column}" for row in range(out) for column in range(channels)]
@@ -138,10 +123,10 @@ def show_feature_maps(maps, columns=6):
     """The feature maps of one image, (C, H, W) or (1, C, H, W), numbered from 0, on one scale."""
     maps = array(maps)
     if maps.ndim == 4 and len(maps) > 1:
-        raise ValueError(f"show_feature_maps shows one image's maps, but got {maps.shape}: use maps[0].")
+        raise ValueError(f"maps wants those of one image, but got {described(maps)}. Try maps[0].")
     maps = numbers("maps", maps[0] if maps.ndim == 4 else maps, 3, "(C, H, W) or (1, C, H, W)")
     channels, height, width = maps.shape
-    check_count(channels, "maps", "maps")
+    at_most("maps", channels, MOST, "maps")
     limit = float(np.abs(maps).max()) or 1.0
     cmap, lowest = (signed("output"), -limit) if maps.min() < 0 else (shades("output"), 0)
     figure = tiles(maps, range(channels), columns, bar="value", cmap=cmap, limits=(lowest, limit))
@@ -160,7 +145,7 @@ def show_history(history):
             wanted = "what train returned, or {name: history}"
             raise TypeError(f"show_history wants {wanted}, but got {kind_of(run)}.")
     if not any(run.loss for _, run in runs):
-        raise ValueError("There is no completed epoch to show yet.")
+        raise ValueError("show_history wants a completed epoch, but got none yet.")
     figure = Picture(figsize=(8.4, 3.4), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     left, right = figure.subplots(1, 2)
@@ -192,9 +177,11 @@ def show_history(history):
 @styled
 def show_losses(losses):
     """The loss in each step, {name: losses}, on a logarithmic scale; the first losses are those before any step."""
+    if not isinstance(losses, dict) or not losses:
+        raise TypeError(f"show_losses wants {{name: losses}}, but got {kind_of(losses)}.")
     named = {short(name): numbers(f"losses of {short(name)}", kept, 1, "a list") for name, kept in losses.items()}
-    if not named or min(values.min() for values in named.values()) <= 0:
-        raise ValueError("show_losses wants {name: losses}, each above 0: its scale is logarithmic.")
+    if (lowest := min(values.min() for values in named.values())) <= 0:
+        raise ValueError(f"losses wants numbers above 0, for a logarithmic scale, but got {lowest:g}.")
     figure = Picture(figsize=(6.4, 3.2), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     ax = figure.subplots()
@@ -241,10 +228,8 @@ def show_confusion(labels, predictions, classes):
     classes = [short(name, 20) for name in classes]
     labels = class_numbers("labels", labels, classes)
     predictions = class_numbers("predictions", predictions, classes)
-    if len(labels) != len(predictions):
-        raise ValueError(f"There are {len(labels)} labels, but {len(predictions)} predictions.")
-    if len(classes) > 30:
-        raise ValueError(f"{len(classes)} classes are too many to read in one figure: at most 30.")
+    as_many("predictions", predictions, len(labels), "a class number for each label")
+    at_most("classes", len(classes), 30, "names", "show_most_wrong")
     n = len(classes)
     counts = np.zeros((n, n), int)
     np.add.at(counts, (labels, predictions), 1)
@@ -284,15 +269,11 @@ def show_most_wrong(images, labels, scores, classes, n=8):
     `scores` are the model's logits (N, classes), or probabilities if each row is one already.
     """
     classes = [short(name, 20) for name in classes]
-    labels = class_numbers("labels", labels, classes)
-    scores = numbers("scores", scores, 2, "the model's logits, (N, classes)").astype(np.float64)
     images = array(images)
-    if scores.shape[1] != len(classes) or not len(images) == len(labels) == len(scores):
-        raise ValueError(
-            "show_most_wrong wants as many images, labels and rows of scores, and a score for each class, "
-            f"but got {len(images)} images, {len(labels)} labels, scores {scores.shape} and "
-            f"{len(classes)} classes."
-        )
+    labels = class_numbers("labels", labels, classes, len(images))
+    scores = numbers("scores", scores, 2, "the model's logits, (N, classes)").astype(np.float64)
+    as_many("scores", scores, len(images), "a row for each image")
+    as_many("scores", scores.T, len(classes), "a column for each class")
     n = whole("n", n, 1, MOST)
     if scores.min() < 0 or not np.allclose(scores.sum(axis=1), 1, atol=1e-3):
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))  # softmax, safe from overflow
@@ -327,10 +308,9 @@ def roofline(works, bandwidth, rate, seconds=None):
     works = [one._replace(name=short(one.name)) for one in works]
     computing = sorted((one for one in works if one.macs), key=lambda one: one.macs / one.bytes)
     if not computing:
-        raise ValueError("roofline wants the work of layers, but none of these has multiply-adds.")
+        raise ValueError("works wants a layer with multiply-adds, but got none.")
     seconds = {short(name): positive(f"seconds of {name}", value) for name, value in (seconds or {}).items()}
-    if unknown := seconds.keys() - {one.name for one in works}:
-        raise ValueError(f"seconds names {_some(sorted(unknown))}, but works has {_some([w.name for w in works])}.")
+    _check_names("seconds", seconds, [one.name for one in works])
 
     moving = [f"{plain(one.name)} {_bytes(one.bytes)}" for one in works if not one.macs]
     note = textwrap.wrap(f"no multiply-adds, only bytes: {', '.join(moving)}", 100) if moving else []
@@ -398,8 +378,7 @@ def road(rows, steps):
         **{str(name): short(told, 60) for name, told in steps.items()},
         FLOOR: "the floor: no faster, layer by layer",
     }
-    if unknown := steps.keys() - {row["name"] for row in rows}:
-        raise ValueError(f"steps names {_some(sorted(unknown))}, but rows has {_some(_names(rows))}.")
+    _check_names("steps", steps, list(dict.fromkeys(row["name"] for row in rows)))
     speeds = {(row["batch_size"], row["name"]): row["pictures_per_second"] for row in rows if row["name"] in steps}
     sizes = [size for size in sorted({size for size, _ in speeds}) if (size, next(iter(steps))) in speeds]
     line, places = 0.3, {name: number for number, name in enumerate(steps)}
@@ -454,6 +433,11 @@ def _rows_of_names(inches, widths):
 # -- words ---------------------------------------------------------------------------------------------
 
 
+def _check_names(name, given, names):
+    if unknown := given.keys() - set(names):
+        raise ValueError(f"{name} wants names among {_some(names)}, but got {_some(sorted(unknown))}.")
+
+
 def _many(count, one, many):
     return f"{count} {one if count == 1 else many}"
 
@@ -468,10 +452,6 @@ def _bytes(count):
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count:.0f} bytes"
-
-
-def _names(rows):
-    return list(dict.fromkeys(row["name"] for row in rows))
 
 
 def _journey(speeds, steps, size):

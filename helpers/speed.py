@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from helpers.arguments import positive, whole
+from helpers.arguments import kind_of, positive, short, whole
 from helpers.trace import trace
 from helpers.trace.operations import FLATTENING
 from helpers.training.devices import check_device
@@ -83,9 +83,11 @@ def compare(candidates, *, repeats=5, steps=1, device=None):
     Returns {name: Times}. The rest is as in `measure`.
     """
     repeats, steps = whole("repeats", repeats, least=1), whole("steps", steps, least=1)
+    if not isinstance(candidates, dict):
+        raise TypeError(f"compare wants {{name: step}}, but got {kind_of(candidates)}.")
     for name, step in candidates.items():
         if not callable(step):
-            raise TypeError(f"A step is a function without arguments, but {name or 'it'} is {step!r}.")
+            raise TypeError(f"{name or 'step'} wants a function without arguments, but got {short(step)}.")
     seconds = {name: [] for name in candidates}
     for repeat in range(repeats + 1):
         for name, step in candidates.items():
@@ -145,13 +147,15 @@ def work(model, shape):
     traced = trace(model, shape)
     if traced.problem:
         where = f"trace(model, {tuple(shape)}) says why {traced.problem.layer} cannot work"
-        raise ValueError(f"This model does not take images {tuple(shape)}: {where}.")
+        raise ValueError(f"shape wants images that the model takes, but got {tuple(shape)}: {where}.")
     layers, works = dict(model.named_modules()), [Work("images", 0, prod(shape) * (BYTE + FLOAT))]
     wants_gradient, arrived, after = False, tuple(shape), "images"
     for row in traced.rows:
         x, y = prod(row.input_shape), prod(row.output_shape)
         if row.input_shape != arrived:
-            raise TypeError(f"work follows one chain of layers, but {row.name} does not take what {after} gives.")
+            raise TypeError(
+                f"model wants one chain of layers, but got {row.name}, which does not take what {after} gives."
+            )
         if isinstance(layer := layers.get(row.name), (nn.Conv2d, nn.Linear)):
             w = sum(parameter.numel() for parameter in layer.parameters())
             learned = sum(parameter.numel() for parameter in layer.parameters() if parameter.requires_grad)
@@ -167,7 +171,8 @@ def work(model, shape):
             back = (y + x) * FLOAT + 2 * y * INDEX
             works.append(Work(row.name, 0, (x + y) * FLOAT + back * wants_gradient))
         elif row.kind not in FLATTENING:
-            raise TypeError(f"work knows Conv2d, Linear, relu, MaxPool2d and flatten, but not {row.kind} ({row.name}).")
+            known = "Conv2d, Linear, relu, MaxPool2d and flatten"
+            raise TypeError(f"model wants {known} alone, but got {row.kind} ({row.name}).")
         arrived, after = row.output_shape, works[-1].name
     return works
 

@@ -7,7 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.arguments import array, channels_first, class_numbers, described, kind_of, pair, positive, short, whole
+from helpers.arguments import (
+    array,
+    as_many,
+    at_most,
+    channels_first,
+    class_names,
+    class_numbers,
+    described,
+    kind_of,
+    pair,
+    positive,
+    short,
+    switch,
+    whole,
+)
 
 THREE = ("cat", "dog", "cow")
 
@@ -91,10 +105,50 @@ def test_a_speed_is_a_finite_number_above_0():
         assert said(TypeError, positive, "rate", value) == f"rate wants a number above 0, but got {value!r}."
 
 
+def test_a_number_that_is_too_large_is_told_an_example():
+    assert positive("lr", 9, "0.1", most=10) == 9
+    assert said(ValueError, positive, "lr", 10, "0.1", most=10) == (
+        "lr wants a number above 0 such as 0.1, but got 10."
+    )
+
+
+def test_a_switch_is_true_or_false():
+    assert (switch("bias", True), switch("bias", False)) == (True, False)
+    for value, end in ((1, "1. Did you mean True?"), (0.0, "0.0. Did you mean False?"), ("no", "'no'.")):
+        assert said(TypeError, switch, "bias", value) == f"bias wants True or False, but got {end}"
+
+
+def test_too_few_or_too_many_are_told_how_many_and_why():
+    as_many("titles", ["a", "b"], 2, "a title for each image")
+    for values, got in (([], 0), ("a", 1), (range(4000), "4,000")):
+        assert said(ValueError, as_many, "titles", values, 2, "a title for each image", " Give two.") == (
+            f"titles wants a title for each image, 2 in all, but got {got}. Give two."
+        )
+
+
+def test_more_than_there_may_be_are_told_how_to_take_the_first_ones():
+    at_most("maps", 8, 8, "maps")
+    assert said(ValueError, at_most, "maps", 9, 8, "maps") == "maps wants at most 8 maps, but got 9. Try maps[:8]."
+    assert said(ValueError, at_most, "maps", 9000, 8, "maps", "one").endswith("but got 9,000. Try one.")
+
+
+def test_class_names_come_as_a_tuple():
+    for names in (["cat", "dog"], ("cat", "dog"), np.array(["cat", "dog"])):
+        assert class_names(names) == ("cat", "dog")
+    for names in ("cat", [], [0, 1], 3, None, {"cat", "dog"}, torch.zeros(2)):
+        assert said(TypeError, class_names, names) == (
+            f"classes wants names, such as ('cat', 'dog'), but got {short(names)}."
+        )
+
+
 @pytest.mark.parametrize("values", [[0, 2, 1], np.array([0, 2, 1], np.uint8), torch.tensor([0, 2, 1])])
 def test_class_numbers_come_as_int64(values):
     numbers = class_numbers("labels", values, THREE)
     assert (numbers.dtype, numbers.tolist()) == (np.int64, [0, 2, 1])
+    assert said(ValueError, class_numbers, "labels", values, THREE, 4) == (
+        "labels wants a class number for each picture, 4 in all, but got 3. "
+        "Cut pictures and labels alike: images[:k], labels[:k]."
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +161,7 @@ def test_class_numbers_come_as_int64(values):
         (["cat"], TypeError, "class numbers (N,), but got a list that is not numbers."),
         ([[1], [1, 2]], ValueError, "class numbers (N,), but got a list."),
         ([], ValueError, "class numbers (N,), but got float64 (0,)."),
-        (3, ValueError, "class numbers (N,), but got int64 ()."),
+        (3, ValueError, "class numbers (N,), but got an int."),
         (
             [0, 3], ValueError,
             "0 to 2, for the 3 classes, but got 3 at position 1. Try a name in classes for each number.",
@@ -130,7 +184,7 @@ def test_channels_that_come_last_are_put_first_by_the_code_that_is_proposed():
 
 def test_what_came_is_described_by_its_type_and_shape_or_by_its_class():
     told = [described(value) for value in (torch.zeros(2, 3).bool(), np.zeros(2, np.uint8), [1.5], 3)]
-    assert told == ["bool (2, 3)", "uint8 (2,)", "float64 (1,)", "int64 ()"]
+    assert told == ["bool (2, 3)", "uint8 (2,)", "float64 (1,)", "an int"]
     values = (None, "x", {}, torch.nn.Conv2d(1, 1, 1), [[1], [1, 2]])
     assert [described(value) for value in values] == ["None", "a str", "an empty dict", "a Conv2d", "a list"]
     assert [kind_of(3), kind_of([]), kind_of((1,))] == ["an int", "an empty list", "a tuple"]

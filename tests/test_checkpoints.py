@@ -190,9 +190,7 @@ def test_one_of_a_later_version_is_told_from_another_file(tmp_path):
         load_checkpoint(tmp_path / "later.pt")
 
 
-@pytest.mark.parametrize(
-    ("model", "words"), [("model.pt", "but got 'model.pt'"), (SimpleCNN, r"the class; SimpleCNN\(\) makes one")]
-)
+@pytest.mark.parametrize(("model", "words"), [("model.pt", "but got a str: "), (SimpleCNN, "the class SimpleCNN: ")])
 def test_only_a_model_is_saved(tmp_path, model, words):
     with pytest.raises(TypeError, match=words):
         save_checkpoint(tmp_path / "a", model)

@@ -100,7 +100,7 @@ def test_what_the_command_line_says_is_how_it_trains(run, monkeypatch):
         (["--batch-size", "0"], "--batch-size wants a whole number of at least 1, but got 0."),
         (["--batch-size", "301"], "--batch-size 301 is more than all 300 training images."),
         (["--precision", "bf16"], 'precision wants "float32" or "bfloat16", but got \'bf16\': write "bfloat16".'),
-        (["--lr", "0"], "lr, the learning rate, wants a number above 0 such as 1e-3, but got 0.0."),
+        (["--lr", "0"], "lr wants a number above 0 such as 1e-3, but got 0.0."),
         (["--device", "gpu"], 'device wants "cpu", "cuda", "mps" or None, but got \'gpu\'.'),
         (["--device", "meta"], 'device="meta" is not there; pick_device() gives'),
         (["--data", "pictures"], "--data wants shapes, cifar10 or a folder with CIFAR-10, but got 'pictures'."),

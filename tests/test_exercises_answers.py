@@ -97,7 +97,7 @@ def test_a_shape_may_come_as_any_row_of_numbers(given):
     ids=repr,
 )
 def test_what_is_no_number_gets_one_sentence_with_an_example(given):
-    with pytest.raises(NotUnderstoodError, match=r"^This asks for a number, such as 7; it got .*\.$"):
+    with pytest.raises(NotUnderstoodError, match=r"^This asks for a number, such as 7, but got .*\.$"):
         read(given, 3)
 
 
@@ -107,7 +107,7 @@ def test_what_is_no_number_gets_one_sentence_with_an_example(given):
     ids=repr,
 )
 def test_what_is_no_shape_gets_one_sentence_with_an_example(given):
-    with pytest.raises(NotUnderstoodError, match=r"^This asks for a shape, such as \(3, 8, 8\); it got .*\.$"):
+    with pytest.raises(NotUnderstoodError, match=r"^This asks for a shape, such as \(3, 8, 8\), but got .*\.$"):
         read(given, (1, 2))
 
 

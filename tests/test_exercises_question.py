@@ -85,9 +85,7 @@ def test_the_numbers_of_a_seed_are_the_same_in_every_process():
 @pytest.mark.parametrize("seed", [-1, 1.5, "7", True, (), 10**30, type(None)], ids=lambda seed: type(seed).__name__)
 def test_what_is_no_seed_gets_a_sentence_and_changes_nothing(seed):
     q5.again(4)
-    assert repr(q5.again(seed)).startswith(
-        "q5, seed 4 · A seed is a whole number from 0 to 1,000,000,000, such as 7; it got "
-    )
+    assert repr(q5.again(seed)).startswith("q5, seed 4 · seed wants a whole number from 0 to 1,000,000,000, but got ")
     assert q5.seed == 4
 
 

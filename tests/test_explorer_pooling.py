@@ -431,7 +431,7 @@ def test_an_impossible_setting_raises_what_torch_raises():
     [
         ("mode", "mean", ValueError, "mode wants one of 'max', 'avg', but got 'mean'."),
         ("mode", None, ValueError, "mode wants one of 'max', 'avg', but got None."),
-        ("ceil_mode", 1, TypeError, "ceil_mode wants True or False, but got 1. Try ceil_mode=True."),
+        ("ceil_mode", 1, TypeError, "ceil_mode wants True or False, but got 1. Did you mean True?"),
         ("size", 9, ValueError, "size wants a whole number from 2 to 8, but got 9. The nearest is 8."),
         ("dilation", 0, ValueError, "dilation wants a whole number from 1 to 2, but got 0. The nearest is 1."),
     ],

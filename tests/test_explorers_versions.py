@@ -269,7 +269,11 @@ def test_not_a_number_is_not_where_it_stops(eight):
 @pytest.mark.parametrize(
     ("model", "error", "said"),
     [
-        (SimpleCNN, TypeError, "ModelExplorer wants a model, but got the class SimpleCNN: SimpleCNN(…) makes one."),
+        (
+            SimpleCNN,
+            TypeError,
+            "ModelExplorer wants an nn.Module, but got the class SimpleCNN: SimpleCNN(…) makes one.",
+        ),
         (
             len,
             TypeError,
@@ -374,7 +378,7 @@ def test_labels_and_classes_come_from_the_set_unless_given(sets, eight):
             [0],
             None,
             ValueError,
-            "labels wants one class number for each of the 2 pictures, but",
+            "labels wants a class number for each picture, 2 in all, but got 1.",
         ),
         (torch.rand(2, 3, 4, 4), [0, 2], ["a", "b"], ValueError, "labels wants 0 to 1, for the 2 classes, but got 2"),
         (torch.rand(2, 3, 4, 4), [0.5, 1], None, TypeError, "labels wants class numbers (N,), but got"),

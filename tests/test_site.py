@@ -255,7 +255,7 @@ def test_each_prediction_has_a_field_that_answers(page, name):
     if predicted:
         fields.last.fill("sixteen")
         fields.last.press("Enter")
-        assert "it got 'sixteen'" in page.locator(".said").last.inner_text()
+        assert "but got 'sixteen'" in page.locator(".said").last.inner_text()
 
 
 # Most elements of a page are words of code, whose colours are their classes': one of each is enough, and one that axe

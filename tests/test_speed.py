@@ -87,8 +87,9 @@ def test_the_gpu_is_waited_for_before_the_clock_is_read(monkeypatch):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda: measure(3), "function without arguments, but it is 3"),
-        (lambda: compare({"a": None}), "but a is None"),
+        (lambda: measure(3), "step wants a function without arguments, but got 3."),
+        (lambda: compare({"a": None}), "a wants a function without arguments, but got None."),
+        (lambda: compare(3), "compare wants {name: step}, but got an int."),
         (lambda: measure(print, repeats=0), "repeats wants a whole number of at least 1, but got 0"),
         (lambda: measure(print, steps=1.5), "steps wants a whole number of at least 1, but got 1.5"),
     ],
@@ -259,9 +260,9 @@ class Branch(nn.Module):
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (nn.BatchNorm2d(3), "not BatchNorm2d"),
-        (nn.Sequential(nn.Conv2d(3, 3, 1), nn.Dropout()), "not Dropout"),
-        (Branch(), "one chain of layers, but conv2 does not take what conv1 gives"),
+        (nn.BatchNorm2d(3), "alone, but got BatchNorm2d"),
+        (nn.Sequential(nn.Conv2d(3, 3, 1), nn.Dropout()), "but got Dropout (1)."),
+        (Branch(), "one chain of layers, but got conv2, which does not take what conv1 gives."),
     ],
 )
 def test_layers_whose_work_is_not_known_are_refused(model, words):
@@ -271,7 +272,7 @@ def test_layers_whose_work_is_not_known_are_refused(model, words):
 
 
 def test_images_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=re.escape("(2, 3, 48, 48)")) as error:
+    with pytest.raises(ValueError, match=re.escape("that the model takes, but got (2, 3, 48, 48): trace(")) as error:
         work(SimpleCNN(), (2, 3, 48, 48))
     assert "fc1" in said(error)
 

@@ -898,6 +898,12 @@ def test_a_block_whose_return_is_in_doubt_is_not_named(body):
     assert why == "Somewhere a return is missing, or None is returned."
 
 
+@pytest.mark.parametrize("forward", [lambda m, x: m.fc({"maps": [x]}), lambda m, x: F.mse_loss({"maps": [x]}, x)])
+def test_a_dict_whose_tensors_lie_deeper_is_told_by_its_keys(forward):
+    problem = trace(Around(forward, fc=nn.Linear(4, 4)), (2, 4)).problem
+    assert (problem.kind, problem.why) == ("wiring", "Its keys are 'maps'.")
+
+
 def test_what_a_sequence_of_maps_is_turned_into_keeps_pictures_apart():
     """Without batch_first=True, the second number is the batch: another first picture leaves the second as it was."""
     conv = nn.Conv2d(3, 8, 3)

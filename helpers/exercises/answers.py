@@ -31,7 +31,7 @@ def read(given, right):
             return values[0]
         wanted = "number"
     example = next(example for example in EXAMPLES[wanted] if example != shown(right))
-    raise NotUnderstoodError(f"This asks for a {wanted}, such as {example}; it got {short(given)}.")
+    raise NotUnderstoodError(f"This asks for a {wanted}, such as {example}, but got {short(given)}.")
 
 
 def is_same(value, given):

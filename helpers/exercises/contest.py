@@ -59,12 +59,6 @@ class Contest(Question):
     def _beside(self, own):
         return f"your fewest: {own:,}, the course's: {self.fewest:,}"
 
-    def _hints(self):
-        return self.hints
-
-    def _solution(self):
-        return (self.code + "\n",)
-
 
 def fewest_of(events):
     """The fewest parameters of the networks that were right often enough, or None."""

@@ -87,12 +87,6 @@ class Implementation(Question):
         warning = self._keep_answer(problem, False, mistakes)
         return self._says("wrong", "Not yet.", *paragraphs, self._what_next(), *warning)
 
-    def _hints(self):
-        return self.hints
-
-    def _solution(self):
-        return (self.code + "\n",)
-
 
 @contextlib.contextmanager
 def _as_before():

@@ -11,6 +11,7 @@ from helpers.exercises.implementation import implementation
 from helpers.exercises.ordering import ordering
 from helpers.exercises.prediction import Asked, prediction
 from helpers.exercises.question import Mistake
+from helpers.exercises.small_models import small_models
 
 
 @prediction(
@@ -235,17 +236,9 @@ def _random_pictures(generator, count):
     return torch.randint(-3, 4, (count, 2), generator=numbers).float(), torch.arange(count) % 3
 
 
-def _models(generator):
-    """A small one and a larger one, with the same weights for the same seed."""
-    torch.manual_seed(generator.randrange(2**31))
-    small, large = nn.Linear(2, 3), nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3))
-    torch.optim.SGD(small.parameters())  # the first optimizer imports much: before a learner's function has its 5 s
-    return small, large
-
-
 def _learning(generator):
     cases = []
-    for model in _models(generator):
+    for model in small_models(generator):
         images, labels = _random_pictures(generator, 4)
         cases.append({"model": model, "images": images, "labels": labels, "lr": 0.5})
     return cases
@@ -343,7 +336,7 @@ def _split(images, labels, batch_size):
 
 def _epochs(generator):
     cases = []
-    for model, count in zip(_models(generator), (2, 5), strict=True):
+    for model, count in zip(small_models(generator), (2, 5), strict=True):
         images, labels = _random_pictures(generator, count)
         cases.append({"model": model, "images": images, "labels": labels, "batch_size": count // 2, "lr": 0.5})
     return cases
@@ -522,7 +515,7 @@ def _held(prepare, model, device):
 
 
 def _devices(generator):
-    small, large = _models(generator)
+    small, large = small_models(generator)
     names = ((small, "cpu"), (small, "meta"), (large, "meta"))
     return [{"model": model, "device": torch.device(name)} for model, name in names]
 
@@ -716,7 +709,7 @@ def _mean_over(mean, model, images, labels, batch_size):
 
 
 def _unequal(generator):
-    small, large = _models(generator)
+    small, large = small_models(generator)
     cases = []
     for model, count, batch_size in ((small, 3, 2), (small, 4, 2), (large, 10, 4), (large, 7, 7)):
         images, labels = _random_pictures(generator, count)

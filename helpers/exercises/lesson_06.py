@@ -9,6 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from helpers.exercises.implementation import implementation
 from helpers.exercises.prediction import Asked, prediction
+from helpers.exercises.small_models import small_models
 from helpers.model import SimpleCNN
 from helpers.tape import Tape, captured, taped
 
@@ -323,17 +324,9 @@ def _replayed(function, model, pictures, labels):
     }
 
 
-def _small_models(generator):
-    """Two small networks, for pictures (2,)."""
-    torch.manual_seed(generator.randrange(2**31))
-    small, large = nn.Linear(2, 3), nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3))
-    torch.optim.SGD(small.parameters())  # the first optimizer imports much: before a learner's function has its 5 s
-    return small, large
-
-
 def _batches(generator):
     cases = []
-    for model in _small_models(generator):
+    for model in small_models(generator):
         pictures, labels = torch.randn(4, 6, 2), torch.randint(0, 3, (4, 6))  # four batches of six
         cases.append({"model": model, "pictures": pictures, "labels": labels})
     return cases
@@ -597,7 +590,7 @@ def _bits(dtype=None):
 
 
 def _half_cases(generator):
-    models = _small_models(generator)
+    models = small_models(generator)
     return [{"model": m, "images": torch.randn(6, 2), "labels": torch.randint(0, 3, (6,)), "lr": 0.5} for m in models]
 
 

@@ -66,9 +66,6 @@ class Ordering(Question):
     def _text(self):
         return (self.text, "\n".join(f"{letter}: {line}" for letter, line in self.lettered().items()))
 
-    def _hints(self):
-        return self.hints
-
     def _solution(self):
         letters = {line: letter for letter, line in self.lettered().items()}
         return ("".join(letters[line] for line in self.lines), "\n".join(self.lines))

@@ -1,10 +1,9 @@
 """What all questions share: hints one at a time, the solution, fresh numbers, and what is kept of the answers."""
 
-import operator
 from dataclasses import replace
 from typing import NamedTuple
 
-from helpers.arguments import short
+from helpers.arguments import whole
 from helpers.exercises import record
 from helpers.exercises.feedback import Feedback
 from helpers.exercises.switches import is_off
@@ -44,7 +43,7 @@ class Question:
     """One question. `name` is "01.q5"; `reread` the heading in the lesson that answers it.
 
     What differs between the kinds: `text` is the question itself, _hints() from the first to the last, which is nearly
-    the answer, and _solution() the paragraphs of the solution.
+    the answer, and _solution() the paragraphs of the solution. Those here are of a kind that has `hints` and `code`.
     """
 
     typed = None  # typed(text): what is said of an answer that was typed; None where code is asked for
@@ -95,13 +94,9 @@ class Question:
     def again(self, seed=None):
         """The same question with new numbers: the next ones, or those of a seed that a class shares. 0: the first."""
         try:
-            wanted = self.seed + 1 if seed is None else operator.index(seed)
-        except TypeError:
-            wanted = -1
-        if isinstance(seed, bool) or not 0 <= wanted <= LARGEST:
-            got = short(seed)
-            return self._says("note", f"A seed is a whole number from 0 to {LARGEST:,}, such as 7; it got {got}.")
-        self.seed = wanted
+            self.seed = whole("seed", self.seed + 1 if seed is None else seed, 0, LARGEST)
+        except (TypeError, ValueError) as error:
+            return self._says("note", str(error))
         return self._asks()
 
     def __repr__(self):
@@ -121,6 +116,12 @@ class Question:
 
     def _text(self):
         return (self.text,)
+
+    def _hints(self):
+        return self.hints
+
+    def _solution(self):
+        return (self.code + "\n",)
 
     def _says(self, state, headline, *paragraphs):
         name = f"{self.label}, seed {self.seed}" if self.seed else self.label

@@ -12,7 +12,7 @@ import ipywidgets
 import traitlets
 
 from helpers import colours
-from helpers.arguments import whole
+from helpers.arguments import switch, whole
 
 FOLDER = Path(__file__).parent
 
@@ -123,9 +123,7 @@ class Switch(Control):
         super().__init__(label, default, ipywidgets.Checkbox)
 
     def checked(self, value) -> bool:
-        if not isinstance(value, bool):
-            raise TypeError(f"{self.name} wants True or False, but got {value!r}. Try {self.name}={bool(value)}.")
-        return value
+        return switch(self.name, value)
 
 
 class Explorer(ipywidgets.VBox):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from helpers.arguments import channels_first, class_numbers, described, kind_of
+from helpers.arguments import at_most, channels_first, class_names, class_numbers, described, kind_of
 from helpers.explorers.pictures import colour_picture
 
 FIRST = 8  # pictures of a set, where it has more than MOST
@@ -65,12 +65,12 @@ def batch(images, labels=None, classes=None, image_shape=None) -> Batch:
     else:
         tensor, note = _tensor(images, image_shape)
         pixels = _pixels(tensor)
-    if len(tensor) > MOST:
-        raise ValueError(f"images wants at most {MOST} pictures, but got {len(tensor):,}. Try images[:{FIRST}].")
-    classes = own_classes if classes is None else _names(classes)
+    at_most("images", len(tensor), MOST, "pictures", f"images[:{FIRST}]")
+    classes = own_classes if classes is None else class_names(classes)
     labels = own_labels if labels is None else labels
-    labels = [] if labels is None else _labels(labels, len(tensor), classes)
-    return Batch(tensor, pixels, labels, list(classes or []), note)
+    if labels is not None:
+        labels = class_numbers("labels", labels, classes or range(2**31), len(tensor)).tolist()
+    return Batch(tensor, pixels, labels or [], list(classes or []), note)
 
 
 def _tensor(images, image_shape):
@@ -123,16 +123,3 @@ def _pixels(tensor):
         low, high = 0, 1
     span = np.where(np.equal(high, low), 1, np.subtract(high, low))
     return np.rint((values - low) / span * 255).astype(np.uint8)
-
-
-def _labels(labels, count, classes):
-    numbers = class_numbers("labels", labels, classes or range(2**31))
-    if len(numbers) != count:
-        raise ValueError(f"labels wants one class number for each of the {count} pictures, but got {len(numbers)}.")
-    return numbers.tolist()
-
-
-def _names(classes):
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-        raise TypeError(f"classes wants names, such as ('cat', 'dog'), but got {classes!r}.")
-    return tuple(classes)

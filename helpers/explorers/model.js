@@ -55,6 +55,13 @@ function drawDepth({ chain, trail, layer, cell }, scene, width) {
   return cell.draw(scene, width) && "";
 }
 
+/** Where a zoom between two depths begins or ends: at the block, at the map that comes out or its pixel, at the sum. */
+function placeOf({ chain, trail, cell }, stage, depth, other, step) {
+  const map = other === "cell" ? trail.pixel : trail.out.root;
+  const element = { chain: chain.blocks[step]?.picture, layer: map, cell: cell.body }[depth];
+  return element?.offsetParent ? placeIn(stage)(element) : null;
+}
+
 async function render({ model, el }) {
   const sliders = await findSliders(model);
   const network = makeNetwork(model, () => draw());
@@ -89,7 +96,7 @@ async function render({ model, el }) {
     const scene = sceneOf(network, sliders, pointed);
     const { depth } = scene;
     const width = space.width() - 4;
-    const from = drawn && drawn.depth !== depth ? placeOf(drawn.depth, depth, drawn.step) : null;
+    const from = drawn && drawn.depth !== depth ? placeOf(views, stage, drawn.depth, depth, drawn.step) : null;
     crumbs.write(scene, width);
     show(chain.root, depth === "chain");
     show(trail.root, depth !== "chain");
@@ -100,15 +107,9 @@ async function render({ model, el }) {
     const late = network.isLate(scene.epoch) ? `This is ${network.trait("epoch")}: another epoch needs a running kernel. ` : "";
     setText(sentence, late + drawDepth(views, scene, width));
     writeProblem(refusal, scene);
-    if (from) grow(stage, from, placeOf(depth, drawn.depth, scene.step), depth === "cell" ? null : trail.out.canvas);
+    if (from) grow(stage, from, placeOf(views, stage, depth, drawn.depth, scene.step), depth === "cell" ? null : trail.out.canvas);
     drawn = scene;
     speaker.say(spoken(scene, sentence.textContent, refusal));
-  }
-  /** Where a zoom between two depths begins or ends: at the block, at the map that comes out or its pixel, at the sum. */
-  function placeOf(depth, other, step) {
-    const map = other === "cell" ? trail.pixel : trail.out.root;
-    const element = { chain: chain.blocks[step]?.picture, layer: map, cell: cell.body }[depth];
-    return element?.offsetParent ? placeIn(stage)(element) : null;
   }
 
   watchStage(stage, { chain, trail, layer }, { scene: () => drawn, go, point });

@@ -11,12 +11,17 @@ from helpers.trace.as_found import uncompiled
 SHAPE = (4, 3, 32, 32)
 
 
-def checked(model, who="trace", use=f"trace(model, {SHAPE}) follows a batch of 4"):
-    """The module to follow: of what torch.compile made, the one that it was given."""
+def check_module(model, who="model", use="SimpleCNN() makes one"):
+    """Refuse what is no model; a class, and arguments in the wrong order, are common."""
     if isinstance(model, type) and issubclass(model, nn.Module):
-        raise TypeError(f"{who} wants a model, but got the class {model.__name__}: {model.__name__}(…) makes one.")
+        raise TypeError(f"{who} wants an nn.Module, but got the class {model.__name__}: {model.__name__}(…) makes one.")
     if not isinstance(model, nn.Module):
         raise TypeError(f"{who} wants an nn.Module, but got {kind_of(model)}: {use}.")
+
+
+def checked(model, who="trace", use=f"trace(model, {SHAPE}) follows a batch of 4"):
+    """The module to follow: of what torch.compile made, the one that it was given."""
+    check_module(model, who, use)
     if isinstance(model, torch.jit.ScriptModule):
         raise TypeError(f"{who} wants a model in Python, but got a ScriptModule: give it the one it was made from.")
     return uncompiled(model)

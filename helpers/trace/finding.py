@@ -3,7 +3,9 @@
 from math import isqrt, prod
 from typing import NamedTuple
 
+from helpers.arguments import kind_of
 from helpers.sentences import SENTENCES
+from helpers.trace.notes import TensorNote
 from helpers.trace.operations import FLATTENING, Conv, operation, product
 
 TENSOR = "a tensor"  # what is wanted where something else came
@@ -43,6 +45,21 @@ def count(number, noun):
 def misfit(step, key, **values):
     """A sentence of helpers.sentences about what arrives at a step."""
     return SENTENCES[key].format(layer=step.label, **values)
+
+
+def why_no_tensor(value):
+    """(why there is a dict, None or something else and not a tensor, the key of a tensor in it or None)."""
+    if isinstance(value, dict) and value:
+        key = next((key for key, part in value.items() if isinstance(part, TensorNote)), None)
+        return f"Its keys are {', '.join(map(repr, value))}.", key
+    if value is None:
+        return "A function that ends without return returns None.", None
+    return "torch.as_tensor(...) turns an array or a list of numbers into a tensor.", None
+
+
+def shapes_of(values):
+    """What a function that returns several things returns: `(4, 3), a list`."""
+    return ", ".join(str(part.shape) if isinstance(part, TensorNote) else kind_of(part) for part in values)
 
 
 def other_channels(step, arrived, wanted):

@@ -13,7 +13,8 @@ import torch
 from tqdm import tqdm
 
 from helpers.arguments import whole
-from helpers.training.checkpoints import History, check_model, load_checkpoint, resume, save_checkpoint
+from helpers.trace.arguments import check_module
+from helpers.training.checkpoints import History, load_checkpoint, resume, save_checkpoint
 from helpers.training.checks import check_settings, mode, on_device
 from helpers.training.devices import check_device, explain_memory, is_out_of_memory, memory_kept, pick_device
 from helpers.training.graph import NotCapturedError
@@ -81,7 +82,7 @@ def train(
     Raises DivergedError or BatchTooLargeError, which carry `.history`, and ValueError or TypeError for arguments that
     cannot work.
     """
-    check_model(model)
+    check_module(model)
     epochs, batch_size = whole("epochs", epochs, least=1), whole("batch_size", batch_size, least=1)
     seed = whole("seed", seed)
     check_settings(lr, precision)
@@ -115,7 +116,7 @@ def evaluate(model, test_set, device=None, *, batch_size=512):
     Computed in eval mode and without gradients; the model's mode is put back. Works on the model's own
     device, or on `device`, where the model then stays.
     """
-    check_model(model)
+    check_module(model)
     if device is not None:
         model.to(check_device(device))
     device = next((p.device for p in model.parameters()), torch.device("cpu"))

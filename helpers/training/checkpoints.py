@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from helpers.files import check_regular, write_whole
+from helpers.trace.arguments import check_module
 
 KIND = "helpers.training checkpoint, version "  # stands in every file
 FORMAT = f"{KIND}1"
@@ -63,7 +63,7 @@ def save_checkpoint(path, model, optimizer=None, history=None, **settings):
     OSError if the file cannot be written, or something else than a file is there (a device, a pipe); TypeError for
     settings that are not plain.
     """
-    check_model(model)
+    check_module(model)
     _check_plain(settings)
     content = {
         "format": FORMAT,
@@ -121,7 +121,7 @@ def resume(path, model, optimizer=None):
     Raises what load_checkpoint does, and ValueError if it is of another network or lacks what is wanted; model and
     optimizer are then as they were.
     """
-    check_model(model)
+    check_module(model)
     checkpoint = load_checkpoint(path)
     theirs = {name: tuple(weight.shape) for name, weight in checkpoint["weights"].items()}
     ours = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
@@ -140,13 +140,6 @@ def resume(path, model, optimizer=None):
         optimizer.load_state_dict(checkpoint["optimizer"])
     model.load_state_dict(checkpoint["weights"])
     return checkpoint["history"] or History()
-
-
-def check_model(model):
-    """Refuse what is no model; a class, and arguments in the wrong order, are common."""
-    if not isinstance(model, nn.Module):
-        hint = " (the class; SimpleCNN() makes one)" if isinstance(model, type) else ""
-        raise TypeError(f"model wants a torch module such as SimpleCNN(), but got {model!r}{hint}.")
 
 
 def _read(buffer):

@@ -2,20 +2,16 @@
 
 import contextlib
 import inspect
-import numbers
 
 import torch
 
-from helpers.arguments import kind_of
+from helpers.arguments import kind_of, positive
 from helpers.trace.as_found import as_found
 from helpers.training.devices import is_out_of_memory
 
 
 def check_settings(lr, precision):
-    if isinstance(lr, bool) or not isinstance(lr, numbers.Real):
-        raise TypeError(f"lr, the learning rate, wants a number such as 1e-3, but got {lr!r}.")
-    if not 0 < lr <= torch.finfo(torch.float32).max:
-        raise ValueError(f"lr, the learning rate, wants a number above 0 such as 1e-3, but got {lr!r}.")
+    positive("lr", lr, "1e-3", torch.finfo(torch.float32).max)
     if precision in ("bf16", torch.bfloat16):
         raise ValueError(f'precision wants "float32" or "bfloat16", but got {precision!r}: write "bfloat16".')
     if precision == "float16":

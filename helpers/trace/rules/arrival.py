@@ -5,7 +5,7 @@ from torch import nn
 
 from helpers.arguments import kind_of
 from helpers.trace.changes import before, given, moved, remade
-from helpers.trace.finding import TENSOR, found, misfit
+from helpers.trace.finding import TENSOR, found, misfit, shapes_of, why_no_tensor
 from helpers.trace.notes import INPUT, Change, TensorNote, notes_in, place
 from helpers.trace.operations import MATRIX, MERGING
 
@@ -118,23 +118,19 @@ def no_tensor(run, step):
     maker = run.by_call(inside[0].maker) if inside else None
     who = "a part of the model" if maker is None else maker.label
     came, wanted = kind_of(value), "one tensor" if inside else "a tensor"
+    why, key = why_no_tensor(value)
     if isinstance(value, (tuple, list)) and value and isinstance(value[0], TensorNote):
         came += f" of {len(value)}"
-        shapes = ", ".join(str(part.shape) if isinstance(part, TensorNote) else kind_of(part) for part in value)
-        why = f"{who} returns several things: {shapes}."
+        why = f"{who} returns several things: {shapes_of(value)}."
         text = f"x{', _' * (len(value) - 1)} = {who}(x)" if maker is not None else "x[0]"
         changes = [Change(text, calls={step.call: _part(0)})]
-    elif isinstance(value, dict) and inside:
-        key = next(key for key, part in value.items() if isinstance(part, TensorNote))
-        why = f"Its keys are {', '.join(map(repr, value))}."
+    elif key is not None:
         changes = [before(step, f"x[{key!r}]".replace("'", '"'), lambda x: x[key])]
     elif value is None:
         block = run.steps[-1].block if run.steps else ""
-        why = "A function that ends without return returns None."
         text = f"return x at the end of the forward of {place(block)}"
         changes = [Change(text, calls={step.call: _last})] if block else []
     else:
-        why = "torch.as_tensor(...) turns an array or a list of numbers into a tensor."
         changes = [before(step, "torch.as_tensor(x)", torch.as_tensor)]
     what = misfit(step, "arrives", what=came, who="it", wanted=wanted)
     yield found(step, "wiring", what, type(value).__name__, TENSOR, why, *changes)

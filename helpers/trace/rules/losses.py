@@ -5,7 +5,7 @@ from math import prod
 import torch
 
 from helpers.arguments import kind_of
-from helpers.trace.finding import TENSOR, found
+from helpers.trace.finding import TENSOR, found, shapes_of, why_no_tensor
 from helpers.trace.loss_calls import CLASSES, OF_THREE, actual, loss_of, names_of, on, outputs
 from helpers.trace.notes import Change, TensorNote, notes_in
 from helpers.trace.operations import product
@@ -22,18 +22,13 @@ def no_tensors(run, step):
             continue
         kind, letter = kind_of(value), "xyz"[place]
         what = f"{step.label}: its {name} is {kind}, and a loss takes tensors."
-        inside, changes = notes_in(value), []
+        inside, changes, (why, key) = notes_in(value), [], why_no_tensor(value)
         if isinstance(value, (tuple, list)) and inside:
             what = f"{step.label}: its {name} is {kind} of {len(value)}, and a loss takes one tensor."
             why, changes = _several(run, loss, name, value, inside[0])
-        elif isinstance(value, dict) and inside:
-            key = next(key for key, part in value.items() if isinstance(part, TensorNote))
-            why = f"Its keys are {', '.join(map(repr, value))}."
+        elif key is not None:
             changes = [on(loss, name, f'{letter}["{key}"]', lambda x, key=key: x[key])]
-        elif value is None:
-            why = "A function that ends without return returns None."
-        else:
-            why = "torch.as_tensor(...) turns an array or a list of numbers into a tensor."
+        elif value is not None:
             casts = ("", ".float()", ".long()")
             changes = [on(loss, name, f"torch.as_tensor({name}){cast}", _made(cast)) for cast in casts]
         yield found(step, "wiring", what, type(value).__name__, TENSOR, why, *changes)
@@ -49,7 +44,7 @@ def _made(cast):
 
 def _several(run, loss, name, value, first):
     """Why there is a tuple, and the change: a layer returned it, or the model did."""
-    shapes = ", ".join(str(part.shape) if isinstance(part, TensorNote) else kind_of(part) for part in value)
+    shapes = shapes_of(value)
     maker = run.by_call(first.maker) if first.maker else None
     is_layers = maker is not None and len(maker.outputs) == len(notes_in(value)) > 1
     who = maker.label if is_layers else "model" if name in ("input", "anchor", "input1") else ""
