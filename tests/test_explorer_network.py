@@ -792,7 +792,7 @@ def test_a_screen_reader_is_told_every_shape_the_parameters_and_the_layer(stand)
 
 def test_a_wrong_switch_is_refused():
     explorer = NetworkExplorer()
-    with pytest.raises(TypeError, match=r"compute_fc1 wants True or False, but got 1\. Try compute_fc1=True\."):
+    with pytest.raises(TypeError, match=r"compute_fc1 wants True or False, but got 1\. Did you mean True\?"):
         explorer.compute_fc1 = 1
     assert explorer.compute_fc1 is True
 

@@ -8,8 +8,8 @@ import { makeCount, makeSums } from "./channels_sums.js";
 import { ending, makeFrame, makeNote, makeRemark, watchWidth } from "./page/frame.js";
 import { makeSteps } from "./page/motion.js";
 import { BOLD, explained, meetingOf } from "./page/planes.js";
-import { makeWalker } from "./page/pointing.js";
 import { findSliders } from "./page/sliders.js";
+import { makeWalker } from "./page/walker.js";
 import { colourWeights } from "./page/weights.js";
 import { explain, geometry, makeFormula, neverRead, starts, takingPart, windowSum } from "./page/windows.js";
 

@@ -9,9 +9,9 @@ import { fly, makeGlider, makeSteps, seenCell } from "./page/motion.js";
 import {
   ahead, BOLD, drawPlane, drawWindow, explained, fitCell, makePanels, meetingOf, metBy, noteMeeting, WINDOW_NAME,
 } from "./page/planes.js";
-import { makeWalker } from "./page/pointing.js";
 import { refusalHeight } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
+import { makeWalker } from "./page/walker.js";
 import { colourWeights, makePresetList, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import {
   explain, geometry, makeFormula, makeSum, neverRead, role, starts, sumHeight, takingPart, windowSum, windowTerms,

@@ -7,10 +7,10 @@ import { SENTENCES } from "./page/from_python.js";
 import { lay, makeGrid, widthOf } from "./page/grid.js";
 import { makePhotograph } from "./page/photograph.js";
 import { filtered, makePicture, paintInput, paintOutput, sizePicture, watchPixels } from "./page/pixels.js";
-import { makeWalker } from "./page/pointing.js";
 import { fill, kernelError, nearestChanges } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
 import { makeThumbnails } from "./page/thumbnails.js";
+import { makeWalker } from "./page/walker.js";
 import { colourWeights, makeWeightField, makeWeights, weightClass, writeWeight } from "./page/weights.js";
 import { makeFormula, makeSum, windowTerms } from "./page/windows.js";
 

@@ -8,9 +8,9 @@ import { SENTENCES } from "./page/from_python.js";
 import { makeGrid, ROOMY, squeeze, widthOf } from "./page/grid.js";
 import { fly, makeGlider, makeSteps, pale, seenCell } from "./page/motion.js";
 import { ahead, BOLD, drawWindow, fitCell, makePanels, unreadMark, WINDOW_NAME } from "./page/planes.js";
-import { makeWalker } from "./page/pointing.js";
 import { fill, kernelTooBig, nearestChanges, refusalHeight } from "./page/refusals.js";
 import { findSliders } from "./page/sliders.js";
+import { makeWalker } from "./page/walker.js";
 import { makeFormula, MONOSPACED, neverRead, reading, starts, takingPart } from "./page/windows.js";
 
 /** How many windows there are along one side, were nothing else in the way; `skipped` ones would start too late. */
