@@ -1,10 +1,9 @@
 // ChannelsExplorer: what its planes are called, how its panels stand, and how large their cells are.
 
-import { within } from "./page/elements.js";
+import { COLOUR_NAMES, within } from "./page/elements.js";
 import { ROOMY, widthOf } from "./page/grid.js";
 import { BOLD } from "./page/planes.js";
 
-const COLOURS = ["red", "green", "blue"]; // in words
 const CLASSES = ["cs-red", "cs-green", "cs-blue"];
 const LABEL = 70; // pixels for the filters' names, and for the bias and the total
 const TAIL = 102;
@@ -26,7 +25,7 @@ export const INPUT_NAME = "input";
 const INPUT = Math.ceil(INPUT_NAME.length * BOLD) + 70; // pixels for that and their shape above them, where they are stacked
 
 /** What an input plane is called, and the class of its colour. */
-export const planeName = (channel, { in_channels }) => (in_channels === 3 ? COLOURS[channel] : `channel ${channel}`);
+export const planeName = (channel, { in_channels }) => (in_channels === 3 ? COLOUR_NAMES[channel] : `channel ${channel}`);
 export const colourOf = (channel, { in_channels }) => (in_channels === 3 ? CLASSES[channel] : "");
 
 /** How large the digits are in a cell of a plane, and in one of a kernel. */

@@ -5,12 +5,11 @@ from __future__ import annotations
 import traitlets
 
 from helpers.arithmetic import conv_output_size
-from helpers.explorers.base import Explorer, Slider, View
+from helpers.explorers.base import LARGEST_KERNEL, Explorer, Slider, View
 from helpers.explorers.layers import call, convolution, corner, options, output_shape
 from helpers.explorers.modules import browser_code
 from helpers.explorers.weights import checked_rows
 
-LARGEST_KERNEL = 7
 LARGEST_WEIGHT = 9
 
 # A bright block on a dark ground and a slope beside it: whole numbers, to check by hand. A smaller input is its

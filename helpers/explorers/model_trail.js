@@ -1,6 +1,6 @@
 // On the way to one map: the image, the maps that a step reads with its kernels, and the map that comes out.
 
-import { make, setAttribute, setStyle, setText, show, upTo } from "./page/elements.js";
+import { COLOUR_NAMES, make, setAttribute, setStyle, setText, show, upTo } from "./page/elements.js";
 import { folded, mapsOf, orderOf } from "./model_data.js";
 import { fieldOf, readBy } from "./model_fields.js";
 import { makePlate, paintKernel, paintMap, paintPicture, paintRow, told } from "./model_paint.js";
@@ -11,11 +11,10 @@ const SIDES = [76, 112]; // pixels: the image, and the map that comes out
 const TILES = [44, 56]; // pixels: a map that is read
 const [GAPS, ARROWS] = [6, 40]; // pixels between what stands in a row, and for both arrows
 const MOST_TILES = 14; // maps that are read are drawn at most
-const COLOURS = ["red", "green", "blue"];
 
 /** What a channel of a step is called: those of a colour picture have names. */
 export function channelName(chain, index, channel) {
-  return index === 0 && chain[0].shape[0] === 3 ? COLOURS[channel] : `map ${channel}`;
+  return index === 0 && chain[0].shape[0] === 3 ? COLOUR_NAMES[channel] : `map ${channel}`;
 }
 
 /** Is it a row of single numbers, which is drawn folded? */

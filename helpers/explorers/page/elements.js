@@ -96,3 +96,6 @@ export const plural = (count, one, many) => `${count} ${count === 1 ? one : many
 /** How strong a cell's tint is, 0 to 10, as a class; a negative value has a colour of its own. */
 export const tint = (value, largest) =>
   `cs-tint-${largest ? Math.round((10 * Math.abs(value)) / largest) : 0}${value < 0 ? " cs-negative" : ""}`;
+
+/** The planes of a picture in colour, in words. */
+export const COLOUR_NAMES = ["red", "green", "blue"];
