@@ -9,6 +9,7 @@
 import math
 import operator
 import reprlib
+from collections.abc import Reversible
 from numbers import Real
 
 
@@ -70,7 +71,9 @@ def positive(name, value, such="", most=math.inf):
 def switch(name, value):
     """`value`, if it is True or False. Raises TypeError for anything else."""
     if not isinstance(value, bool):
-        meant = f" Did you mean {bool(value)}?" if isinstance(value, Real) else ""
+        is_bool = type(value).__name__.startswith("bool")  # NumPy's
+        is_number = is_bool or (isinstance(value, Real) and value == value)  # and not NaN
+        meant = f" Did you mean {bool(value)}?" if is_number else ""
         raise TypeError(f"{name} wants True or False, but got {short(value)}.{meant}")
     return value
 
@@ -89,9 +92,10 @@ def at_most(name, count, most, things, instead=""):
 
 
 def class_names(classes):
-    """The names of classes, from a list, a tuple or an array, as a tuple. Raises TypeError for anything else."""
+    """The names of classes, from a list, an array or a dict's keys, as a tuple. Raises TypeError for anything else."""
     names = classes.tolist() if hasattr(classes, "tolist") else classes
-    if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
+    is_listed = isinstance(names, Reversible) and not isinstance(names, str)  # a set has no order
+    if not is_listed or not names or not all(isinstance(name, str) for name in names):
         raise TypeError(f"classes wants names, such as ('cat', 'dog'), but got {short(classes)}.")
     return tuple(names)
 

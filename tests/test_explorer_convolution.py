@@ -371,6 +371,38 @@ def test_the_window_can_be_dragged_and_no_text_is_selected(stand):
     assert told.startswith("Row 0, column 0 of the input is read by 1 output. Small numbers: weights it meets.")
 
 
+def test_what_is_hovered_shows_all_outputs_while_it_plays_and_a_cell_that_is_never_read_meets_no_weight(stand):
+    page = with_own_clock(stand(ConvolutionExplorer(kernel_size=2, stride=3, size=8)))
+    page.get_by_role("button", name="Play").click()
+    page.clock.run_for(600)
+    assert blank(page) == 9 - 2
+    cell(page, "kernel", 0, 1).hover()
+    assert blank(page) == 0
+    cell(page, "input", 2, 2).hover()
+    assert page.locator(".cs-one-place .cs-note").text_content() == "Row 2, column 2 of the input is never read."
+    page.mouse.move(2, 2)
+    assert blank(page) == 9 - 2
+
+
+def test_other_weights_show_all_outputs_again(stand):
+    page = stand(ConvolutionExplorer(size=5))
+    page.get_by_role("button", name="Step forward").click()
+    assert blank(page) == 7
+    page.get_by_label("Preset weights").select_option("horizontal edges")
+    page.mouse.move(2, 2)
+    assert blank(page) == 0
+
+
+def test_a_weight_that_has_the_keyboard_is_told(stand):
+    page = stand(ConvolutionExplorer())
+    cell(page, "kernel", 0, 0).focus()
+    page.keyboard.press("Tab")
+    told = page.locator(".cs-one-place .cs-note")
+    assert told.text_content().startswith("weight[0, 1] multiplies 25 cells")
+    page.locator(".cs-figure").focus()
+    assert told.text_content() == ""
+
+
 def test_what_is_pointed_at_wins_over_play(stand):
     page = with_own_clock(stand(ConvolutionExplorer()))
     page.get_by_role("button", name="Play").click()
@@ -407,6 +439,11 @@ def test_arrows_change_a_weight_by_one_and_a_bad_one_moves_nothing(stand):
     field.press("Tab")
     assert page.locator(".cs-message").text_content() == "A weight is a whole number from −9 to 9; “12” is not."
     page.keyboard.type("3")
+    assert page.locator(".cs-message").text_content() == ""
+    page.keyboard.type("3")
+    cell(page, "output", 0, 0).click()
+    assert page.locator(".cs-message").text_content() == "A weight is a whole number from −9 to 9; “33” is not."
+    cell(page, "output", 1, 1).click()
     assert page.locator(".cs-message").text_content() == ""
 
 

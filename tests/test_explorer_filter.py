@@ -835,3 +835,16 @@ def test_where_the_kernel_does_not_fit_torch_says_so_too(stand):
     page = stand(explorer)
     hold(read(page, [{}], SEEN)[0], explorer)
     assert page.get_by_role("button", name="Play").is_disabled()
+
+
+@pytest.mark.parametrize("width", [374, 1000])
+def test_a_click_on_any_pixel_of_the_input_chooses_it(stand, width):
+    page = stand(FilterExplorer(), {"width": width, "height": 900})
+    box = page.locator(".cs-panel-input canvas").bounding_box()
+    for part in (0.31, 0.5, 0.83):
+        page.locator(".cs-figure").press("Escape")
+        x, y = box["x"] + part * box["width"], box["y"] + part * box["height"]
+        page.mouse.move(x, y)
+        page.mouse.click(x, y)
+        page.mouse.move(2, 2)
+        assert page.locator(".cs-panel-input .cs-pinned:visible").count() == 1, part

@@ -362,6 +362,11 @@ def test_the_cell_that_was_clicked_stays_marked_while_others_are_looked_at(stand
             str(column),
         ]
         assert pinned.evaluate("(cell) => getComputedStyle(cell).backgroundImage") != "none"
+    page.get_by_role("button", name="Play").click()
+    page.mouse.move(2, 2)
+    assert pinned.count() == 0
+    page.get_by_role("button", name="Pause").click()
+    assert pinned.count() == 1
     page.locator(".cs-figure").press("Escape")
     assert pinned.count() == 0
 

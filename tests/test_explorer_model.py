@@ -82,7 +82,7 @@ MODELS = {
     "pieces": lambda: nn.AdaptiveMaxPool2d((5, 7)),  # which overlap
     "one-dimensional": lambda: nn.Sequential(
         *(nn.Conv2d(3, 6, 8, stride=8), nn.Flatten(2), nn.Conv1d(6, 6, 3, padding=3, dilation=2), nn.ReLU()),
-        *(nn.Conv1d(6, 4, 2, groups=2), nn.MaxPool1d(3, 2, padding=1)),
+        *(nn.Conv1d(6, 4, 2, groups=2), nn.MaxPool1d(3, 2, padding=1), nn.AdaptiveAvgPool1d(3)),
     ),
     "shares": lambda: nn.Softmax(dim=-1),  # of a map's row
 }

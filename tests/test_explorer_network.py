@@ -711,6 +711,15 @@ def test_hover_shows_a_layer_click_pins_it_and_escape_lets_go(stand):
     assert shown(page) == "fc2"
 
 
+def test_what_is_chosen_has_its_dot_again_as_soon_as_play_pauses(stand):
+    page = stand(NetworkExplorer())
+    pinned = page.locator(".cs-pinned .cs-stage-title")
+    page.locator(".cs-stage").nth(3).click()
+    for name, dots in (("Play", []), ("Pause", ["flatten"])):
+        page.get_by_role("button", name=name).click()
+        assert pinned.all_text_contents() == dots
+
+
 def test_dragging_over_the_blocks_selects_no_text(stand):
     page = stand(NetworkExplorer())
     first, last = (page.locator(".cs-stage-title").nth(column).bounding_box() for column in (0, 5))

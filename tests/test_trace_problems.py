@@ -924,3 +924,24 @@ def test_what_a_sequence_of_maps_is_turned_into_keeps_pictures_apart():
 if __name__ == "__main__":
     SENTENCES.write_text("\n".join(map(sentences_of, BROKEN)), "utf-8")
     print(f"wrote {SENTENCES}", file=sys.stderr)
+
+
+class OneScore(nn.Module):
+    def __init__(self, squeezed=False, **settings):
+        super().__init__()
+        self.fc, self.squeezed, self.settings = nn.Linear(5, 1), squeezed, settings
+
+    def forward(self, x, y):
+        x = self.fc(x)
+        return F.cross_entropy(x.squeeze(-1) if self.squeezed else x, y, **self.settings)
+
+
+def test_a_score_for_each_candidate_is_right_with_one_candidate_too():
+    assert trace(OneScore(squeezed=True), (torch.rand(4, 1, 5), torch.zeros(4).long())).ok
+    assert not trace(OneScore(), (torch.rand(4, 5), torch.zeros(4).long())).ok
+
+
+def test_no_other_loss_is_offered_where_labels_are_left_out():
+    problem = trace(OneScore(ignore_index=1), (torch.rand(4, 5), torch.tensor([0, 1, 0, 1]))).problem
+    assert "so the loss is always 0" in problem.why
+    assert problem.fix == ""

@@ -39,6 +39,7 @@ async function render({ model, el }) {
     rows: (all) => all[sliders.values().kernel_size - 1],
     numbers: { pattern: /^[+-]?\d+$/, largest: model.get("largest_weight"), kind: "a whole number" },
     leave: () => pointing.hover(null),
+    figure: figure.root,
   });
   const presets = makePresetList(model, weights);
   const [unread, pointed, sum] = [make("div", "cs-note cs-unread"), make("div", "cs-note"), makeSum()];
@@ -59,7 +60,7 @@ async function render({ model, el }) {
 
   function draw() {
     const setting = settingFor(sliders.values());
-    const scene = { ...setting, ...pointedAt(setting, walker), printing: walker.printing(setting.values) };
+    const scene = { ...setting, ...pointedAt(setting, walker), printing: walker.printing([setting.values, setting.kernel]) };
     page = scene.page;
     for (const grid of Object.values(figure.grids)) grid.pin(walker.pinned());
     setClass(frame.root, page.width >= 680 ? "cs-explorer" : "cs-explorer cs-narrow");
@@ -217,7 +218,7 @@ const NAMES = {
   weightAt: (row, column) => `weight[${row}, ${column}]`,
 };
 
-/** How the pointed-at weight or input meets one output, where there is no room for small numbers. */
+/** How the pointed-at weight or input meets one output. */
 const inOne = ({ pixel, kernel, home, ...scene }) => (scene.out ? meetingOf(scene.at.grid, scene, pixel, kernel, home, NAMES) : "");
 
 /** The code, and below the picture the sum, or why there is none. */
@@ -233,19 +234,20 @@ function writeBelow({ code, refusal }, { unread, told, pointed, sum }, scene, { 
   setText(unread, lost);
   show(unread, Boolean(lost));
   show(told, out > 0);
-  setText(pointed, explained(role, at.grid, cell >= ROOMY, cell < ROOMY ? inOne(scene) : ""));
+  setText(pointed, explained(role, at.grid, cell >= ROOMY, inOne(scene)));
   setStyle(sum.root, "visibility", window ? "visible" : "hidden"); // its place is kept
   if (!window) return;
   sum.write(`output[${at.row}, ${at.column}]`, windowTerms(pixel, kernel, at, values), sums[at.row][at.column]);
 }
 
 /** What a screen reader is told. */
-function spoken({ values, out, sums, at, window, lost, role, reasons }, refusal) {
+function spoken(scene, refusal) {
+  const { values, out, sums, at, window, lost, role, reasons } = scene;
   const { size, kernel_size, stride, padding, dilation } = values;
   const setting = `Input ${size} by ${size}, kernel ${kernel_size}, stride ${stride}, padding ${padding}, dilation ${dilation}`;
   if (reasons) return `${setting}: no output. ${refusal.spoken()}`;
   const here = window ? `Output row ${at.row}, column ${at.column} is ${sums[at.row][at.column]}.` : "";
-  return `${setting}: output ${out} by ${out}. ${lost} ${role} ${here}`;
+  return `${setting}: output ${out} by ${out}. ${lost} ${role} ${inOne(scene)} ${here}`;
 }
 
 const nameOf = ({ values, shape }) => `${values.kernel_size} × ${values.kernel_size} kernel${spreadOf(shape, values)}`;

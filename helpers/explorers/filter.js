@@ -130,6 +130,7 @@ async function render({ model, el }) {
     rows: (weight) => weight,
     numbers: { pattern: /^[+-]?(\d+\.?\d{0,4}|\.\d{1,4})$/, largest: model.get("largest_weight"), kind: "a number of at most four decimals" },
     leave: () => pointing.hover(null),
+    figure: figure.root,
   });
   const thumbnails = makeThumbnails(model, weights);
   const photograph = makePhotograph(model, figure.root, figure.input.root, walker.goBack);
@@ -286,7 +287,8 @@ function drawBoxes(boxes, scene, { scale }) {
   const covered = { top: at.row * stride, left: at.column * stride, rows: kernel_size, columns: kernel_size };
   const tooBig = { top: 0, left: 0, rows: kernel_size, columns: kernel_size };
   lay(boxes.window, scale, rows ? { input: part, kernel: multiplied, output: covered }[at.grid] : tooBig);
-  setClass(boxes.window, `cs-mark${!rows ? " cs-too-big" : at.grid === "kernel" && stride > 1 ? " cs-loose" : ""}`);
+  const name = !rows ? " cs-too-big" : { input: " cs-no-window", kernel: ` cs-no-window${stride > 1 ? " cs-loose" : ""}`, output: "" }[at.grid];
+  setClass(boxes.window, `cs-mark${name}`);
 
   const none = { top: 0, left: 0, rows: 0, columns: 0 };
   const isWeight = rows > 0 && at.grid === "kernel";

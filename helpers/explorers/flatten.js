@@ -50,7 +50,7 @@ function arrangement(sliders, pictures) {
  * `redraw` is called when another cell is pointed at or one is on its way.
  */
 function makeWalk(arranged, redraw) {
-  const player = makePlayer(step, () => pointing.isHovered());
+  const player = makePlayer(step, () => pointing.isHovered(), { changed: () => redraw() });
   const scrub = makeScrub((index) => (player.stop(), choose(index, arranged())), redraw);
   let pointing = null;
 

@@ -37,7 +37,8 @@ function makeShares(name, remark) {
 
 /** The network to look through with keys and player: `at(broken)` is the layer that is pointed at. */
 function makeWalk(layerThatBreaks) {
-  const player = makePlayer(step, () => pointing.isHovered());
+  let renew = () => {};
+  const player = makePlayer(step, () => pointing.isHovered(), { changed: () => renew() });
   const unpinned = { grid: "layers", row: 0, column: CONV1 }; // then a layer that breaks is shown, or conv1
   const columnOf = (cell, broken) => (cell === unpinned ? (broken ?? cell.column) : cell.column);
   let pointing = null;
@@ -61,7 +62,7 @@ function makeWalk(layerThatBreaks) {
     at: (broken) => columnOf(pointing.at(), broken),
     /** The layer that the learner has chosen; null before, and while it plays. */
     pinned: () => (player.playing() || pointing.pinned() === unpinned ? null : pointing.pinned().column),
-    watch: (root, figure, redraw) => (pointing = watchPointing(root, figure, unpinned, keys, redraw)),
+    watch: (root, figure, redraw) => (([renew, pointing] = [redraw, watchPointing(root, figure, unpinned, keys, redraw)])),
   };
 }
 

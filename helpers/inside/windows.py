@@ -76,7 +76,8 @@ def pooling(seen, image, index):
         after = seen.made[0].shape[-dims:] if kind not in MEANS else (1, 1)
         sizes = zip(cell, maps.shape[-dims:], after, strict=True)
         rows, columns = _two([_piece(*each) for each in sizes])
-        span = area(rows[0], columns[0], len(rows), len(columns))
+        top, height = (rows[0], len(rows)) if dims == 2 else (channel, 1)
+        span = area(top, columns[0], height, len(columns))
     else:
         mode, span = computed.mode, _span(computed, cell, (channel, 1))
         rows, columns = _two([_reach(seen, computed, dim, at, maps) for dim, at in enumerate(cell)])

@@ -63,10 +63,9 @@ const SMALL_NUMBERS = {
   input: "Small numbers: weights it meets.",
 };
 
-/** A role, and what the small numbers are where there is room for them, or what is told `instead`. */
-export function explained(told, kind, isRoomy, instead = "") {
-  const more = isRoomy ? SMALL_NUMBERS[kind] : instead;
-  return more ? `${told} ${more}` : told;
+/** A role, and how it meets an output, `met`, if it meets any: where there is room, small numbers say so for each. */
+export function explained(told, kind, isRoomy, met) {
+  return met ? `${told} ${isRoomy ? SMALL_NUMBERS[kind] : met}` : told;
 }
 
 /**

@@ -30,8 +30,9 @@ export function watchPointing(root, figure, first, keys, redraw) {
   };
   figure.onpointerleave = () => hover(null);
   figure.onclick = (event) => event.target.tagName !== "INPUT" && cellOf(event) && pin(cellOf(event));
-  figure.onfocusin = (event) => hover(cellOf(event)); // a cell to type in is shown while one does
-  figure.onfocusout = () => hover(null);
+  const isTyped = ({ target }) => target.tagName === "INPUT"; // a cell to type in is shown while one does
+  figure.addEventListener("focusin", (event) => isTyped(event) && hover(cellOf(event)));
+  figure.addEventListener("focusout", (event) => isTyped(event) && hover(null));
   root.onkeydown = (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return; // JupyterLab's and the browser's own
     if (["INPUT", "SELECT"].includes(event.target.tagName)) event.stopPropagation(); // JupyterLab would move on

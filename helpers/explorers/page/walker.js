@@ -100,18 +100,18 @@ const keysOf = (walk, player, goBack) => ({
 
 /**
  * Are the outputs printed one after another: does it play, is the window dragged, or has a step come to where it is?
- * `isOn(values)` says so. Another setting shows all of them again, and so does what is hovered after a step.
+ * `isOn(all)` says so, of `all` that makes a setting. Another one shows all of them again, and so does what is hovered.
  */
 function makePrint(player, pointing) {
   let [stepped, isDragged] = [{}, false]; // the output that a step has come to, and in which setting
   return {
     step: (cell) => (stepped = { cell }),
     drag: (begins) => (isDragged = begins),
-    isOn(values) {
-      const setting = JSON.stringify(values);
+    isOn(all) {
+      const setting = JSON.stringify(all);
       stepped.setting ??= setting;
       if (stepped.setting !== setting) stepped = {};
-      return player.playing() || isDragged || (pointing().pinned() === stepped.cell && !pointing().isHovered());
+      return isDragged || (!pointing().isHovered() && (player.playing() || pointing().pinned() === stepped.cell));
     },
   };
 }

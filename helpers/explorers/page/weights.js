@@ -29,16 +29,16 @@ const typedIn = ({ value }) => value.trim().replace("−", "-");
  * Lets the kernel in `grid` be edited, a grid of weight fields. `trait` is where the model keeps the weights, `rows`
  * finds the drawn rows in its value; `presets` of the model are values of the same form. `numbers` says what can be
  * typed: `pattern`, `largest`, and `kind` in words; `leave()` is called when a weight was entered. What cannot be a
- * weight is said below the kernel. Returns `choose(name)`, which takes a preset, and `chosen()`, the present one's name
+ * weight is said below the kernel, until something is typed, or pressed in `figure`. Returns `choose(name)`, which takes a preset, and `chosen()`, the present one's name
  * or undefined.
  */
-export function makeWeights(model, grid, { trait, rows, numbers, leave }) {
+export function makeWeights(model, grid, { trait, rows, numbers, leave, figure }) {
   const presets = model.get("presets");
   const { pattern, largest, kind } = numbers;
   const wanted = `A weight is ${kind} from −${largest} to ${largest}`;
   const message = make("div", "cs-message");
   message.setAttribute("role", "alert");
-  message.onclick = () => setText(message, "");
+  figure.addEventListener("pointerdown", () => setText(message, "")); // the weight that is left by it is refused after it
   grid.root.append(message);
   const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 

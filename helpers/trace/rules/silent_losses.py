@@ -24,8 +24,9 @@ def one_class(run):
         loss = loss_of(step)
         if loss is None or loss.function != "cross_entropy" or step.call in run.changed or len(loss.pair) < 2:
             continue
-        scores = loss.pair[0]
-        if len(scores.shape) < 2 or scores.shape[1] != 1 or last_layer(run, step) is None:
+        scores, maker = loss.pair[0], run.before(step)
+        # A squeeze leaves the 1 of something else: a score for each candidate, and one candidate.
+        if len(scores.shape) < 2 or scores.shape[1] != 1 or last_layer(run, step) is None or maker.kind == "squeeze":
             continue
         place = "row" if len(scores.shape) == 2 else "place"
         what = f"{step.label}: the scores are {scores.shape}, one for each {place}. "
@@ -36,11 +37,12 @@ def one_class(run):
 
 
 def _for_yes_or_no(run, loss):
-    """Binary cross-entropy in its place, and no softmax or sigmoid before it."""
+    """Binary cross-entropy in its place, and no softmax or sigmoid before it; None where labels are left out."""
     scores, target = loss.pair[:2]
     given = Target("y", torch.empty(target.shape, dtype=target.dtype, device="meta"))
     shaped = in_shape(given, scores.shape)
-    if shaped is None:
+    ignored = loss.step.kwargs.get("ignore_index", getattr(loss.step.layer, "ignore_index", -100))
+    if shaped is None or ignored != -100:
         return None
     if target.dtype != scores.dtype:
         shaped = shaped.then("{}.float()", torch.Tensor.float)
