@@ -270,7 +270,9 @@ def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_deri
     weight, by = derived(explorer)
     told = lambda: page.locator(".cs-note").text_content()  # noqa: E731
     met = lambda: page.locator("[data-grid^=output]").evaluate_all(MET)  # noqa: E731
-    colour_of = lambda *at: cell(page, *at).evaluate("(own) => getComputedStyle(own).getPropertyValue('--weight')")  # noqa: E731
+    colour_of = functools.cache(
+        lambda *at: cell(page, *at).evaluate("(own) => getComputedStyle(own).getPropertyValue('--weight')")
+    )
     pinned = (1, 1, 0)
     cell(page, "output1", *pinned[1:]).click()
     for filter, channel, i, j in [(0, 0, 0, 0), (1, 0, 1, 1), (0, 2, 2, 1)]:

@@ -65,7 +65,7 @@ MODELS = {
 
 ALL = range(1, 257)
 # On sides beyond 128, where a run costs most, deep models run on one of nine: these leave every remainder by 2 and 4.
-DEEP = ("LeNet", "ResNet", "Inception", "a U-Net")
+DEEP = ("LeNet", "AlexNet", "ResNet", "Inception", "a U-Net")
 OF_NINE = (*range(1, 129), *range(129, 256, 9), 256)
 
 
