@@ -77,8 +77,9 @@ export function meetingOf(kind, { values, at, part, out }, pixel, kernel, home, 
     const { told } = metBy(kind, { values, at, part }, pixel, kernel, home.row, home.column);
     return `It adds ${told} to ${outputAt(home.row, home.column)}.`;
   }
+  if (kind !== "input") return "";
   const places = upTo(out * out).map((index) => ({ row: Math.floor(index / out), column: index % out }));
-  const reader = kind === "input" && [home, ...places].find(({ row, column }) => part.output(row, column));
+  const reader = [home, ...places].find(({ row, column }) => part.output(row, column));
   if (!reader) return "";
   const [i, j] = [part.tap(reader.row, at.row), part.tap(reader.column, at.column)];
   return `In ${outputAt(reader.row, reader.column)} it meets ${weightAt(i, j)} = ${written(kernel[i][j])}.`;
