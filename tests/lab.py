@@ -102,6 +102,7 @@ def jupyterlab_page(browser, url, width=1100):
 def open_notebook(page, name):
     """Open it in JupyterLab, with a kernel; what the console reports as an error from now on is in `page.problems`."""
     page.problems.clear()
+    page.mouse.move(0, 0)  # else it points at something of the next notebook
     page.evaluate(OPEN, f"notebooks/{name}")
     page.wait_for_function(
         "() => jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000

@@ -72,7 +72,8 @@ def open_lesson(lab):
     return lambda name: open_notebook(lab, name)
 
 
-@pytest.mark.parametrize("lesson", [path for path in LESSONS if path not in LONG], ids=lambda path: path.stem)
+# The first lesson last: what follows goes on with it and its kernel.
+@pytest.mark.parametrize("lesson", [path for path in LESSONS[::-1] if path not in LONG], ids=lambda path: path.stem)
 def test_a_lesson_runs_with_every_answer_right_and_shows_its_explorers(open_lesson, lesson):
     page = open_lesson(lesson.name)
     has_questions = lesson in test_exercises_notebooks.LESSONS
@@ -117,29 +118,6 @@ def errors_in(cells):
     return [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
 
 
-# nbval and Colab's versions run it; its explorer trains in a test of its own.
-@pytest.mark.parametrize("lesson", LONG, ids=lambda path: path.stem)
-def test_a_lesson_that_trains_opens_with_what_it_gave(open_lesson, lesson):
-    page = open_lesson(lesson.name)
-    cells = [cell for cell in cells_of(page) if cell["cell_type"] == "code"]
-    assert all(cell["execution_count"] for cell in cells)
-    assert errors_in(cells) == []
-    assert page.problems == []
-
-
-def test_a_line_of_code_that_is_wider_than_the_page_is_wrapped(open_lesson):
-    page = open_lesson(LESSONS[-1].name)
-    before = page.viewport_size
-    page.set_viewport_size({"width": 800, "height": 900})
-    page.wait_for_function(
-        """() => {
-          const all = [...document.querySelectorAll(".jp-CodeCell .cm-scroller")];
-          return all.length && all.every((code) => code.scrollWidth <= code.clientWidth);
-        }"""
-    )
-    page.set_viewport_size(before)
-
-
 def drawn_output(page):
     rows = page.locator(".cs-explorer").first.evaluate(
         """(explorer) => {
@@ -150,6 +128,101 @@ def drawn_output(page):
         }"""
     )
     return torch.tensor([[[float(text.replace("−", "-")) for text in row] for row in rows]])
+
+
+def test_keys_in_the_picture_move_its_window_and_leave_the_notebook_where_it_is(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    run_all(page)
+    picture = page.locator(".cs-figure").first
+    picture.scroll_into_view_if_needed()
+    picture.focus()
+    active = page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex")
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowUp"):
+        picture.press(key)
+    assert re.match(r"output\[1, 1\] = ", page.locator(".cs-sum").first.text_content())
+    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == active
+    assert page.problems == []
+
+
+def test_the_rest_of_the_keys_stay_jupyterlabs(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    run_all(page)
+    picture = page.locator(".cs-figure").first
+    picture.scroll_into_view_if_needed()
+    active = "() => jupyterapp.shell.currentWidget.content.activeCellIndex"
+    picture.locator("[data-grid=output]").nth(5).click()
+    before = page.evaluate(active)
+    page.get_by_role("button", name="Play").first.click()
+    page.keyboard.press("ArrowDown")  # from the button: moves the window, not the notebook
+    page.get_by_label("Preset weights").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.get_by_label("Preset weights").first.input_value() == "horizontal edges"
+    assert page.evaluate(active) == before
+    picture.focus()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function(f"(before) => ({active})() === before + 1", arg=before)
+    assert page.problems == []
+
+
+def test_a_slider_moved_in_the_cell_that_shows_the_explorer_is_drawn(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    source = "ConvolutionExplorer(size=6, kernel_size=3)"
+    page.evaluate(
+        """(source) => {
+          const cells = jupyterapp.shell.currentWidget.content.model.sharedModel.cells;
+          const cell = cells.find((cell) => cell.getSource() === source);
+          cell.setSource("f = ConvolutionExplorer(); display(f); f.size = 12; f.weight = [[1] * 3] * 3; f.stride = 2");
+        }""",
+        source,
+    )
+    run_all(page)
+    page.locator(".cs-explorer").first.scroll_into_view_if_needed()
+    page.get_by_text("output 5 × 5", exact=True).wait_for()
+    explorer = ConvolutionExplorer(size=12, stride=2)
+    explorer.weight = [[1] * 3] * 3
+    assert torch.equal(drawn_output(page), explorer.output())
+    assert page.problems == []
+
+
+def test_enter_accepts_a_weight_typed_in_the_picture(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    run_all(page)
+    page.locator(".cs-explorer").first.scroll_into_view_if_needed()
+    weight = page.get_by_label("weight, row 0, column 0").first
+    weight.fill("-5")
+    weight.press("Enter")
+    explorer = ConvolutionExplorer(size=6)
+    explorer.weight = [[-5, 0, -1], [2, 0, -2], [1, 0, -1]]
+    assert torch.equal(drawn_output(page), explorer.output())
+    assert page.locator(".cs-sum").first.text_content().startswith("output[0, 0] = 1·(−5)")
+    assert page.problems == []
+
+
+def test_the_picture_follows_while_the_kernel_is_busy_and_python_hears_of_it_later(open_lesson):
+    page = open_lesson("00_start_here.ipynb")
+    run_all(page)
+    explorer = page.locator(".cs-explorer").first
+    explorer.scroll_into_view_if_needed()
+    kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    page.evaluate(f"() => void {kernel}.requestExecute({{ code: 'import time; time.sleep(4)' }})")
+    page.wait_for_function(f"() => {kernel}.status === 'busy'")
+    page.locator(".cs-slider", has_text="kernel").locator(".noUi-handle").press("End")
+    page.get_by_text("The kernel (7) is larger than the padded input (6 + 2·0 = 6)").wait_for(timeout=1000)
+    assert page.evaluate(f"() => {kernel}.status") == "busy"
+    page.wait_for_function(f"() => {kernel}.status === 'idle'")
+    heard = page.evaluate(
+        """async () => {
+          const notebook = jupyterapp.shell.currentWidget;
+          const code = "[e for e in Out.values() if isinstance(e, ConvolutionExplorer)][-1].kernel_size";
+          const future = notebook.sessionContext.session.kernel.requestExecute({ code });
+          let text = null;
+          future.onIOPub = (message) => (text = message.content.data?.["text/plain"] ?? text);
+          await future.done;
+          return text;
+        }"""
+    )
+    assert heard == "7"
+    assert page.problems == []
 
 
 @pytest.mark.parametrize("name", list(EXPLORERS))
@@ -272,6 +345,41 @@ def test_a_run_started_from_the_page_grows_stops_within_a_second_and_a_second_li
     assert page.problems == []
 
 
+ANSWERED = """import time
+from IPython.display import display
+from helpers.exercises import progress
+from helpers.exercises.lesson_01 import q5, q7
+
+def conv2d(image, weight, stride=1):
+    while True:
+        time.sleep(0.001)  # as endless as one that keeps a core busy
+
+for said in (q5.predict(...), q5.predict(12), q5.hint(), q5.predict(14), q7.check(conv2d)):
+    display(said)
+progress()"""
+CARDS = """() => Array.from(document.querySelectorAll(".cs-answer"), (card) => [
+  card.innerText.split("\\n")[0], getComputedStyle(card).borderLeftColor, card.scrollWidth <= card.clientWidth])"""
+
+
+def test_answers_are_shown_as_cards_each_state_with_its_sign_and_its_colour(open_lesson):
+    page = open_lesson("one_cell.ipynb")
+    run_cell(page, ANSWERED)
+    page.locator(".cs-answer table").wait_for()
+    cards = page.evaluate(CARDS)
+    assert [text for text, _, _ in cards] == [
+        f"q5 ○ {OPEN}",
+        "q5 ✗ 12? Not yet.",
+        "q5 · Hint 1 of 3",
+        "q5 ✓ 14 is right.",
+        "q7 ✗ Not yet.",
+        "progress · 1 of 9 right, 0 of them at first and without a hint.",
+    ]
+    assert len({colour for _, colour, _ in cards[:4]}) == 4
+    assert all(fits for _, _, fits in cards)
+    assert page.get_by_text("It was stopped after 5 seconds").count() == 1, "in a real kernel, too"
+    assert page.problems == []
+
+
 def test_what_is_folded_opens_when_it_is_run_or_asked_for(lab, open_lesson):
     save_notebook(lab, "folded.ipynb", test_folding.formed(test_folding.lesson()))
     page = open_lesson("folded.ipynb")
@@ -339,131 +447,24 @@ def test_what_was_done_is_there_again_in_a_second_session(lab, open_lesson):
     assert page.problems == []
 
 
-ANSWERED = """import time
-from IPython.display import display
-from helpers.exercises import progress
-from helpers.exercises.lesson_01 import q5, q7
-
-def conv2d(image, weight, stride=1):
-    while True:
-        time.sleep(0.001)  # as endless as one that keeps a core busy
-
-for said in (q5.predict(...), q5.predict(12), q5.hint(), q5.predict(14), q7.check(conv2d)):
-    display(said)
-progress()"""
-CARDS = """() => Array.from(document.querySelectorAll(".cs-answer"), (card) => [
-  card.innerText.split("\\n")[0], getComputedStyle(card).borderLeftColor, card.scrollWidth <= card.clientWidth])"""
-
-
-def test_answers_are_shown_as_cards_each_state_with_its_sign_and_its_colour(open_lesson):
-    page = open_lesson("one_cell.ipynb")
-    run_cell(page, ANSWERED)
-    page.locator(".cs-answer table").wait_for()
-    cards = page.evaluate(CARDS)
-    assert [text for text, _, _ in cards] == [
-        f"q5 ○ {OPEN}",
-        "q5 ✗ 12? Not yet.",
-        "q5 · Hint 1 of 3",
-        "q5 ✓ 14 is right.",
-        "q7 ✗ Not yet.",
-        "progress · 1 of 9 right, 0 of them at first and without a hint.",
-    ]
-    assert len({colour for _, colour, _ in cards[:4]}) == 4
-    assert all(fits for _, _, fits in cards)
-    assert page.get_by_text("It was stopped after 5 seconds").count() == 1, "in a real kernel, too"
+# nbval and Colab's versions run it; its explorer trains in a test of its own.
+@pytest.mark.parametrize("lesson", LONG, ids=lambda path: path.stem)
+def test_a_lesson_that_trains_opens_with_what_it_gave(open_lesson, lesson):
+    page = open_lesson(lesson.name)
+    cells = [cell for cell in cells_of(page) if cell["cell_type"] == "code"]
+    assert all(cell["execution_count"] for cell in cells)
+    assert errors_in(cells) == []
     assert page.problems == []
 
 
-def test_keys_in_the_picture_move_its_window_and_leave_the_notebook_where_it_is(open_lesson):
-    page = open_lesson("00_start_here.ipynb")
-    run_all(page)
-    picture = page.locator(".cs-figure").first
-    picture.scroll_into_view_if_needed()
-    picture.focus()
-    active = page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex")
-    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowUp"):
-        picture.press(key)
-    assert re.match(r"output\[1, 1\] = ", page.locator(".cs-sum").first.text_content())
-    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == active
-    assert page.problems == []
-
-
-def test_the_rest_of_the_keys_stay_jupyterlabs(open_lesson):
-    page = open_lesson("00_start_here.ipynb")
-    run_all(page)
-    picture = page.locator(".cs-figure").first
-    picture.scroll_into_view_if_needed()
-    active = "() => jupyterapp.shell.currentWidget.content.activeCellIndex"
-    picture.locator("[data-grid=output]").nth(5).click()
-    before = page.evaluate(active)
-    page.get_by_role("button", name="Play").first.click()
-    page.keyboard.press("ArrowDown")  # from the button: moves the window, not the notebook
-    page.get_by_label("Preset weights").first.focus()
-    page.keyboard.press("ArrowDown")
-    assert page.get_by_label("Preset weights").first.input_value() == "horizontal edges"
-    assert page.evaluate(active) == before
-    picture.focus()
-    page.keyboard.press("Shift+Enter")
-    page.wait_for_function(f"(before) => ({active})() === before + 1", arg=before)
-    assert page.problems == []
-
-
-def test_a_slider_moved_in_the_cell_that_shows_the_explorer_is_drawn(open_lesson):
-    page = open_lesson("00_start_here.ipynb")
-    source = "ConvolutionExplorer(size=6, kernel_size=3)"
-    page.evaluate(
-        """(source) => {
-          const cells = jupyterapp.shell.currentWidget.content.model.sharedModel.cells;
-          const cell = cells.find((cell) => cell.getSource() === source);
-          cell.setSource("f = ConvolutionExplorer(); display(f); f.size = 12; f.weight = [[1] * 3] * 3; f.stride = 2");
-        }""",
-        source,
-    )
-    run_all(page)
-    page.locator(".cs-explorer").first.scroll_into_view_if_needed()
-    page.get_by_text("output 5 × 5", exact=True).wait_for()
-    explorer = ConvolutionExplorer(size=12, stride=2)
-    explorer.weight = [[1] * 3] * 3
-    assert torch.equal(drawn_output(page), explorer.output())
-    assert page.problems == []
-
-
-def test_enter_accepts_a_weight_typed_in_the_picture(open_lesson):
-    page = open_lesson("00_start_here.ipynb")
-    run_all(page)
-    page.locator(".cs-explorer").first.scroll_into_view_if_needed()
-    weight = page.get_by_label("weight, row 0, column 0").first
-    weight.fill("-5")
-    weight.press("Enter")
-    explorer = ConvolutionExplorer(size=6)
-    explorer.weight = [[-5, 0, -1], [2, 0, -2], [1, 0, -1]]
-    assert torch.equal(drawn_output(page), explorer.output())
-    assert page.locator(".cs-sum").first.text_content().startswith("output[0, 0] = 1·(−5)")
-    assert page.problems == []
-
-
-def test_the_picture_follows_while_the_kernel_is_busy_and_python_hears_of_it_later(open_lesson):
-    page = open_lesson("00_start_here.ipynb")
-    run_all(page)
-    explorer = page.locator(".cs-explorer").first
-    explorer.scroll_into_view_if_needed()
-    kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-    page.evaluate(f"() => void {kernel}.requestExecute({{ code: 'import time; time.sleep(4)' }})")
-    page.wait_for_function(f"() => {kernel}.status === 'busy'")
-    page.locator(".cs-slider", has_text="kernel").locator(".noUi-handle").press("End")
-    page.get_by_text("The kernel (7) is larger than the padded input (6 + 2·0 = 6)").wait_for(timeout=1000)
-    assert page.evaluate(f"() => {kernel}.status") == "busy"
-    page.wait_for_function(f"() => {kernel}.status === 'idle'")
-    heard = page.evaluate(
-        """async () => {
-          const notebook = jupyterapp.shell.currentWidget;
-          const code = "[e for e in Out.values() if isinstance(e, ConvolutionExplorer)][-1].kernel_size";
-          const future = notebook.sessionContext.session.kernel.requestExecute({ code });
-          let text = null;
-          future.onIOPub = (message) => (text = message.content.data?.["text/plain"] ?? text);
-          await future.done;
-          return text;
+def test_a_line_of_code_that_is_wider_than_the_page_is_wrapped(open_lesson):
+    page = open_lesson(LESSONS[-1].name)
+    before = page.viewport_size
+    page.set_viewport_size({"width": 800, "height": 900})
+    page.wait_for_function(
+        """() => {
+          const all = [...document.querySelectorAll(".jp-CodeCell .cm-scroller")];
+          return all.length && all.every((code) => code.scrollWidth <= code.clientWidth);
         }"""
     )
-    assert heard == "7"
-    assert page.problems == []
+    page.set_viewport_size(before)
