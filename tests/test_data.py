@@ -276,13 +276,6 @@ def test_on_a_gpu_batches_are_there_and_a_cpu_generator_gives_the_order_it_gives
     assert ImageSet(b.images, a.labels, a.classes).labels.device.type == "cuda"
 
 
-def test_importing_the_module_brings_in_neither_widgets_nor_a_downloader():
-    script = "import sys, helpers.data\n"
-    script += "print(sorted({'ipywidgets', 'IPython', 'platformdirs', 'requests'} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
-
-
 # ---- the generated shapes ----
 
 

@@ -191,17 +191,34 @@ def test_a_notebook_finds_its_helpers_in_german():
     )
 
 
-def test_the_kernels_that_a_lesson_takes_by_name_are_called_so_in_german_too():
-    code = "from helpers.explorers.filter import PRESETS, FilterExplorer as F; print(*PRESETS, *F().view.presets)"
-    assert said(code, CNN_SHAPES_LANGUAGE="de") == (
+IN_GERMAN = """
+import json
+from browser import parts_of
+from helpers.explorers import PoolingExplorer
+from helpers.explorers.filter import PRESETS, FilterExplorer
+from helpers.trace import rules
+faults = []
+list(rules._asked(None, faults))
+names = [*PRESETS, *FilterExplorer().view.presets]
+print(json.dumps({"kernels": names, "fault": str(faults[0]), "parts": parts_of(PoolingExplorer(padding=1))}))
+"""
+
+
+@pytest.fixture(scope="module")
+def in_german():
+    """What that says where the course speaks German, by its names."""
+    return json.loads(said(IN_GERMAN, CNN_SHAPES_LANGUAGE="de").splitlines()[0])
+
+
+def test_the_kernels_that_a_lesson_takes_by_name_are_called_so_in_german_too(in_german):
+    assert " ".join(in_german["kernels"]) == (
         "identity blur sharpen vertical edges horizontal edges emboss "
-        "Identität Unschärfe Schärfen Kanten vertikal Kanten horizontal Relief\n"
+        "Identität Unschärfe Schärfen Kanten vertikal Kanten horizontal Relief"
     )
 
 
-def test_a_package_speaks_german_as_its_modules_do():
-    code = "from helpers.trace import rules; faults = []; list(rules._asked(None, faults)); print(*faults)"
-    assert said(code, CNN_SHAPES_LANGUAGE="de").startswith("trace kann nicht mehr sagen, weil ")
+def test_a_package_speaks_german_as_its_modules_do(in_german):
+    assert in_german["fault"].startswith("trace kann nicht mehr sagen, weil ")
 
 
 def test_a_language_that_is_not_there_is_refused_with_those_that_are():
@@ -229,19 +246,10 @@ def test_english_needs_no_catalogue():
         assert said(code, CNN_SHAPES_LANGUAGE=named) == "False\n"
 
 
-IN_GERMAN = """
-import json
-from browser import parts_of
-from helpers.explorers import PoolingExplorer
-print(json.dumps(parts_of(PoolingExplorer(padding=1))))
-"""
-
-
-def test_an_explorer_speaks_german_and_says_so(open_page):
-    told = said(IN_GERMAN, CNN_SHAPES_LANGUAGE="de")
+def test_an_explorer_speaks_german_and_says_so(open_page, in_german):
     page = open_page()
     page.set_content(STAND)
-    mount(page, json.loads(told.splitlines()[0]))
+    mount(page, in_german["parts"])
     text = lambda selector: page.locator(selector).first.text_content()  # noqa: E731
     assert page.locator(".cs-explorer").get_attribute("lang") == "de"
     assert page.get_by_role("application").get_attribute("aria-label").startswith("Das Pooling. Die Pfeiltasten ")

@@ -94,12 +94,24 @@ def test_importing_helpers_or_its_explorers_does_not_import_torch():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_what_runs_without_a_notebook_does_not_import_ipywidgets():
-    code = (
-        "import sys, helpers.arithmetic, helpers.data, helpers.model, helpers.plots, helpers.trace, helpers.training;"
-        "assert 'ipywidgets' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+# What runs without a notebook, one after the other in one Python, and what must not have been imported by then.
+IMPORTS = [
+    ("import helpers.data", {"ipywidgets", "IPython", "platformdirs", "requests"}),
+    ("import helpers.speed", {"ipywidgets", "matplotlib"}),
+    (
+        "from torch import nn; from helpers.trace import trace; assert trace(nn.Linear(3, 2), (2, 3)).ok",
+        {"torch._dynamo"},
+    ),
+    ("assert not trace(nn.Linear(3, 2), (2, 4)).ok", {"ipywidgets"}),
+    ("import helpers.arithmetic, helpers.model, helpers.plots, helpers.training", {"ipywidgets"}),
+]
+
+
+def test_what_runs_without_a_notebook_imports_no_widgets_and_nothing_that_it_does_not_need():
+    told = [f"{line}\nprint(sorted({names} & set(sys.modules)))" for line, names in IMPORTS]
+    command = [sys.executable, "-c", "\n".join(["import sys", *told])]
+    run = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert run.stdout.splitlines() == ["[]"] * len(IMPORTS)
 
 
 def test_every_file_of_the_package_is_installed_with_it():

@@ -1,6 +1,4 @@
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -320,8 +318,3 @@ def test_what_was_recorded_comes_by_the_device_and_another_is_refused():
         assert {row["name"] for row in kept["rows"]} > {"tutorial's loop", "the floor"}
     with pytest.raises(ValueError, match="recorded wants one of cpu, cuda, but got 'tpu'"):
         recorded("tpu")
-
-
-def test_measuring_imports_no_widgets_and_no_plots():
-    code = "import sys, helpers.speed; sys.exit(' '.join({'ipywidgets', 'matplotlib'} & set(sys.modules)) or 0)"
-    subprocess.run([sys.executable, "-c", code], check=True)
