@@ -87,6 +87,7 @@ def write(folder: Path, say=print):
     notebooks = [nbformat.read(path, as_version=4) if path else front_page.notebook() for _, _, path in pages]
     state = shown_widgets.put_into(notebooks)
     recorded_runs.put_into(state["state"])
+    built_from = commit()
     for place, ((name, title, path), notebook) in enumerate(zip(pages, notebooks, strict=True)):
         say(f"[{place + 1}/{len(pages)}] {title}", flush=True)
         where = elsewhere(path) if path else ""
@@ -111,7 +112,7 @@ def write(folder: Path, say=print):
             questions=page_questions.packed(number) if asks else "",
             cards=style(SHEET) if asks else "",
             elsewhere=where,
-            commit=commit(),
+            commit=built_from,
         )
         (folder / name).write_text(text, "utf-8")
 
