@@ -904,6 +904,13 @@ def test_a_dict_whose_tensors_lie_deeper_is_told_by_its_keys(forward):
     assert (problem.kind, problem.why) == ("wiring", "Its keys are 'maps'.")
 
 
+@pytest.mark.parametrize("key", ["out", 0, (1, 2), "it's", 'the "best"', "a\\b"])
+def test_a_dict_is_opened_by_its_key_as_python_reads_it(key):
+    for forward in (lambda m, x: m.fc({key: x}), lambda m, x: F.mse_loss({key: x}, x)):
+        code, _, _ = re.split(" (before|in) ", trace(Around(forward, fc=nn.Linear(4, 4)), (2, 4)).problem.fix)
+        assert eval(code, {"x": {key: "the part"}}) == "the part"
+
+
 def test_what_a_sequence_of_maps_is_turned_into_keeps_pictures_apart():
     """Without batch_first=True, the second number is the batch: another first picture leaves the second as it was."""
     conv = nn.Conv2d(3, 8, 3)
@@ -919,11 +926,6 @@ def test_what_a_sequence_of_maps_is_turned_into_keeps_pictures_apart():
         ]
         assert torch.allclose(results[0][:, 1:], results[1][:, 1:])
         assert not torch.allclose(results[0][:, 0], results[1][:, 0])
-
-
-if __name__ == "__main__":
-    SENTENCES.write_text("\n".join(map(sentences_of, BROKEN)), "utf-8")
-    print(f"wrote {SENTENCES}", file=sys.stderr)
 
 
 class OneScore(nn.Module):
@@ -945,3 +947,8 @@ def test_no_other_loss_is_offered_where_labels_are_left_out():
     problem = trace(OneScore(ignore_index=1), (torch.rand(4, 5), torch.tensor([0, 1, 0, 1]))).problem
     assert "so the loss is always 0" in problem.why
     assert problem.fix == ""
+
+
+if __name__ == "__main__":
+    SENTENCES.write_text("\n".join(map(sentences_of, BROKEN)), "utf-8")
+    print(f"wrote {SENTENCES}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """What a rule finds, and how rules put shapes into words."""
 
+import json
 from math import isqrt, prod
 from typing import NamedTuple
 
@@ -55,6 +56,11 @@ def why_no_tensor(value):
     if value is None:
         return "A function that ends without return returns None.", None
     return "torch.as_tensor(...) turns an array or a list of numbers into a tensor.", None
+
+
+def item(name, key):
+    """The code for one part of a dict: `x["scores"]`, `x[0]`."""
+    return f"{name}[{json.dumps(key, ensure_ascii=False) if isinstance(key, str) else repr(key)}]"
 
 
 def shapes_of(values):

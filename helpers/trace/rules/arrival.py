@@ -5,7 +5,7 @@ from torch import nn
 
 from helpers.arguments import kind_of
 from helpers.trace.changes import before, given, moved, remade
-from helpers.trace.finding import TENSOR, found, misfit, shapes_of, why_no_tensor
+from helpers.trace.finding import TENSOR, found, item, misfit, shapes_of, why_no_tensor
 from helpers.trace.notes import INPUT, Change, TensorNote, notes_in, place
 from helpers.trace.operations import MATRIX, MERGING
 
@@ -125,7 +125,7 @@ def no_tensor(run, step):
         text = f"x{', _' * (len(value) - 1)} = {who}(x)" if maker is not None else "x[0]"
         changes = [Change(text, calls={step.call: _part(0)})]
     elif key is not None:
-        changes = [before(step, f"x[{key!r}]".replace("'", '"'), lambda x: x[key])]
+        changes = [before(step, item("x", key), lambda x: x[key])]
     elif value is None:
         block = run.steps[-1].block if run.steps else ""
         text = f"return x at the end of the forward of {place(block)}"

@@ -5,7 +5,7 @@ from math import prod
 import torch
 
 from helpers.arguments import kind_of
-from helpers.trace.finding import TENSOR, found, shapes_of, why_no_tensor
+from helpers.trace.finding import TENSOR, found, item, shapes_of, why_no_tensor
 from helpers.trace.loss_calls import CLASSES, OF_THREE, actual, loss_of, names_of, on, outputs
 from helpers.trace.notes import Change, TensorNote, notes_in
 from helpers.trace.operations import product
@@ -27,7 +27,7 @@ def no_tensors(run, step):
             what = f"{step.label}: its {name} is {kind} of {len(value)}, and a loss takes one tensor."
             why, changes = _several(run, loss, name, value, inside[0])
         elif key is not None:
-            changes = [on(loss, name, f'{letter}["{key}"]', lambda x, key=key: x[key])]
+            changes = [on(loss, name, item(letter, key), lambda x, key=key: x[key])]
         elif value is not None:
             casts = ("", ".float()", ".long()")
             changes = [on(loss, name, f"torch.as_tensor({name}){cast}", _made(cast)) for cast in casts]
