@@ -904,6 +904,14 @@ def test_a_dict_whose_tensors_lie_deeper_is_told_by_its_keys(forward):
     assert (problem.kind, problem.why) == ("wiring", "Its keys are 'maps'.")
 
 
+def test_things_that_were_put_together_after_a_layer_are_not_called_what_it_returns():
+    conv, lstm = nn.Conv2d(3, 8, 3), nn.LSTM(4, 5)
+    together = trace(Around(lambda m, x: F.relu((m.conv(x), x)), conv=conv), (1, 3, 8, 8)).problem
+    assert (together.why, together.fix) == ("It holds (1, 8, 6, 6), (1, 3, 8, 8).", "x[0] in F.relu((x, y))")
+    returned = trace(Around(lambda m, x: F.relu(m.lstm(x)), lstm=lstm), (2, 3, 4)).problem
+    assert (returned.why, returned.fix) == ("lstm returns several things: (2, 3, 5), a tuple.", "x, _ = lstm(x)")
+
+
 @pytest.mark.parametrize("key", ["out", 0, (1, 2), "it's", 'the "best"', "a\\b"])
 def test_a_dict_is_opened_by_its_key_as_python_reads_it(key):
     for forward in (lambda m, x: m.fc({key: x}), lambda m, x: F.mse_loss({key: x}, x)):

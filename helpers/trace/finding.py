@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from helpers.arguments import kind_of
 from helpers.sentences import SENTENCES
-from helpers.trace.notes import TensorNote
+from helpers.trace.notes import TensorNote, notes_in
 from helpers.trace.operations import FLATTENING, Conv, operation, product
 
 TENSOR = "a tensor"  # what is wanted where something else came
@@ -56,6 +56,13 @@ def why_no_tensor(value):
     if value is None:
         return "A function that ends without return returns None.", None
     return "torch.as_tensor(...) turns an array or a list of numbers into a tensor.", None
+
+
+def returned_by(run, values):
+    """The label of the step that returned these things itself; "" where they were put together after it."""
+    inside = notes_in(values)
+    maker = run.by_call(inside[0].maker) if inside and inside[0].maker else None
+    return maker.label if maker is not None and len(maker.outputs) == len(inside) > 1 else ""
 
 
 def item(name, key):

@@ -5,7 +5,7 @@ from torch import nn
 
 from helpers.arguments import kind_of
 from helpers.trace.changes import before, given, moved, remade
-from helpers.trace.finding import TENSOR, found, item, misfit, shapes_of, why_no_tensor
+from helpers.trace.finding import TENSOR, found, item, misfit, returned_by, shapes_of, why_no_tensor
 from helpers.trace.notes import INPUT, Change, TensorNote, notes_in, place
 from helpers.trace.operations import MATRIX, MERGING
 
@@ -115,15 +115,14 @@ def no_tensor(run, step):
     value, inside = step.args[0], notes_in(step.args[:1])
     if step.layer is None and not isinstance(step.error, TypeError):
         return
-    maker = run.by_call(inside[0].maker) if inside else None
-    who = "a part of the model" if maker is None else maker.label
     came, wanted = kind_of(value), "one tensor" if inside else "a tensor"
     why, key = why_no_tensor(value)
     if isinstance(value, (tuple, list)) and value and isinstance(value[0], TensorNote):
         came += f" of {len(value)}"
-        why = f"{who} returns several things: {shapes_of(value)}."
-        text = f"x{', _' * (len(value) - 1)} = {who}(x)" if maker is not None else "x[0]"
-        changes = [Change(text, calls={step.call: _part(0)})]
+        who, shapes = returned_by(run, value), shapes_of(value)
+        why = f"{who} returns several things: {shapes}." if who else f"It holds {shapes}."
+        change = before(step, "x[0]", lambda x: x[0])
+        changes = [change._replace(text=f"x{', _' * (len(value) - 1)} = {who}(x)") if who else change]
     elif key is not None:
         changes = [before(step, item("x", key), lambda x: x[key])]
     elif value is None:
@@ -134,10 +133,6 @@ def no_tensor(run, step):
         changes = [before(step, "torch.as_tensor(x)", torch.as_tensor)]
     what = misfit(step, "arrives", what=came, who="it", wanted=wanted)
     yield found(step, "wiring", what, type(value).__name__, TENSOR, why, *changes)
-
-
-def _part(key):
-    return lambda function, args, kwargs, last: function(args[0][key], *args[1:], **kwargs)
 
 
 def _last(function, args, kwargs, last):

@@ -5,7 +5,7 @@ from math import prod
 import torch
 
 from helpers.arguments import kind_of
-from helpers.trace.finding import TENSOR, found, item, shapes_of, why_no_tensor
+from helpers.trace.finding import TENSOR, found, item, returned_by, shapes_of, why_no_tensor
 from helpers.trace.loss_calls import CLASSES, OF_THREE, actual, loss_of, names_of, on, outputs
 from helpers.trace.notes import Change, TensorNote, notes_in
 from helpers.trace.operations import product
@@ -25,7 +25,7 @@ def no_tensors(run, step):
         inside, changes, (why, key) = notes_in(value), [], why_no_tensor(value)
         if isinstance(value, (tuple, list)) and inside:
             what = f"{step.label}: its {name} is {kind} of {len(value)}, and a loss takes one tensor."
-            why, changes = _several(run, loss, name, value, inside[0])
+            why, changes = _several(run, loss, name, value)
         elif key is not None:
             changes = [on(loss, name, item(letter, key), lambda x, key=key: x[key])]
         elif value is not None:
@@ -42,12 +42,10 @@ def _made(cast):
     return tensor
 
 
-def _several(run, loss, name, value, first):
+def _several(run, loss, name, value):
     """Why there is a tuple, and the change: a layer returned it, or the model did."""
     shapes = shapes_of(value)
-    maker = run.by_call(first.maker) if first.maker else None
-    is_layers = maker is not None and len(maker.outputs) == len(notes_in(value)) > 1
-    who = maker.label if is_layers else "model" if name in ("input", "anchor", "input1") else ""
+    who = returned_by(run, value) or ("model" if name in ("input", "anchor", "input1") else "")
     if not who:
         return f"It holds {shapes}.", [on(loss, name, "y[0]", lambda y: y[0])]
     names = ["out", "aux"] if who == "model" and len(value) == 2 else ["x", *["_"] * (len(value) - 1)]
