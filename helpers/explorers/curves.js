@@ -16,6 +16,9 @@ const MARKERS = [
 const TOO_FAR = { collapsed: "collapsed", diverged: "diverged" };
 const COLOURS = 7; // of the style sheet
 const NEAR = 60; // pixels: how far a point may be to be told about
+// How many times as high as the plot a curve goes. At the plot's border it stands as good as upright; dashes of a curve
+// that goes millions of pixels up would take up to a second to draw.
+const HIGHEST = 100;
 
 export const percent = (part) => `${(100 * part).toFixed(1)} %`;
 /** A loss in a few characters: 0.143, 73.1, 43,800, 4.2e+16. */
@@ -105,7 +108,7 @@ export function makeChart(kind, title, guess) {
       const plot = { width: width - EDGE.left - EDGE.right, height: height - EDGE.top - EDGE.bottom };
       const place = {
         x: (epoch) => EDGE.left + (epoch / scale.epochs) * plot.width,
-        y: (value) => EDGE.top + (1 - value / scale.top) * plot.height,
+        y: (value) => EDGE.top + (1 - Math.min(value / scale.top, HIGHEST)) * plot.height,
         top: scale.top,
         right: EDGE.left + plot.width,
         bottom: EDGE.top + plot.height,
