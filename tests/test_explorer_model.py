@@ -1,5 +1,6 @@
 """ModelExplorer in the page: what is drawn and written is torch's; ways in and out; what a kernel is asked."""
 
+import json
 import math
 import os
 import re
@@ -9,7 +10,7 @@ import npm
 import pytest
 import torch
 from browser import carried
-from pages import held_motion, number
+from pages import held_motion, number, read
 from torch import nn
 
 from helpers.data import load_shapes
@@ -102,39 +103,49 @@ def explorers():
 
 
 @pytest.fixture
-def show(stand, monkeypatch):
-    """`show(explorer, width)` → a page whose questions the explorer answers; what it moves there is moved in Python."""
+def show(stand):
+    """`show(explorer, width)` → a page of the explorer, there and in Python at the same place."""
 
     def shown(explorer, width=1100, **settings):
         for name, value in {"image": 1, "depth": "chain", "step": 1, **settings}.items():
             setattr(explorer, name, value)
-        page = stand(explorer, {"width": width, "height": 900})
-        monkeypatch.setattr(
-            explorer.view,
-            "send",
-            lambda told, buffers=(): page.evaluate("(all) => view.hear(...all)", carried([told, list(buffers)])),
-        )
-        return page
+        return stand(explorer, {"width": width, "height": 900})
 
     return shown
 
 
+class Answers(list):
+    """Stands for the explorer's view: keeps what the page is to hear."""
+
+    def send(self, told, buffers=()):
+        self.append([told, list(buffers)])
+
+
+HEAR = "(answers) => { for (const answer of JSON.parse(answers)) view.hear(...answer); return asked.splice(0); }"
+
+
 def asked(page, explorer):
     """Let the explorer answer all that the page has asked meanwhile."""
-    while questions := page.evaluate("() => asked.splice(0)"):
+    answers = Answers()
+    while questions := page.evaluate(HEAR, json.dumps(carried(answers))):
+        answers = Answers()
         for question in questions:
-            explorer._asked(explorer.view, question, [])
+            explorer._asked(answers, question, [])
 
 
-def look_at(page, explorer, **settings):
+MOVE = """([settings, place]) => {
+  for (const [name, value] of Object.entries(settings)) move(name, value);
+  if (place) view.set("place", place);
+}"""
+
+
+def look_at(page, explorer, place=None, **settings):
     """Move there, in the page and in Python, and let the page ask what it wants."""
-    place = settings.pop("place", None)
     for name, value in settings.items():
         setattr(explorer, name, value)
-        page.evaluate("([name, value]) => move(name, value)", [name, value])
     if place is not None:
         explorer.place = place
-        page.evaluate("(place) => view.set('place', place)", explorer.place)
+    page.evaluate(MOVE, [settings, place])
     asked(page, explorer)
 
 
@@ -391,13 +402,26 @@ def test_the_field_in_the_image_is_where_a_change_is_felt(show, explorers, name)
 # -- a cell ------------------------------------------------------------------------------------------------------
 
 
+SUM = """(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)].filter(visible);
+  const texts = (selector) => all(selector).map((each) => each.textContent);
+  return {
+    sums: texts(".cs-cell-sum .cs-sum"),
+    words: texts(".cs-cell-sum .cs-small").at(-1),
+    products: texts(".cs-product b"),
+    window: all(".cs-window-of-numbers .cs-cell").map((cell) => [...cell.childNodes].map((part) => part.textContent)),
+    taken: all(".cs-window-of-numbers .cs-cell.cs-taken").length,
+  };
+})()"""
+
+
 def hold_cell(page, explorer):
     """Each number that the sum shows is torch's, and so is the value."""
     answer = explorer.cell()
     torch_value = explorer.output()[0]
     assert answer["value"] == torch_value[tuple(index_of(explorer.place, torch_value.shape))].item()
-    page.locator(".cs-cell-sum .cs-sum:visible").first.wait_for()
-    sums = texts(page, ".cs-cell-sum .cs-sum")
+    (seen,) = read(page, [{}], SUM)
+    sums = seen["sums"]
     assert near(sums[-1].split("= ")[-1], answer["value"]), sums
     if answer["opens"] == "conv":
         others = [channel for channel in answer["channels"] if "values" not in channel]
@@ -406,20 +430,16 @@ def hold_cell(page, explorer):
         )
         for channel, told in zip(full, sums, strict=False):
             assert near(told.removeprefix("= "), channel["sum"])
-        words = page.locator(".cs-cell-sum .cs-small").last.text_content()
-        assert words.endswith(
+        assert seen["words"].endswith(
             f"added up: {len(full)} channel{'s' * (len(full) > 1)}{' + the other channel' * len(others)} + bias"
-        )
-        cells = page.locator(".cs-window-of-numbers .cs-cell").evaluate_all(
-            "(all) => all.map((each) => [...each.children].map((part) => part.textContent))"
         )
         pairs = [
             (value or 0, weight)
             for channel in full
             for value, weight in zip(channel["values"], channel["weights"], strict=True)
         ]
-        assert len(cells) == len(pairs)
-        for shown, (value, weight) in zip(cells, pairs, strict=True):
+        assert len(seen["window"]) == len(pairs)
+        for shown, (value, weight) in zip(seen["window"], pairs, strict=True):
             assert not shown or (near(shown[0], value) and near(shown[1].removeprefix("×"), weight)), (
                 shown,
                 value,
@@ -428,11 +448,11 @@ def hold_cell(page, explorer):
         addends = [number(part.strip("()")) for part in re.split(r" \+ | = ", sums[-1])[1:-1]]
         assert sum(addends) == pytest.approx(answer["value"], abs=1e-3)
     elif answer["opens"] in ("linear", "transposed"):
-        terms = texts(page, ".cs-product b")
-        assert all(near(shown, term["product"]) for shown, term in zip(terms, answer["terms"], strict=True))
+        terms = zip(seen["products"], answer["terms"], strict=True)
+        assert all(near(shown, term["product"]) for shown, term in terms)
         others = answer["count"] - len(answer["terms"])
         words = f" + the {'other product' if others == 1 else f'{others} others'}" * (others > 0)
-        assert page.locator(".cs-cell-sum .cs-small").last.text_content().endswith(f"{words} + bias")
+        assert seen["words"].endswith(f"{words} + bias")
     elif answer["opens"] == "softmax":
         _, by_powers, shares, _ = sums[-1].split(" = ")
         assert by_powers.startswith("log(") == shares.startswith("log(") == answer["log"]
@@ -448,11 +468,9 @@ def hold_cell(page, explorer):
     elif answer["opens"] == "sum":
         assert answer["operator"] in sums[-1]
     elif answer["opens"] == "pool":
-        cells = texts(page, ".cs-window-of-numbers .cs-cell")
-        for shown, value in zip(cells, answer["values"], strict=True):
+        for shown, value in zip(map("".join, seen["window"]), answer["values"], strict=True):
             assert not shown or value is None or near(shown, value)  # in a large window nothing is written
-        marked = page.locator(".cs-window-of-numbers .cs-cell.cs-taken")
-        assert marked.count() == (answer["mode"] == "max")
+        assert seen["taken"] == (answer["mode"] == "max")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -462,8 +480,7 @@ def test_every_number_of_a_sum_is_what_torch_computes(show, explorers, name):
     for step in range(1, len(explorer.view.chain)):
         shape = explorer.view.chain[step]["shape"]
         for image, part in ((1, 0), (2, 0.37), (4, 1)):
-            look_at(page, explorer, image=image, step=step, place=[0, 0, 0])
-            look_at(page, explorer, place=[int(part * (size - 1)) for size in sizes(shape)])
+            look_at(page, explorer, image=image, step=step, place=[int(part * (size - 1)) for size in sizes(shape)])
             hold_cell(page, explorer)
     assert page.problems == []
 
