@@ -274,13 +274,13 @@ def test_a_chain_that_stops_says_where_why_and_what_to_change(show):
 PIXELS = """(selector) => {
   const canvas = document.querySelector(selector);
   const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return [width, height, [...data]];
+  return JSON.stringify([width, height, [...data]]); // one string crosses faster than many numbers
 }"""
 
 
 def painted(page, selector):
     """What a canvas shows as numbers from −1 to 1, white: grey from 0 up, pink below. NaN where nothing is painted."""
-    width, height, data = page.evaluate(PIXELS, selector)
+    width, height, data = json.loads(page.evaluate(PIXELS, selector))
     red, green, _, alpha = torch.tensor(data, dtype=torch.float64).reshape(height, width, 4).unbind(-1)
     pink = torch.tensor([int("#cc79a7"[place : place + 2], 16) for place in (1, 3, 5)], dtype=torch.float64)
     values = torch.where(red == green, red / 255, -red / pink[0])
@@ -342,13 +342,23 @@ def test_maps_that_are_0_in_these_images_are_marked_and_the_strongest_can_stand_
     assert texts(page, ".cs-map-name") == [str(place) for place in most.argsort(descending=True, stable=True).tolist()]
 
 
-BOX = "(box) => ['top', 'left', 'height', 'width'].map((side) => parseFloat(box.style[side]))"
+# Looks at places of the chosen step; tells what an outline lies on each time, [top, left, height, width] in pixels of
+# its map, which is so many wide, and what the maps that are read are called.
+OUTLINES = """([outline, map, side, places]) => {
+  const visible = (selector) => [...document.querySelectorAll(selector)].filter((each) => each.checkVisibility());
+  return places.map((place) => {
+    view.set("place", place);
+    const [{ style }] = visible(outline);
+    const scale = parseFloat(visible(map)[0].style.width) / side;
+    const lies = [style.top, style.left, style.height, style.width].map((size) => parseFloat(size) / scale);
+    return [lies, visible(".cs-tile-of-input .cs-small").map((name) => name.textContent)];
+  });
+}"""
 
 
-def pixels_of(page, box, plate, side):
-    """What an outline lies on: [top, left, height, width] in pixels of its map, which is so many wide."""
-    scale = page.locator(plate).first.evaluate("(plate) => parseFloat(plate.style.width)") / side
-    return [size / scale for size in page.locator(f"{box}:visible").first.evaluate(BOX)]
+def places_in(shape):
+    """The first place of a step's maps, one inside, and the last."""
+    return [[int(part * (size - 1)) for size in sizes(shape)] for part in (0, 0.4, 1)]
 
 
 def clipped(area, rows, columns):
@@ -367,13 +377,13 @@ def test_the_window_in_the_maps_that_are_read_is_the_one_that_is_computed_from(s
             continue
         look_at(page, explorer, step=step)
         rows, columns = explorer.view.chain[step - 1]["shape"][-2:]
-        for part in (0, 0.4, 1):
-            look_at(page, explorer, place=[int(part * (size - 1)) for size in sizes(block["shape"])])
+        places = places_in(block["shape"])
+        seen = page.evaluate(OUTLINES, [".cs-read .cs-box-window", ".cs-read", columns, places])
+        for explorer.place, (drawn, names) in zip(places, seen, strict=True):
             window = clipped(explorer.cell()["window"], rows, columns)
-            drawn = pixels_of(page, ".cs-read .cs-box-window", ".cs-read:visible", columns)
-            assert drawn == pytest.approx(window, abs=0.1), (step, part)
+            assert drawn == pytest.approx(window, abs=0.1), (step, explorer.place)
             if block["opens"] == "pool" and len(block["shape"]) == 3:  # reads one map, its own
-                assert texts(page, ".cs-tile-of-input .cs-small") == [channel_name(explorer, step, explorer.place[0])]
+                assert names == [channel_name(explorer, step, explorer.place[0])]
             held += 1
     assert held
     assert page.problems == []
@@ -389,13 +399,11 @@ def test_the_field_in_the_image_is_where_a_change_is_felt(show, explorers, name)
     page = show(explorer, depth="layer")
     for step in range(1, len(explorer.view.chain)):
         look_at(page, explorer, step=step)
-        shape = explorer.view.chain[step]["shape"]
-        for part in (0, 0.4, 1):
-            place = [int(part * (size - 1)) for size in sizes(shape)]
-            look_at(page, explorer, place=place)
+        places = places_in(explorer.view.chain[step]["shape"])
+        seen = page.evaluate(OUTLINES, [".cs-box-field", ".cs-looked-at", 32, places])
+        for explorer.place, (drawn, _) in zip(places, seen, strict=True):
             field = explorer.cell()["field"]
-            drawn = pixels_of(page, ".cs-box-field", ".cs-looked-at", 32)
-            assert drawn == pytest.approx(clipped(field, 32, 32), abs=0.1), (step, place)
+            assert drawn == pytest.approx(clipped(field, 32, 32), abs=0.1), (step, explorer.place)
     assert page.problems == []
 
 
@@ -719,15 +727,17 @@ ABOVE = """(heads) => heads.filter((head) => head.textContent).map((head) => {
 })"""
 
 
-@pytest.mark.parametrize("place", [7, 300, 3763, 12002])
-def test_above_many_numbers_the_places_stand_apart_however_large_they_are(show, place):
+def test_above_many_numbers_the_places_stand_apart_however_large_they_are(show):
     model = seeded(lambda: nn.Sequential(nn.Conv2d(3, 16, 1), nn.Flatten()))
     explorer = ModelExplorer(model, load_shapes(1, 8)[1])
-    page = show(explorer, depth="layer", step=2, place=[place, 0, 0])
-    asked(page, explorer)
-    above = page.locator(".cs-map-name").evaluate_all(ABOVE)
-    assert len(above) > 5
-    assert all(before[1] + 2 < after[0] for before, after in pairwise(above))
+    page = show(explorer, depth="layer", step=2)
+    for place in (7, 300, 3763, 12002):
+        look_at(page, explorer, place=[place, 0, 0])
+        names = page.locator(".cs-map-name")
+        above = names.evaluate_all(ABOVE)
+        assert len(above) > 5, place
+        assert all(before[1] + 2 < after[0] for before, after in pairwise(above)), place
+        assert str(place) in names.all_text_contents()
 
 
 def test_a_network_with_one_output_says_no_class(show):
