@@ -606,7 +606,7 @@ def clear_map(in_channels, kernel_size, tried=12):
     """The first map that shows the picture with three of four numbers of channels, or the one that does with most."""
     biases = []
     for channels in range(1, SLIDERS["conv_channels"].high + 1):
-        torch.default_generator.manual_seed(0)  # torch.manual_seed tells devices that are not there, too, and takes long
+        torch.default_generator.manual_seed(0)  # torch.manual_seed also tells devices that are not there: slow
         conv1 = nn.Conv2d(in_channels, channels, kernel_size)
         biases.append(torch.cat([conv1.bias, torch.full((tried,), torch.nan)])[:tried])  # too few channels for some
     picture = NetworkExplorer(in_channels=in_channels).input()[:1]
