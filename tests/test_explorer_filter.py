@@ -164,25 +164,39 @@ def draw(page, explorer):
     return read(page, [explorer.settings], SEEN)[0]
 
 
-# Moves the pointer over pixels of a picture; reads the sum, the note, and what the boxes lie on, each time.
-POINT = """([name, places]) => {
+# Moves the pointer over pixels of a picture, "input" or "output", or over fields, "weight"; sees the page each time.
+POINT = """(pointed, see) => pointed.map(([name, [row, column]]) => {
+  if (name === "weight") {
+    const field = document.querySelector(`[data-grid="kernel"][data-row="${row}"][data-column="${column}"]`);
+    field.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+    return see();
+  }
   const canvas = document.querySelector(`.cs-panel-${name} canvas`);
-  const laid = (panel) => {
-    const box = document.querySelector(`.cs-panel-${panel} .cs-mark`);
-    const whole = box.parentElement.querySelector("canvas");
-    const scale = parseFloat(whole.style.width) / whole.width;
-    const [top, left, height, width] = ["top", "left", "height", "width"].map((s) => parseFloat(box.style[s]) / scale);
-    return box.hidden ? null : [top, left, height, width];
-  };
-  const text = (selector) => document.querySelector(selector).textContent;
-  return places.map(([row, column]) => {
-    const box = canvas.getBoundingClientRect();
-    const clientX = box.left + ((column + 0.5) * box.width) / canvas.width;
-    const clientY = box.top + ((row + 0.5) * box.height) / canvas.height;
-    canvas.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX, clientY }));
-    return [text(".cs-sum"), text(".cs-note"), laid("input"), laid("output")];
-  });
+  const box = canvas.getBoundingClientRect();
+  const clientX = box.left + ((column + 0.5) * box.width) / canvas.width;
+  const clientY = box.top + ((row + 0.5) * box.height) / canvas.height;
+  canvas.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX, clientY }));
+  return see();
+})"""
+
+# The sum, the note, and what the first boxes lie on.
+MARKED = """(() => {
+  const laid = (panel) => (LAID)(document.querySelector(`.cs-panel-${panel} .cs-mark`));
+  return [text(".cs-sum"), text(".cs-note"), laid("input"), laid("output")];
+})()"""
+
+# [top, left, rows, columns] of a picture on which a box lies, null where it is not shown.
+LAID = """(box) => {
+  const whole = box.parentElement.querySelector("canvas");
+  const scale = parseFloat(whole.style.width) / whole.width;
+  return box.hidden ? null : ["top", "left", "height", "width"].map((side) => parseFloat(box.style[side]) / scale);
 }"""
+
+
+def point(page, pointed, seen=MARKED):
+    """What is seen while the pointer is on each of these, [(name, (row, column)), …], one after another."""
+    return read(page, [{}], f"({POINT})({json.dumps([*pointed])}, () => ({seen}))".replace("LAID", LAID))[0]
+
 
 # Clicks a pixel of a picture.
 CHOOSE = """([name, [row, column]]) => {
@@ -248,7 +262,7 @@ def test_any_small_picture_and_kernel_draw_and_write_out_what_torch_computes(sta
         if seen["sum"]:
             output = explorer.output()[0].numpy().astype(np.float64)
             places = places_of(output.shape)
-            sums = [seen[0] for seen in page.evaluate(POINT, ["output", places])]
+            sums = point(page, itertools.product(["output"], places), "text('.cs-sum')")
             assert [place_of(text) for text in sums] == [tuple(place) for place in places]
             for text in sums:
                 hold_sum(text, output, tolerance_of(output, exact))
@@ -367,11 +381,11 @@ def test_pointing_outlines_what_an_output_reads_and_which_outputs_read_an_input(
         pixels = torch.zeros(1, 7, 9, requires_grad=True)
         layer(pixels)[(0, *place)].backward()
         reads[place] = {tuple(index) for index in pixels.grad[0].nonzero().tolist()}
-    for place, seen in zip(reads, page.evaluate(POINT, ["output", list(reads)]), strict=True):
+    for place, seen in zip(reads, point(page, itertools.product(["output"], reads)), strict=True):
         assert covered(seen[2]) == reads[place]
         assert covered(seen[3]) == {place}
     places = places_of((7, 9))
-    for (row, column), seen in zip(places, page.evaluate(POINT, ["input", places]), strict=True):
+    for (row, column), seen in zip(places, point(page, itertools.product(["input"], places)), strict=True):
         readers = {place for place, inputs in reads.items() if (row, column) in inputs}
         assert covered(seen[2]) == {(row, column)}
         assert covered(seen[3]) == readers
@@ -383,6 +397,18 @@ def test_pointing_outlines_what_an_output_reads_and_which_outputs_read_an_input(
         assert seen[1].endswith(f"{name} = {value} is {said}.")
 
 
+WEIGHTS_ON_IT = """(() => {
+  const under = document.querySelector(".cs-under");
+  const isSeen = (element) => element.checkVisibility({ visibilityProperty: true });
+  const all = (selector) => [...under.querySelectorAll(selector)].filter(isSeen);
+  return isSeen(under) && {
+    titles: all(".cs-title").map((title) => title.textContent),
+    rows: rows("patch"),
+    others: all(".cs-cell").filter((cell) => cell.dataset.note || !cell.textContent.startsWith("×")).length,
+  };
+})()"""
+
+
 @pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (3, 2), (5, 1), (2, 4)])
 def test_a_pixel_that_is_pointed_at_shows_each_weight_that_torch_lays_on_it_as_the_outputs_lie(
     stand, kernel_size, stride
@@ -390,28 +416,28 @@ def test_a_pixel_that_is_pointed_at_shows_each_weight_that_torch_lays_on_it_as_t
     weight = np.random.default_rng(1).integers(-90_000, 90_001, (kernel_size, kernel_size)) / 10_000
     explorer = FilterExplorer(a_picture(5, 7), weight, stride=stride)
     page = stand(explorer)
-    for row, column in places_of((7, 9)):
-        pixels = torch.zeros(1, 7, 9)
-        pixels[0, row, column] = 1
-        layer = explorer.layer()
-        layer.padding = (0, 0)
-        made = layer(pixels)[0].detach().numpy()  # of one bright pixel each output is the weight that lies on it
+    layer = explorer.layer()
+    layer.padding = (0, 0)
+    # Of one bright pixel each output is the weight that lies on it.
+    made_of_each = layer(torch.eye(7 * 9).reshape(-1, 1, 7, 9))[:, 0].detach().numpy()
+    each_seen = point(page, itertools.product(["input"], places_of((7, 9))), WEIGHTS_ON_IT)
+    for seen, made in zip(each_seen, made_of_each, strict=True):
         rows, columns = (sorted(set(places.tolist())) for places in made.nonzero())
-        page.evaluate(POINT, ["input", [[row, column]]])
-        assert page.locator(".cs-under").is_visible() == bool(rows)
-        if rows:
-            assert page.locator(".cs-under .cs-title:visible").inner_text() == "weights on it"
-            seen = read(page, [{}], "rows('patch')")[0]
-            assert [[float(np.float32(number(text[1:]))) for text in line] for line in seen] == made[
-                np.ix_(rows, columns)
-            ].tolist()
-            assert (
-                page.locator(".cs-patch .cs-cell:visible").evaluate_all(
-                    "(all) => all.filter((cell) => cell.dataset.note || !cell.textContent.startsWith('×'))"
-                )
-                == []
-            )
+        assert bool(seen) == bool(rows)
+        if seen:
+            assert (seen["titles"], seen["others"]) == (["weights on it"], 0)
+            drawn = [[float(np.float32(number(text[1:]))) for text in line] for line in seen["rows"]]
+            assert drawn == made[np.ix_(rows, columns)].tolist()
     assert page.problems == []
+
+
+# The note, the pixel that is lit under the kernel, and what lies on the input's pixel and on the chosen output.
+MET = """[
+  text(".cs-note"),
+  places(".cs-patch .cs-lit"),
+  (LAID)(document.querySelectorAll(".cs-panel-input .cs-mark")[1]),
+  (LAID)(document.querySelector(".cs-panel-output .cs-mark")),
+]"""
 
 
 @pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0), (3, 3)])
@@ -426,15 +452,15 @@ def test_a_weight_that_is_pointed_at_says_and_marks_what_it_adds_to_the_chosen_o
     adds = F.conv2d(explorer.input()[None].float(), each_alone, stride=stride, padding=padding)[0]
     for place in ([0, 0], last, None):
         if place:
-            page.evaluate(POINT, ["output", [place]])
+            point(page, [("output", place)])
             page.evaluate(CHOOSE, ["output", place])
         else:
             page.locator(".cs-figure").press("Escape")
             place = place_of(page.locator(".cs-sum").text_content())
         parts = []
-        for i, j in places_of((3, 3)):
-            page.get_by_label(f"weight, row {i}, column {j}").hover()
-            note = page.locator(".cs-note").text_content()
+        weights = places_of((3, 3))
+        each_seen = point(page, itertools.product(["weight"], weights), MET)
+        for (i, j), (note, under, pixel, chosen) in zip(weights, each_seen, strict=True):
             said = re.search(r"For output\[(\d+), (\d+)\] it meets (.+) = (\d+) and adds (−?[\d.]+)\.$", note)
             assert [int(said[1]), int(said[2])] == list(place)
             row, column = place[0] * stride + i - padding, place[1] * stride + j - padding
@@ -444,28 +470,14 @@ def test_a_weight_that_is_pointed_at_says_and_marks_what_it_adds_to_the_chosen_o
             assert number(said[5]) == pytest.approx(adds[(3 * i + j, *place)].item(), abs=1e-3)
             assert len(said[5]) <= 10  # nothing of a float's tail
             parts.append(number(said[5]))
-            assert page.locator(".cs-patch .cs-lit").evaluate_all(CELLS) == [[i, j]]
-            assert marked(page, "input", 1) == [row + padding, column + padding, 1, 1]
-            assert marked(page, "output", 0) == [*place, 1, 1]
+            assert under == [[i, j]]
+            assert pixel == [row + padding, column + padding, 1, 1]
+            assert chosen == [*place, 1, 1]
         assert sum(parts) == pytest.approx(explorer.output()[(0, *place)].item(), rel=1e-5)
+    page.get_by_label("weight, row 0, column 0").hover()
+    assert read(page, [{}], MET.replace("LAID", LAID)) == each_seen[:1]
     page.mouse.move(2, 2)
-    assert page.locator(".cs-patch .cs-lit").count() == 0
-    assert marked(page, "input", 1) is None
-
-
-CELLS = "(cells) => cells.map(({ dataset }) => [Number(dataset.row), Number(dataset.column)])"
-
-
-def marked(page, name, which):
-    """[top, left, rows, columns] on which a mark of a picture lies, None where it is not shown."""
-    return page.locator(f".cs-panel-{name} .cs-mark").nth(which).evaluate(LAID)
-
-
-LAID = """(box) => {
-  const whole = box.parentElement.querySelector("canvas");
-  const scale = parseFloat(whole.style.width) / whole.width;
-  return box.hidden ? null : ["top", "left", "height", "width"].map((side) => parseFloat(box.style[side]) / scale);
-}"""
+    assert read(page, [{}], MET.replace("LAID", LAID))[0][1:3] == [[], None]
 
 
 def test_pointing_at_a_weight_outlines_all_it_multiplies(stand):
@@ -487,7 +499,7 @@ def test_the_pixels_under_the_kernel_stay_in_sight_while_a_weight_is_changed(sta
     assert page.locator(".cs-under").is_visible()
     assert page.locator(".cs-patch").inner_text() == before
     page.evaluate("() => window.move('stride', 4)")
-    page.evaluate(POINT, ["input", [[3, 3]]])  # between two windows
+    point(page, [("input", [3, 3])])  # between two windows
     assert not page.locator(".cs-under").is_visible()
 
 
@@ -537,12 +549,12 @@ def test_what_the_learner_has_chosen_has_a_dot_and_what_is_merely_pointed_at_has
         page.locator(f".cs-panel-{name} .cs-pinned").evaluate(LAID) for name in ("input", "output")
     ]
     assert dots() == [None, None]
-    page.evaluate(POINT, ["output", [[10, 13]]])
+    point(page, [("output", [10, 13])])
     assert dots() == [None, None]
     page.evaluate(CHOOSE, ["output", [10, 13]])
     assert dots() == [None, [10, 13, 1, 1]]
-    page.evaluate(POINT, ["output", [[20, 20]]])
-    page.evaluate(POINT, ["input", [[3, 3]]])
+    point(page, [("output", [20, 20])])
+    point(page, [("input", [3, 3])])
     assert dots() == [None, [10, 13, 1, 1]]
     dot = page.locator(".cs-panel-output .cs-pinned").evaluate(
         """(pin) => {
@@ -556,7 +568,7 @@ def test_what_the_learner_has_chosen_has_a_dot_and_what_is_merely_pointed_at_has
         page.evaluate("() => window.move('stride', 3)")
         assert dots() == [None, None]  # there is no such output any more
         page.evaluate("() => window.move('stride', 1)")
-    page.evaluate(POINT, ["input", [[5, 6]]])
+    point(page, [("input", [5, 6])])
     page.evaluate(CHOOSE, ["input", [5, 6]])
     assert dots() == [[5, 6, 1, 1], None]
     page.locator(".cs-figure").press("ArrowRight")
@@ -583,18 +595,14 @@ def test_moving_the_window_does_not_move_what_is_below(stand, width, weight):
     explorer = FilterExplorer(a_picture(30, 40), weight, padding=3)
     explorer.image = np.pad(a_picture(20, 20), 15)  # numbers of one digit and of three
     page = stand(explorer, viewport={"width": width, "height": 900})
-    height = lambda: page.evaluate(  # noqa: E731
-        """() => ["explorer", "panel-kernel", "panel-output", "panel-output canvas", "under", "toolbar"]
-          .map((name) => `.cs-${name}`)
-          .map((part) => JSON.stringify(document.querySelector(part).getBoundingClientRect()))"""
-    )
-    before = height()
+    parts = """["explorer", "panel-kernel", "panel-output", "panel-output canvas", "under", "toolbar"]
+      .map((name) => document.querySelector(`.cs-${name}`).getBoundingClientRect().toJSON())"""
+    before = read(page, [{}], parts)
     for place in [(0, 0), (25, 25), (20, 18), (49, 49)]:
-        for picture in ("output", "input"):
-            page.evaluate(POINT, [picture, [place]])
-            assert height() == before
-        page.get_by_label("weight, row 0, column 0").hover()
-        assert height() == before
+        pointed = [("output", place), ("input", place), ("weight", (0, 0))]
+        assert point(page, pointed, parts) == before * 3
+    page.get_by_label("weight, row 0, column 0").hover()
+    assert read(page, [{}], parts) == before
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 

@@ -419,12 +419,13 @@ def test_a_screen_reader_is_told_the_setting_and_its_result(stand, settings, sai
     assert page.locator("[aria-live]").text_content() == said
 
 
-# Drags the slider to a number of cells, and reads what has left and what is to come.
-SCRUB = """(value) => {
+# Drags the slider to numbers of cells, and sees each time what has left and what is to come.
+SCRUB = """(values, see) => values.map((value) => {
   const slider = document.querySelector(".cs-scrub input");
   slider.value = value;
   slider.dispatchEvent(new Event("input"));
-}"""
+  return see();
+})"""
 UNZIPPED = """(() => {
   const marked = (mark) => [...document.querySelectorAll(`.cs-${mark}`)].filter(visible).map((cell) =>
     [cell.dataset.grid, Number(cell.dataset.row), Number(cell.dataset.column)].join());
@@ -433,14 +434,16 @@ UNZIPPED = """(() => {
   const seen = (selector) => [...document.querySelectorAll(selector)].filter(isSeen);
   return {
     left: marked("left"),
+    lit: marked("lit"),
     ahead: marked("ahead"),
     told: document.querySelector(".cs-scrub input").getAttribute("aria-valuetext"),
     flying: seen(".cs-flying").map((flyer) => [flyer.textContent, sides(flyer.getBoundingClientRect())]),
     ways: seen(".cs-ways polyline").map((line) => line.getAttribute("points").split(/[ ,]/).map(Number)),
   };
 })()"""
-# What lies over a number or a title and is another's: [what, over what]. Numbers are read where their digits are.
-CROSSED = """() => {
+# How many fly, and what lies over a number or a title and is another's: [what, over what]. Numbers are read where their
+# digits are.
+CROSSED = """(() => {
   const isSeen = (part) => part.checkVisibility() && part.textContent;
   const seen = (selector) => [...document.querySelectorAll(selector)].filter(isSeen);
   const digits = (element) => {
@@ -451,14 +454,14 @@ CROSSED = """() => {
   const still = seen(".cs-cell, .cs-title, .cs-plane-name").map((part) => [part, digits(part)]);
   const flyers = seen(".cs-flying").map((part) => [part, part.getBoundingClientRect()]);
   const isOver = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-  return flyers.flatMap(([flyer, box]) =>
-    still.filter(([, text]) => isOver(box, text)).map(([part]) => [flyer.textContent, part.textContent]));
-}"""
+  return [flyers.length, flyers.flatMap(([flyer, box]) =>
+    still.filter(([, text]) => isOver(box, text)).map(([part]) => [flyer.textContent, part.textContent]))];
+})()"""
 
 
-def unzip(page, value):
-    page.evaluate(SCRUB, value)
-    return read(page, [{}], UNZIPPED)[0]
+def unzip(page, *values, seen=UNZIPPED):
+    """What is seen with the slider at each of these numbers of cells."""
+    return read(page, [{}], f"({SCRUB})({[*values]}, () => ({seen}))")[0]
 
 
 def ways(explorer):
@@ -517,16 +520,20 @@ def test_cell_by_cell_the_slider_unzips_what_torch_reads(stand, settings):
     count = len(all_ways)
     ends = page.locator(".cs-scrub span").all_text_contents()
     assert ends == ends_in_torch(explorer)
-    for value in [*range(0, count, 1 if count < 30 else 7), count]:
-        seen = unzip(page, min(value + 0.6, count))  # where nothing is to move, cells are in one place or the other
+    values = [*range(0, count, 1 if count < 30 else 7), count]
+    between = [
+        min(value + 0.6, count) for value in values
+    ]  # where nothing is to move, cells are in one place or another
+    all_seen = unzip(page, *between, seen=f"[{UNZIPPED}, {SEEN}]")
+    for value, (seen, drawn) in zip(values, all_seen, strict=True):
         assert seen["flying"] == seen["ways"] == []
         assert set(seen["left"]) == left(all_ways, explorer, value)
         assert seen["ahead"] == [joined(goal) for _, goal, _ in all_ways[value:]]
         whole = f"all {count} cells are in the {ends[1]}"
         assert seen["told"] == (whole if value == count else all_ways[value][2])
-        hold(read(page, [{}], SEEN)[0], explorer)
+        hold(drawn, explorer)
         goal = all_ways[min(value, count - 1)][1]
-        assert lit(page, goal[0]) == {goal[1:]}
+        assert [place for place in seen["lit"] if place.startswith(f"{goal[0]},")] == [joined(goal)]
     page.emulate_media(reduced_motion="no-preference")
     assert page.problems == []
 
@@ -549,15 +556,28 @@ def test_of_a_batch_the_rows_are_full_at_first_and_of_a_volume_the_volume_is(sta
 
 
 @pytest.mark.parametrize("width", [390, 696, 1116])
-@pytest.mark.parametrize("settings", [*UNZIPPING, {"channels": 3, "height": 4, "width": 5}], ids=str)
-def test_on_its_way_a_number_crosses_no_other_and_no_title(stand, settings, width):
-    explorer = FlattenExplorer(**settings)
-    page = stand(explorer, viewport={"width": width, "height": 900})
-    count = len(ways(explorer))
-    for value in (0.5, 0.31 * count, 0.52 * count, 0.77 * count, count - 0.6):
-        unzip(page, value)
-        crossed = page.evaluate(CROSSED)
-        assert [both for both in crossed if explorer.batch or both[0] != both[1]] == []  # of a copy, over its own
+def test_on_its_way_a_number_crosses_no_other_and_no_title(stand, width):
+    page = stand(FlattenExplorer(), viewport={"width": width, "height": 900})
+    for settings in [*UNZIPPING, {"channels": 3, "height": 4, "width": 5}]:
+        explorer = FlattenExplorer(**settings)
+        count = len(ways(explorer))
+        read(page, [explorer.settings], "0")
+        some = (0.5, 0.31 * count, 0.52 * count, 0.77 * count, count - 0.6)
+        for value, (flying, crossed) in zip(some, unzip(page, *some, seen=CROSSED), strict=True):
+            assert flying, (settings, value)
+            others = [both for both in crossed if explorer.batch or both[0] != both[1]]  # of a copy, over its own
+            assert others == [], (settings, value)
+
+
+# Where cells begin and end, in pixels from the figure's left.
+SIDES = """(places) => {
+  const start = document.querySelector(".cs-figure").getBoundingClientRect().left;
+  return places.map(([grid, row, column]) => {
+    const cell = document.querySelector(`[data-grid="${grid}"][data-row="${row}"][data-column="${column}"]`);
+    const { left, right } = cell.getBoundingClientRect();
+    return [left - start, right - start];
+  });
+}"""
 
 
 def test_paths_cross_only_when_permuted(stand):
@@ -566,16 +586,13 @@ def test_paths_cross_only_when_permuted(stand):
         explorer = FlattenExplorer(height=1, width=5, memory=memory)
         page = stand(explorer)
         all_ways = ways(explorer)
-        seen = unzip(page, 5.5)
+        (seen,) = unzip(page, 5.5)
         hold(read(page, [{}], SEEN)[0], explorer)
         order = explorer.input().reshape(-1).int().tolist()
         assert [text for text, _ in seen["flying"]] == [str(place) for place in order[5:9]]
-        for index, points in enumerate(seen["ways"]):
-            ends = [cell(page, *place).bounding_box() for place in all_ways[index][:2]]
-            figure = page.locator(".cs-figure").bounding_box()
-            beside = [ends[0]["x"] + ends[0]["width"] - figure["x"], ends[1]["x"] - figure["x"]]
-            assert [points[0], points[-2]] == pytest.approx(beside, abs=0.2)
-        assert len(seen["ways"]) == 9
+        sources, goals = (page.evaluate(SIDES, [way[end] for way in all_ways[:9]]) for end in (0, 1))
+        for points, (_, before), (after, _) in zip(seen["ways"], sources, goals, strict=True):
+            assert [points[0], points[-2]] == pytest.approx([before, after], abs=0.2)
         ordered = itertools.combinations([(points[0], points[-2]) for points in seen["ways"]], 2)
         crossings[memory] = sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in ordered)
     assert crossings["contiguous"] == 0  # seen side by side, the planes are one row

@@ -1,5 +1,6 @@
 """ModelExplorer in the page: what is drawn and written is torch's; ways in and out; what a kernel is asked."""
 
+import json
 import math
 import os
 import re
@@ -9,7 +10,7 @@ import npm
 import pytest
 import torch
 from browser import carried
-from pages import held_motion, number
+from pages import held_motion, number, read
 from torch import nn
 
 from helpers.data import load_shapes
@@ -102,39 +103,49 @@ def explorers():
 
 
 @pytest.fixture
-def show(stand, monkeypatch):
-    """`show(explorer, width)` → a page whose questions the explorer answers; what it moves there is moved in Python."""
+def show(stand):
+    """`show(explorer, width)` → a page of the explorer, there and in Python at the same place."""
 
     def shown(explorer, width=1100, **settings):
         for name, value in {"image": 1, "depth": "chain", "step": 1, **settings}.items():
             setattr(explorer, name, value)
-        page = stand(explorer, {"width": width, "height": 900})
-        monkeypatch.setattr(
-            explorer.view,
-            "send",
-            lambda told, buffers=(): page.evaluate("(all) => view.hear(...all)", carried([told, list(buffers)])),
-        )
-        return page
+        return stand(explorer, {"width": width, "height": 900})
 
     return shown
 
 
+class Answers(list):
+    """Stands for the explorer's view: keeps what the page is to hear."""
+
+    def send(self, told, buffers=()):
+        self.append([told, list(buffers)])
+
+
+HEAR = "(answers) => { for (const answer of JSON.parse(answers)) view.hear(...answer); return asked.splice(0); }"
+
+
 def asked(page, explorer):
     """Let the explorer answer all that the page has asked meanwhile."""
-    while questions := page.evaluate("() => asked.splice(0)"):
+    answers = Answers()
+    while questions := page.evaluate(HEAR, json.dumps(carried(answers))):
+        answers = Answers()
         for question in questions:
-            explorer._asked(explorer.view, question, [])
+            explorer._asked(answers, question, [])
 
 
-def look_at(page, explorer, **settings):
+MOVE = """([settings, place]) => {
+  for (const [name, value] of Object.entries(settings)) move(name, value);
+  if (place) view.set("place", place);
+}"""
+
+
+def look_at(page, explorer, place=None, **settings):
     """Move there, in the page and in Python, and let the page ask what it wants."""
-    place = settings.pop("place", None)
     for name, value in settings.items():
         setattr(explorer, name, value)
-        page.evaluate("([name, value]) => move(name, value)", [name, value])
     if place is not None:
         explorer.place = place
-        page.evaluate("(place) => view.set('place', place)", explorer.place)
+    page.evaluate(MOVE, [settings, place])
     asked(page, explorer)
 
 
@@ -263,13 +274,13 @@ def test_a_chain_that_stops_says_where_why_and_what_to_change(show):
 PIXELS = """(selector) => {
   const canvas = document.querySelector(selector);
   const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return [width, height, [...data]];
+  return JSON.stringify([width, height, [...data]]); // one string crosses faster than many numbers
 }"""
 
 
 def painted(page, selector):
     """What a canvas shows as numbers from −1 to 1, white: grey from 0 up, pink below. NaN where nothing is painted."""
-    width, height, data = page.evaluate(PIXELS, selector)
+    width, height, data = json.loads(page.evaluate(PIXELS, selector))
     red, green, _, alpha = torch.tensor(data, dtype=torch.float64).reshape(height, width, 4).unbind(-1)
     pink = torch.tensor([int("#cc79a7"[place : place + 2], 16) for place in (1, 3, 5)], dtype=torch.float64)
     values = torch.where(red == green, red / 255, -red / pink[0])
@@ -331,13 +342,23 @@ def test_maps_that_are_0_in_these_images_are_marked_and_the_strongest_can_stand_
     assert texts(page, ".cs-map-name") == [str(place) for place in most.argsort(descending=True, stable=True).tolist()]
 
 
-BOX = "(box) => ['top', 'left', 'height', 'width'].map((side) => parseFloat(box.style[side]))"
+# Looks at places of the chosen step; tells what an outline lies on each time, [top, left, height, width] in pixels of
+# its map, which is so many wide, and what the maps that are read are called.
+OUTLINES = """([outline, map, side, places]) => {
+  const visible = (selector) => [...document.querySelectorAll(selector)].filter((each) => each.checkVisibility());
+  return places.map((place) => {
+    view.set("place", place);
+    const [{ style }] = visible(outline);
+    const scale = parseFloat(visible(map)[0].style.width) / side;
+    const lies = [style.top, style.left, style.height, style.width].map((size) => parseFloat(size) / scale);
+    return [lies, visible(".cs-tile-of-input .cs-small").map((name) => name.textContent)];
+  });
+}"""
 
 
-def pixels_of(page, box, plate, side):
-    """What an outline lies on: [top, left, height, width] in pixels of its map, which is so many wide."""
-    scale = page.locator(plate).first.evaluate("(plate) => parseFloat(plate.style.width)") / side
-    return [size / scale for size in page.locator(f"{box}:visible").first.evaluate(BOX)]
+def places_in(shape):
+    """The first place of a step's maps, one inside, and the last."""
+    return [[int(part * (size - 1)) for size in sizes(shape)] for part in (0, 0.4, 1)]
 
 
 def clipped(area, rows, columns):
@@ -356,13 +377,13 @@ def test_the_window_in_the_maps_that_are_read_is_the_one_that_is_computed_from(s
             continue
         look_at(page, explorer, step=step)
         rows, columns = explorer.view.chain[step - 1]["shape"][-2:]
-        for part in (0, 0.4, 1):
-            look_at(page, explorer, place=[int(part * (size - 1)) for size in sizes(block["shape"])])
+        places = places_in(block["shape"])
+        seen = page.evaluate(OUTLINES, [".cs-read .cs-box-window", ".cs-read", columns, places])
+        for explorer.place, (drawn, names) in zip(places, seen, strict=True):
             window = clipped(explorer.cell()["window"], rows, columns)
-            drawn = pixels_of(page, ".cs-read .cs-box-window", ".cs-read:visible", columns)
-            assert drawn == pytest.approx(window, abs=0.1), (step, part)
+            assert drawn == pytest.approx(window, abs=0.1), (step, explorer.place)
             if block["opens"] == "pool" and len(block["shape"]) == 3:  # reads one map, its own
-                assert texts(page, ".cs-tile-of-input .cs-small") == [channel_name(explorer, step, explorer.place[0])]
+                assert names == [channel_name(explorer, step, explorer.place[0])]
             held += 1
     assert held
     assert page.problems == []
@@ -378,17 +399,28 @@ def test_the_field_in_the_image_is_where_a_change_is_felt(show, explorers, name)
     page = show(explorer, depth="layer")
     for step in range(1, len(explorer.view.chain)):
         look_at(page, explorer, step=step)
-        shape = explorer.view.chain[step]["shape"]
-        for part in (0, 0.4, 1):
-            place = [int(part * (size - 1)) for size in sizes(shape)]
-            look_at(page, explorer, place=place)
+        places = places_in(explorer.view.chain[step]["shape"])
+        seen = page.evaluate(OUTLINES, [".cs-box-field", ".cs-looked-at", 32, places])
+        for explorer.place, (drawn, _) in zip(places, seen, strict=True):
             field = explorer.cell()["field"]
-            drawn = pixels_of(page, ".cs-box-field", ".cs-looked-at", 32)
-            assert drawn == pytest.approx(clipped(field, 32, 32), abs=0.1), (step, place)
+            assert drawn == pytest.approx(clipped(field, 32, 32), abs=0.1), (step, explorer.place)
     assert page.problems == []
 
 
 # -- a cell ------------------------------------------------------------------------------------------------------
+
+
+SUM = """(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)].filter(visible);
+  const texts = (selector) => all(selector).map((each) => each.textContent);
+  return {
+    sums: texts(".cs-cell-sum .cs-sum"),
+    words: texts(".cs-cell-sum .cs-small").at(-1),
+    products: texts(".cs-product b"),
+    window: all(".cs-window-of-numbers .cs-cell").map((cell) => [...cell.childNodes].map((part) => part.textContent)),
+    taken: all(".cs-window-of-numbers .cs-cell").flatMap((cell, place) => (cell.matches(".cs-taken") ? [place] : [])),
+  };
+})()"""
 
 
 def hold_cell(page, explorer):
@@ -396,8 +428,8 @@ def hold_cell(page, explorer):
     answer = explorer.cell()
     torch_value = explorer.output()[0]
     assert answer["value"] == torch_value[tuple(index_of(explorer.place, torch_value.shape))].item()
-    page.locator(".cs-cell-sum .cs-sum:visible").first.wait_for()
-    sums = texts(page, ".cs-cell-sum .cs-sum")
+    (seen,) = read(page, [{}], SUM)
+    sums = seen["sums"]
     assert near(sums[-1].split("= ")[-1], answer["value"]), sums
     if answer["opens"] == "conv":
         others = [channel for channel in answer["channels"] if "values" not in channel]
@@ -406,20 +438,16 @@ def hold_cell(page, explorer):
         )
         for channel, told in zip(full, sums, strict=False):
             assert near(told.removeprefix("= "), channel["sum"])
-        words = page.locator(".cs-cell-sum .cs-small").last.text_content()
-        assert words.endswith(
+        assert seen["words"].endswith(
             f"added up: {len(full)} channel{'s' * (len(full) > 1)}{' + the other channel' * len(others)} + bias"
-        )
-        cells = page.locator(".cs-window-of-numbers .cs-cell").evaluate_all(
-            "(all) => all.map((each) => [...each.children].map((part) => part.textContent))"
         )
         pairs = [
             (value or 0, weight)
             for channel in full
             for value, weight in zip(channel["values"], channel["weights"], strict=True)
         ]
-        assert len(cells) == len(pairs)
-        for shown, (value, weight) in zip(cells, pairs, strict=True):
+        assert len(seen["window"]) == len(pairs)
+        for shown, (value, weight) in zip(seen["window"], pairs, strict=True):
             assert not shown or (near(shown[0], value) and near(shown[1].removeprefix("×"), weight)), (
                 shown,
                 value,
@@ -428,11 +456,11 @@ def hold_cell(page, explorer):
         addends = [number(part.strip("()")) for part in re.split(r" \+ | = ", sums[-1])[1:-1]]
         assert sum(addends) == pytest.approx(answer["value"], abs=1e-3)
     elif answer["opens"] in ("linear", "transposed"):
-        terms = texts(page, ".cs-product b")
-        assert all(near(shown, term["product"]) for shown, term in zip(terms, answer["terms"], strict=True))
+        terms = zip(seen["products"], answer["terms"], strict=True)
+        assert all(near(shown, term["product"]) for shown, term in terms)
         others = answer["count"] - len(answer["terms"])
         words = f" + the {'other product' if others == 1 else f'{others} others'}" * (others > 0)
-        assert page.locator(".cs-cell-sum .cs-small").last.text_content().endswith(f"{words} + bias")
+        assert seen["words"].endswith(f"{words} + bias")
     elif answer["opens"] == "softmax":
         _, by_powers, shares, _ = sums[-1].split(" = ")
         assert by_powers.startswith("log(") == shares.startswith("log(") == answer["log"]
@@ -448,11 +476,9 @@ def hold_cell(page, explorer):
     elif answer["opens"] == "sum":
         assert answer["operator"] in sums[-1]
     elif answer["opens"] == "pool":
-        cells = texts(page, ".cs-window-of-numbers .cs-cell")
-        for shown, value in zip(cells, answer["values"], strict=True):
+        for shown, value in zip(map("".join, seen["window"]), answer["values"], strict=True):
             assert not shown or value is None or near(shown, value)  # in a large window nothing is written
-        marked = page.locator(".cs-window-of-numbers .cs-cell.cs-taken")
-        assert marked.count() == (answer["mode"] == "max")
+        assert seen["taken"] == ([answer["winner"]] if answer["mode"] == "max" else [])
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -462,8 +488,7 @@ def test_every_number_of_a_sum_is_what_torch_computes(show, explorers, name):
     for step in range(1, len(explorer.view.chain)):
         shape = explorer.view.chain[step]["shape"]
         for image, part in ((1, 0), (2, 0.37), (4, 1)):
-            look_at(page, explorer, image=image, step=step, place=[0, 0, 0])
-            look_at(page, explorer, place=[int(part * (size - 1)) for size in sizes(shape)])
+            look_at(page, explorer, image=image, step=step, place=[int(part * (size - 1)) for size in sizes(shape)])
             hold_cell(page, explorer)
     assert page.problems == []
 
@@ -702,15 +727,17 @@ ABOVE = """(heads) => heads.filter((head) => head.textContent).map((head) => {
 })"""
 
 
-@pytest.mark.parametrize("place", [7, 300, 3763, 12002])
-def test_above_many_numbers_the_places_stand_apart_however_large_they_are(show, place):
+def test_above_many_numbers_the_places_stand_apart_however_large_they_are(show):
     model = seeded(lambda: nn.Sequential(nn.Conv2d(3, 16, 1), nn.Flatten()))
     explorer = ModelExplorer(model, load_shapes(1, 8)[1])
-    page = show(explorer, depth="layer", step=2, place=[place, 0, 0])
-    asked(page, explorer)
-    above = page.locator(".cs-map-name").evaluate_all(ABOVE)
-    assert len(above) > 5
-    assert all(before[1] + 2 < after[0] for before, after in pairwise(above))
+    page = show(explorer, depth="layer", step=2)
+    for place in (7, 300, 3763, 12002):
+        look_at(page, explorer, place=[place, 0, 0])
+        names = page.locator(".cs-map-name")
+        above = names.evaluate_all(ABOVE)
+        assert len(above) > 5, place
+        assert all(before[1] + 2 < after[0] for before, after in pairwise(above)), place
+        assert str(place) in names.all_text_contents()
 
 
 def test_a_network_with_one_output_says_no_class(show):

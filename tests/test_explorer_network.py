@@ -376,15 +376,15 @@ def test_layer_and_output_are_what_is_drawn_or_raise_torchs_own_message(one_page
             assert seen["torch"] == f"PyTorch says: RuntimeError: {caught.value}"
             kinds.add(str(caught.value).split()[0])
             continue
-        layer = explorer.layer()
+        layer, pixels, output = explorer.layer(), explorer.input(), explorer.output()
         assert isinstance(layer, SimpleCNN)
-        assert tuple(explorer.output().shape) == (4, values["classes"])
-        assert torch.equal(explorer.output(), layer(explorer.input()))
+        assert tuple(output.shape) == (4, values["classes"])
+        assert torch.equal(output, layer(pixels))
         counts = [sum(p.numel() for p in part.parameters()) for part in (layer.conv1, layer.fc1, layer.fc2)]
         assert sum(counts) == sum(p.numel() for p in layer.parameters())
         assert seen["sums"][0].startswith(f"{sum(counts):,} parameters")
         with FlopCounterMode(display=False) as counter:
-            layer(explorer.input())
+            layer(pixels)
         macs = counter.get_total_flops() // 2 // 4  # two operations each, four images
         assert seen["sums"][1].startswith(f"{macs:,} multiply-adds")
     assert kinds == {"Calculated", "Given", "mat1"}
@@ -406,9 +406,9 @@ def test_the_class_runs_as_it_stands_and_is_the_same_network(one_page):
             with pytest.raises(RuntimeError, match=re.escape(message)):
                 model(explorer.input())
         else:
-            ours = explorer.layer()
+            ours, pixels = explorer.layer(), explorer.input()
             model.load_state_dict(ours.state_dict())
-            assert torch.equal(model(explorer.input()), ours(explorer.input()))
+            assert torch.equal(model(pixels), ours(pixels))
         assert re.findall("#.*", seen["code"]) == arrows
 
 
@@ -606,7 +606,7 @@ def clear_map(in_channels, kernel_size, tried=12):
     """The first map that shows the picture with three of four numbers of channels, or the one that does with most."""
     biases = []
     for channels in range(1, SLIDERS["conv_channels"].high + 1):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed also tells devices that are not there: slow
         conv1 = nn.Conv2d(in_channels, channels, kernel_size)
         biases.append(torch.cat([conv1.bias, torch.full((tried,), torch.nan)])[:tried])  # too few channels for some
     picture = NetworkExplorer(in_channels=in_channels).input()[:1]

@@ -18,7 +18,7 @@ MESSAGE = ".cs-panel-input .cs-message"
 
 def smooth(height, width, channels=3):
     """A colour picture without noise, so that every way to scale it down gives nearly the same."""
-    rows, columns, places = np.ogrid[:height, :width, :channels]
+    rows, columns, places = (axis.astype(np.float32) for axis in np.ogrid[:height, :width, :channels])
     waves = np.sin(rows / height * 5 + places) + np.cos(columns / width * 7 - places)
     return np.rint((waves + 2) * 63.75).astype(np.uint8)
 

@@ -1,6 +1,7 @@
 """PoolingExplorer: its Python, and what its JavaScript draws, held against torch at every setting, there and back."""
 
 import itertools
+import json
 import math
 import re
 from fractions import Fraction
@@ -246,11 +247,27 @@ def test_the_way_back_is_a_view_of_its_own_and_the_picture_returns_to_what_it_wa
     assert pressed() == ["true", "false"]
 
 
-def told(page, grid, row, column):
-    """The note and the reckoning below the picture while a cell is pointed at."""
-    cell(page, grid, row, column).dispatch_event("pointerover")
-    shown = page.locator(".cs-sum").evaluate("(line) => line.style.visibility !== 'hidden' && line.textContent")
-    return page.locator(".cs-note > :first-child").text_content(), shown
+# Turns the picture and points at cells; reads the note and the reckoning below it each time.
+POINT = """(direction, cells) => {
+  document.querySelector(`.cs-${direction}`).click();
+  const [note, line] = [".cs-note > :first-child", ".cs-sum"].map((name) => document.querySelector(name));
+  return cells.map(([grid, row, column]) => {
+    const cell = document.querySelector(`[data-grid="${grid}"][data-row="${row}"][data-column="${column}"]`);
+    cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+    return [note.textContent, line.style.visibility !== "hidden" && line.textContent];
+  });
+}"""
+
+
+def told(page, setting, direction, cells):
+    """The note and the reckoning below the picture while each of these cells is pointed at, (grid, row, column)."""
+    return read(page, [setting], f"({POINT})({json.dumps(direction)}, {json.dumps(cells)})")[0]
+
+
+def inputs(explorer):
+    """The cells of the input, without its padding."""
+    inside = range(explorer.padding, explorer.padding + explorer.size)
+    return list(itertools.product(["input"], inside, inside))
 
 
 @pytest.mark.parametrize(
@@ -264,12 +281,11 @@ def told(page, grid, row, column):
 def test_each_input_cell_says_how_many_windows_it_wins_and_what_gradient_it_gets(stand, setting):
     explorer = PoolingExplorer(**setting)
     page = stand(explorer)
-    page.locator(".cs-backward").click()
     gradient = explorer.gradient()[0].int()
-    for row, column in itertools.product(range(5), repeat=2):
+    places = itertools.product(range(5), repeat=2)
+    for (row, column), (note, line) in zip(places, told(page, {}, "backward", inputs(explorer)), strict=True):
         won = int(gradient[row, column])
         name = f"[{row}, {column}]"
-        note, line = told(page, "input", row + explorer.padding, column + explorer.padding)
         windows = {0: "no window", 1: "1 window"}.get(won, f"{won} windows")
         ones = f" = {' + '.join(['1'] * won)}" if won > 1 else ""
         if "never read" not in note:
@@ -283,10 +299,9 @@ def test_each_input_cell_says_how_many_windows_it_wins_and_what_gradient_it_gets
 def test_the_shares_of_an_average_add_up_to_torchs_gradient(stand, setting):
     explorer = PoolingExplorer(mode="avg", ceil_mode=True, **setting)
     page = stand(explorer)
-    page.locator(".cs-backward").click()
     gradient = explorer.gradient()[0]
-    for row, column in itertools.product(range(explorer.size), repeat=2):
-        note, line = told(page, "input", row + explorer.padding, column + explorer.padding)
+    places = itertools.product(range(explorer.size), repeat=2)
+    for (row, column), (note, line) in zip(places, told(page, {}, "backward", inputs(explorer)), strict=True):
         name, shares, result = re.fullmatch(r"(.*?) = (.*) ([=≈] .*)", line).groups()
         exact = sum(map(Fraction, shares.split(" + ")))
         assert name == f"gradient[{row}, {column}]"
@@ -323,15 +338,11 @@ SENTENCES = [
 
 
 def test_the_sentence_below_says_what_a_cell_has_to_do_with_the_windows(stand):
-    page = stand(PoolingExplorer())
+    explorer = PoolingExplorer()
+    page = stand(explorer)
     for setting, direction, place, sentence in SENTENCES:
-        move(page, PoolingExplorer().settings | setting)
-        page.locator(f".cs-{direction}").click()
-        assert told(page, *place)[0].endswith(sentence)
-
-
-def move(page, setting):
-    page.evaluate("(all) => Object.entries(all).forEach(([name, value]) => window.move(name, value))", setting)
+        ((note, _),) = told(page, explorer.settings | setting, direction, [place])
+        assert note.endswith(sentence)
 
 
 def test_hovering_an_input_cell_lights_the_outputs_that_read_it_and_fills_those_it_wins(stand):
@@ -380,22 +391,23 @@ def test_an_average_puts_brackets_around_negative_numbers_but_the_first(stand):
 @pytest.mark.parametrize("width", [360, 700, 1100])
 def test_pointing_somewhere_else_does_not_move_what_is_below_in_either_direction(stand, width):
     page = stand(PoolingExplorer(), viewport={"width": width, "height": 900})
-    heights = """(grid) => [...document.querySelectorAll(`[data-grid="${grid}"]`)]
-      .filter((cell, index) => index % 11 === 0 && !cell.closest("[hidden]"))
-      .map((cell) => {
+    heights = """["forward", "backward"].map((direction) => {
+      document.querySelector(`.cs-${direction}`).click();
+      const cells = ["input", "output"].flatMap((grid) =>
+        [...document.querySelectorAll(`[data-grid="${grid}"]`)].filter((_, index) => index % 11 === 0).filter(visible));
+      return cells.map((cell) => {
         cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
         return document.querySelector(".cs-explorer").getBoundingClientRect().height;
-      })"""
+      });
+    })"""
     for setting in (
         {"size": 8, "kernel_size": 4, "stride": 1, "padding": 2},
         {"size": 7, "kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
         {"size": 8, "kernel_size": 4, "stride": 4, "padding": 1, "ceil_mode": True},
     ):
-        for mode, direction in itertools.product(("max", "avg"), ("forward", "backward")):
-            move(page, setting | {"mode": mode})
-            page.locator(f".cs-{direction}").click()
-            seen = {height for grid in ("input", "output") for height in page.evaluate(heights, grid)}
-            assert len(seen) == 1, (setting, mode, direction, seen)
+        for mode in ("max", "avg"):
+            for seen in read(page, [setting | {"mode": mode}], heights)[0]:
+                assert len(set(seen)) == 1, (setting, mode, seen)
 
 
 def test_a_screen_reader_is_told_the_setting_and_its_result(stand):

@@ -12,7 +12,6 @@ import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib import image as matplotlib_image
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from helpers.figures import plain
@@ -119,21 +118,24 @@ def titles(figure):
 
 @cache
 def displayed(draw):
-    """(the figure, what a notebook shows of it, by type, and what it says of that)."""
-    figure = draw()
-    return figure, *DisplayFormatter().format(figure, include=["text/plain", "image/png"])
+    """(the figure, what a notebook shows of it, by type, what it says of that, [(a text that is drawn, its box)]).
 
-
-@cache
-def texts(draw):
-    """(the figure, every text that is drawn)."""
+    The boxes are in inches, as they are where the text is drawn.
+    """
     figure = draw()
-    drawn, draw = [], Text.draw
+    drawn, draw_text = {}, Text.draw
+
+    def watched(text, renderer):
+        if text.get_text().strip() and text.get_visible():
+            box = text.get_window_extent(renderer)
+            drawn[text] = box.transformed(figure.dpi_scale_trans.inverted())
+        return draw_text(text, renderer)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer))
-        FigureCanvasAgg(figure).draw()
+        patch.setattr(Text, "draw", watched)
+        data, metadata = DisplayFormatter().format(figure, include=["text/plain", "image/png"])
     assert drawn
-    return figure, [text for text in drawn if text.get_text().strip() and text.get_visible()]
+    return figure, data, metadata, [*drawn.items()]
 
 
 def said(error):
@@ -147,7 +149,7 @@ def said(error):
 
 @each_figure
 def test_a_notebook_shows_a_png_with_its_one_line_as_alt_text(draw):
-    figure, data, metadata = displayed(draw)
+    figure, data, metadata, _ = displayed(draw)
     assert data["text/plain"] == repr(figure) == str(figure)
     assert re.fullmatch(r"Figure: .*\w.*", repr(figure))
     assert data["image/png"].startswith(b"\x89PNG")
@@ -158,27 +160,27 @@ def test_a_notebook_shows_a_png_with_its_one_line_as_alt_text(draw):
 
 @each_figure
 def test_every_text_is_at_least_9_points_and_inside_the_picture(draw):
-    figure, written = texts(draw)
-    for text in written:
-        box = text.get_window_extent()
+    figure, *_, written = displayed(draw)
+    width, height = figure.get_size_inches()
+    for text, box in written:
         assert text.get_fontsize() >= 9, text
-        assert box.x0 >= -1 and box.y0 >= -1, text  # noqa: PT018
-        assert box.x1 <= figure.bbox.width + 1 and box.y1 <= figure.bbox.height + 1, text  # noqa: PT018
+        assert box.x0 >= -0.01 and box.y0 >= -0.01, text  # noqa: PT018
+        assert box.x1 <= width + 0.01 and box.y1 <= height + 0.01, text  # noqa: PT018
 
 
 @each_figure
 def test_no_two_texts_overlap(draw):
-    _, written = texts(draw)
-    boxes = [(text, text.get_window_extent()) for text in written if text.get_rotation() in (0, 90)]
+    *_, written = displayed(draw)
+    boxes = [(text, box) for text, box in written if text.get_rotation() in (0, 90)]
     for i, (text, box) in enumerate(boxes):
         for other, other_box in boxes[:i]:
             shared = box.intersection(box, other_box)
-            assert shared is None or min(shared.width, shared.height) < 2, (text, other)
+            assert shared is None or min(shared.width, shared.height) < 0.02, (text, other)
 
 
 @each_figure
 def test_the_same_call_gives_the_same_bytes_whatever_style_the_reader_has_set(draw):
-    _, *before = displayed(draw)
+    _, *before, _ = displayed(draw)
     with matplotlib.rc_context({"text.color": "red", "font.size": 20, "axes.grid": True, "savefig.dpi": 30}):
         figure = draw()
         assert matplotlib.rcParams["font.size"] == 20
@@ -589,14 +591,15 @@ def test_the_roofline_says_what_each_layer_waits_for():
 
 
 def test_names_of_layers_cross_no_line_of_another():
-    figure, written = texts(FIGURES["roofline of layers alike"])
-    ax = figure.axes[0]
-    drops = [line.get_window_extent() for line in ax.lines if len(set(line.get_xdata())) == 1 < len(line.get_xdata())]
-    names = [text.get_window_extent() for text in written if text.get_text().startswith("features")]
+    figure, *_, written = displayed(FIGURES["roofline of layers alike"])
+    inches, ax = figure.dpi_scale_trans.inverted(), figure.axes[0]
+    vertical = [line for line in ax.lines if len(set(line.get_xdata())) == 1 < len(line.get_xdata())]
+    drops = [line.get_window_extent().transformed(inches) for line in vertical]
+    names = [box for text, box in written if text.get_text().startswith("features")]
     assert len(drops) == len(names) == len(ALIKE)
     for box in names:
         for drop in drops:
-            assert not (box.x0 < drop.x0 < box.x1 and drop.y0 < box.y1 - 2 and drop.y1 > box.y0 + 2)
+            assert not (box.x0 < drop.x0 < box.x1 and drop.y0 < box.y1 - 0.02 and drop.y1 > box.y0 + 0.02)
 
 
 @pytest.mark.parametrize(
