@@ -34,6 +34,8 @@ READ = """(settings) => {
   return JSON.stringify(seen); // one string crosses far faster than many lists, here and there
 }"""
 
+FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
 
 def arguments_of(name, **sizes) -> tuple:
     """What an explorer wants besides its settings: pictures to train on; a model and pictures to look into."""

@@ -10,7 +10,7 @@ import npm
 import pytest
 from ipywidgets.embed import dependency_state, embed_data
 from lab import watched
-from pages import arguments_of, held_motion
+from pages import FRAMES, arguments_of, held_motion
 
 from helpers import explorers
 from helpers.colours import COLOURS
@@ -58,7 +58,6 @@ SHOW = """async ([state, views]) => {
   }
 }"""
 EMPTY = {"version_major": 2, "version_minor": 0, "state": {}}
-FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 HEIGHT = """([place, result]) => {
   const one = document.querySelectorAll(".one")[place];
   const seen = [...one.querySelectorAll(result)].filter((part) => part.checkVisibility());
