@@ -1,10 +1,12 @@
 """Reading an explorer's picture as a reader would, by class and text alone, for the tests."""
 
+import functools
 import itertools
 import json
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from helpers.data import load_shapes
 from helpers.explorers.base import Control, Slider
@@ -121,6 +123,21 @@ def number(text):
 def tensor(rows):
     """The rows of one drawn plane, as torch would have them: (1, H, W)."""
     return torch.tensor([[[number(text) for text in row] for row in rows]])
+
+
+@functools.cache
+def written(code):
+    """The layer that a line of code makes, as torch writes it."""
+    return repr(eval(code, {"nn": nn}))
+
+
+@functools.cache
+def never_read(padded, kernel_size, stride, dilation=1):
+    """Places of the padded input without influence on any output: torch's gradient of the sum, all weights one."""
+    pixels = torch.zeros(1, 1, padded, padded, requires_grad=True)
+    ones = torch.ones(1, 1, kernel_size, kernel_size)
+    nn.functional.conv2d(pixels, ones, None, stride, 0, dilation).sum().backward()
+    return [tuple(place) for place in (pixels.grad[0, 0] == 0).nonzero().tolist()]
 
 
 def what_torch_says(layer, pixels):

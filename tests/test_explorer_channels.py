@@ -6,7 +6,19 @@ import re
 
 import pytest
 import torch
-from pages import cell, held_motion, hold_all, lit, number, read, sliders_of, what_torch_says, with_own_clock
+from pages import (
+    cell,
+    held_motion,
+    hold_all,
+    lit,
+    never_read,
+    number,
+    read,
+    sliders_of,
+    what_torch_says,
+    with_own_clock,
+    written,
+)
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -54,7 +66,7 @@ def hold(seen, explorer):
         [[number(text) for text in seen["grids"][f"{name}{index}"]] for index in range(shape[0])]
     ).reshape(shape)
     code, shapes = seen["code"].split("  # ")
-    assert repr(eval(code, {"nn": nn})) == repr(layer)
+    assert written(code) == repr(layer)
     padded = nn.functional.pad(planes, (explorer.padding,) * 4)
     assert torch.equal(drawn("input", *padded.shape), padded)
     assert seen["titles"] == (["red", "green", "blue"] if c == 3 else [f"channel {i}" for i in range(c)])
@@ -113,14 +125,6 @@ def hold_equation(text, place, sums, bias, result):
     assert last.startswith("bias ")
     assert calculated(last) == bias
     assert number(total) == calculated(terms) == result
-
-
-@functools.cache
-def never_read(padded, kernel_size, stride):
-    """Places of the padded input without influence on any output, by torch's gradient."""
-    pixels = torch.zeros(1, 1, padded, padded, requires_grad=True)
-    nn.functional.conv2d(pixels, torch.ones(1, 1, kernel_size, kernel_size), None, stride).sum().backward()
-    return [tuple(place) for place in (pixels.grad[0, 0] == 0).nonzero().tolist()]
 
 
 def hold_against_shape_error(seen, explorer):

@@ -56,7 +56,8 @@ def test_nothing_is_cut_off_or_too_small_to_read_at_the_ends_of_the_sliders(stan
 MIDDLES = """() => {
   const grids = {};
   for (const cell of document.querySelectorAll("[data-grid]"))
-    if (cell.checkVisibility() && getComputedStyle(cell).pointerEvents !== "none") (grids[cell.dataset.grid] ??= []).push(cell);
+    if (cell.checkVisibility() && getComputedStyle(cell).pointerEvents !== "none")
+      (grids[cell.dataset.grid] ??= []).push(cell);
   const middle = (cell) => {
     const { x, y, width, height } = cell.getBoundingClientRect();
     return [x + width / 2, y + height / 2];
