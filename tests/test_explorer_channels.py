@@ -496,11 +496,20 @@ def test_playing_prints_one_output_plane_after_the_other(stand):
     assert page.locator(".cs-ahead").count() == 0
 
 
-# Where the pointer goes: the mouse alone, as Playwright's hover waits for two frames at each cell.
-MIDDLES = """(cells) => cells.filter((cell) => cell.checkVisibility()).map((cell) => {
-  const { x, y, width, height } = cell.getBoundingClientRect();
-  return [x + width / 2, y + height / 2];
-})"""
+# The height of each line of the sums, and how many lines its text needs, with the pointer on each output in turn.
+LINES = """() => {
+  const heights = () => [...document.querySelectorAll(".cs-arithmetic > :not([hidden])")].map((line) => {
+    const text = document.createRange();
+    text.selectNodeContents(line.firstChild);
+    const lines = new Set([...text.getClientRects()].map(({ bottom }) => Math.round(bottom / 8)));
+    return [Math.round(line.getBoundingClientRect().height / 22.4), lines.size];
+  });
+  const outputs = [...document.querySelectorAll("[data-grid^=output]")].filter((cell) => cell.checkVisibility());
+  return outputs.map((cell) => {
+    cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+    return [document.querySelector(".cs-equation").textContent.split(" = ")[0], heights()];
+  });
+}"""
 
 
 @pytest.mark.parametrize(
@@ -508,17 +517,11 @@ MIDDLES = """(cells) => cells.filter((cell) => cell.checkVisibility()).map((cell
 )
 @each_width
 def test_no_empty_lines_stand_in_the_sums_or_above_them(stand, width, settings):
-    page = stand(ChannelsExplorer(**settings), viewport={"width": width + 32, "height": 2000})
-    heights = """() => [...document.querySelectorAll(".cs-arithmetic > :not([hidden])")].map((line) => {
-      const text = document.createRange();
-      text.selectNodeContents(line.firstChild);
-      const lines = new Set([...text.getClientRects()].map(({ bottom }) => Math.round(bottom / 8)));
-      return [Math.round(line.getBoundingClientRect().height / 22.4), lines.size];
-    })"""
-    seen = []
-    for place in page.locator("[data-grid^=output]").evaluate_all(MIDDLES)[::2]:
-        page.mouse.move(*place)
-        seen.append(page.evaluate(heights))
+    explorer = ChannelsExplorer(**settings)
+    page = stand(explorer, viewport={"width": width + 32, "height": 900})
+    places, seen = zip(*page.evaluate(LINES), strict=True)
+    every = itertools.product(*(range(side) for side in explorer.output().shape))
+    assert list(places) == [f"output{list(place)}" for place in every]
     for line in zip(*seen, strict=True):
         rooms, needed = zip(*line, strict=True)
         assert len(set(rooms)) == 1
