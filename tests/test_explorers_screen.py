@@ -532,9 +532,9 @@ def test_with_its_first_move_a_slider_makes_room_for_all_that_it_can_show_and_th
     handle.press("Home")
     assert page.evaluate(TOPS) == list(at_most)
     with held_motion(page):
-        page.wait_for_function("() => document.getAnimations().length")  # a second later, softly
+        page.wait_for_function("() => document.getAnimations().length", polling=50)  # a second later, softly
     page.wait_for_function(MOVED, arg=at_most[1])
-    page.wait_for_function(STILL)
+    page.wait_for_function(STILL, polling=50)
     fresh = embedded([made(name, **{NAMES[slider]: least})], column)
     assert page.evaluate(TOPS) == fresh.evaluate(TOPS)
 
