@@ -173,3 +173,8 @@ def lit(page, grid):
 
 def cell(page, grid, row, column):
     return page.locator(f'[data-grid="{grid}"][data-row="{row}"][data-column="{column}"]:visible')
+
+
+def boxes(parts):
+    """Where all elements of a locator are, as `bounding_box` gives it for one."""
+    return parts.evaluate_all("(parts) => parts.map((part) => part.getBoundingClientRect().toJSON())")
