@@ -10,7 +10,7 @@ import npm
 import pytest
 from ipywidgets.embed import dependency_state, embed_data
 from lab import watched
-from pages import FRAMES, arguments_of, held_motion
+from pages import FRAMES, arguments_of, boxes, held_motion
 
 from helpers import explorers
 from helpers.colours import COLOURS
@@ -249,9 +249,8 @@ def test_input_and_output_have_cells_of_one_size_and_the_output_comes_last(embed
             "getComputedStyle(document.querySelector(`.cs-grid.cs-${grid}`)).getPropertyValue('--cell'))"
         )
         assert sides[0] == sides[1]
-        boxes = [panel.bounding_box() for panel in page.locator(".cs-panel").all()]
-        for before, after in pairwise(boxes):
-            assert after["x"] >= before["x"] + before["width"] or after["y"] >= before["y"] + before["height"]
+        for before, after in pairwise(boxes(page.locator(".cs-panel"))):
+            assert after["x"] >= before["right"] or after["y"] >= before["bottom"]
 
 
 CUT = "(texts) => texts.filter((text) => text.scrollWidth > text.clientWidth + 1).map((text) => text.textContent)"
@@ -340,12 +339,11 @@ def hold_columns(page, column):
         assert (layer["x"], layer["width"]) == pytest.approx((stage["x"], stage["width"]), abs=0.6)
         assert stage["y"] > layer["bottom"]
         sliders = page.locator(".cs-layer").nth(place).locator(".cs-slider")
-        for slider in sliders.all():
-            box = slider.bounding_box()
-            assert box["x"] >= layer["x"] - 0.6
-            assert box["x"] + box["width"] <= layer["right"] + 0.6
-        for track in sliders.locator(".slider-container").all():
-            assert track.bounding_box()["width"] > layer["width"] - 24
+        for slider in boxes(sliders):
+            assert slider["x"] >= layer["x"] - 0.6
+            assert slider["right"] <= layer["right"] + 0.6
+        for track in boxes(sliders.locator(".slider-container")):
+            assert track["width"] > layer["width"] - 24
     assert page.locator(".cs-layer .widget-readout, .cs-layer .widget-label").evaluate_all(CUT) == []
 
 
@@ -401,8 +399,7 @@ def test_the_sliders_of_training_are_long_and_none_of_their_names_is_cut(embedde
     page = embedded([made("TrainingExplorer", lr=0.0001)], 374)
     for column in (374, 680, 1100):
         widen(page, column)
-        for track in page.locator(".cs-slider .slider-container").all():
-            assert track.bounding_box()["width"] > 100
+        assert min(track["width"] for track in boxes(page.locator(".cs-slider .slider-container"))) > 100
         assert page.locator(".cs-slider > *").evaluate_all(CUT) == []
 
 
@@ -560,18 +557,16 @@ def test_the_outline_of_a_picture_with_the_keyboard_lies_inside_the_page_on_all_
     page = embedded([made(name) for name in RESULTS], 680)
     for figure in page.locator("[role=application]").all():
         figure.press("ArrowRight")
-        beyond = figure.evaluate(
+        beyond, inner, outer = figure.evaluate(
             """(figure) => {
               const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(figure);
-              return outlineStyle === "none" ? null : parseFloat(outlineWidth) + parseFloat(outlineOffset);
+              const beyond = outlineStyle === "none" ? null : parseFloat(outlineWidth) + parseFloat(outlineOffset);
+              const boxes = [figure, figure.closest(".cs-explorer")].map((part) => part.getBoundingClientRect());
+              return [beyond, ...boxes.map((box) => box.toJSON())];
             }"""
         )
-        inner, outer = (
-            figure.bounding_box(),
-            figure.locator("xpath=ancestor::*[contains(@class, 'cs-explorer')]").bounding_box(),
-        )
         assert inner["x"] - outer["x"] >= beyond
-        assert outer["x"] + outer["width"] - inner["x"] - inner["width"] >= beyond
+        assert outer["right"] - inner["right"] >= beyond
         assert inner["y"] - outer["y"] >= beyond
 
 
@@ -612,8 +607,7 @@ def touched(embedded, touch_screen):
 
 
 def test_on_a_touch_screen_buttons_are_40_pixels_high_and_a_finger_drags_the_window_by_its_handle(touched):
-    for button in touched.locator(".cs-button:visible, .cs-select:visible").all():
-        assert button.bounding_box()["height"] > 39.9
+    assert min(button["height"] for button in boxes(touched.locator(".cs-button:visible, .cs-select:visible"))) > 39.9
     for place, ends in enumerate(["output[1, 2] = ", "output[17, 31] = "]):
         handle = touched.locator(".cs-handle").nth(place)
         box = handle.bounding_box()
