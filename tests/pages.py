@@ -131,8 +131,15 @@ def held_motion(page):
     devtools.detach()
 
 
+@functools.cache
 def number(text):
     return float(text.replace("−", "-"))
+
+
+@functools.cache
+def calculated(terms):
+    """What terms come to, in the pictures' signs."""
+    return eval(terms.replace("·", "*").replace("−", "-"))
 
 
 def tensor(rows):
