@@ -1,17 +1,19 @@
 """Reading an explorer's picture as a reader would, by class and text alone, for the tests."""
 
+import functools
 import itertools
 import json
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from helpers.data import load_shapes
 from helpers.explorers.base import Control, Slider
 from helpers.model import SimpleCNN
 
-# Sets the sliders of each setting, then reads what the page shows. SEEN is the explorer's own: what to read.
-READ = """(settings) => {
+# Takes each step, then reads what the page shows. SEEN is the explorer's own: what to read.
+READ = """(steps) => {
   const visible = (cell) => !cell.closest("[hidden]");
   const rows = (grid) => {
     const lines = [];
@@ -27,12 +29,16 @@ READ = """(settings) => {
     const found = document.querySelector(selector);
     return found && visible(found) ? found.textContent : null;
   };
-  const seen = settings.map((setting) => {
-    for (const [name, value] of Object.entries(setting)) window.move(name, value);
-    return SEEN;
-  });
+  const move = (setting) => Object.entries(setting).forEach(([name, value]) => window.move(name, value));
+  const pointAt = ([grid, row, column]) => {
+    const cells = document.querySelectorAll(`[data-grid="${grid}"][data-row="${row}"][data-column="${column}"]`);
+    [...cells].find(visible).dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+  };
+  const seen = steps.map((step) => (TAKE(step), SEEN));
   return JSON.stringify(seen); // one string crosses far faster than many lists, here and there
 }"""
+
+FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 
 
 def arguments_of(name, **sizes) -> tuple:
@@ -46,14 +52,27 @@ def arguments_of(name, **sizes) -> tuple:
     return ()
 
 
-def read(page, settings, seen, within="document"):
+def read(page, settings, seen, within="document", take="move"):
     """What the page shows at each setting; `seen` is a JavaScript object written with rows(), places() and text().
 
     `within` is the JavaScript of the element to read, where a page has more than one explorer.
     """
-    script = READ.replace("SEEN", seen)
-    in_page = f"(settings) => ((document) => ({script})(JSON.parse(settings)))({within})"
+    script = READ.replace("SEEN", seen).replace("TAKE", take)
+    in_page = f"(steps) => ((document) => ({script})(JSON.parse(steps)))({within})"
     return json.loads(page.evaluate(in_page, json.dumps(settings)))
+
+
+def pointed(page, grid, places, seen):
+    """What the page shows with the pointer on each of these cells of a grid, (row, column), as `read` reads it.
+
+    The mouse itself goes to the first; the picture is told that it is on each, which takes a tenth of the time.
+    """
+    cells = [(grid, *place) for place in places]
+    cell(page, *cells[0]).hover()
+    with_mouse = read(page, [{}], seen)
+    told = read(page, cells, seen, take="pointAt")
+    assert told[:1] == with_mouse
+    return told
 
 
 def ends(explorer_class, explorer=None):
@@ -112,13 +131,35 @@ def held_motion(page):
     devtools.detach()
 
 
+@functools.cache
 def number(text):
     return float(text.replace("−", "-"))
+
+
+@functools.cache
+def calculated(terms):
+    """What terms come to, in the pictures' signs."""
+    return eval(terms.replace("·", "*").replace("−", "-"))
 
 
 def tensor(rows):
     """The rows of one drawn plane, as torch would have them: (1, H, W)."""
     return torch.tensor([[[number(text) for text in row] for row in rows]])
+
+
+@functools.cache
+def written(code):
+    """The layer that a line of code makes, as torch writes it."""
+    return repr(eval(code, {"nn": nn}))
+
+
+@functools.cache
+def never_read(padded, kernel_size, stride, dilation=1):
+    """Places of the padded input without influence on any output: torch's gradient of the sum, all weights one."""
+    pixels = torch.zeros(1, 1, padded, padded, requires_grad=True)
+    ones = torch.ones(1, 1, kernel_size, kernel_size)
+    nn.functional.conv2d(pixels, ones, None, stride, 0, dilation).sum().backward()
+    return [tuple(place) for place in (pixels.grad[0, 0] == 0).nonzero().tolist()]
 
 
 def what_torch_says(layer, pixels):
@@ -139,3 +180,8 @@ def lit(page, grid):
 
 def cell(page, grid, row, column):
     return page.locator(f'[data-grid="{grid}"][data-row="{row}"][data-column="{column}"]:visible')
+
+
+def boxes(parts):
+    """Where all elements of a locator are, as `bounding_box` gives it for one."""
+    return parts.evaluate_all("(parts) => parts.map((part) => part.getBoundingClientRect().toJSON())")

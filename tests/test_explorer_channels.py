@@ -1,12 +1,25 @@
 """ChannelsExplorer: every plane, weight, bias and sum it draws, held against torch at every slider setting."""
 
-import functools
 import itertools
 import re
 
 import pytest
 import torch
-from pages import cell, held_motion, hold_all, lit, number, read, sliders_of, what_torch_says, with_own_clock
+from pages import (
+    boxes,
+    calculated,
+    cell,
+    held_motion,
+    hold_all,
+    lit,
+    never_read,
+    number,
+    read,
+    sliders_of,
+    what_torch_says,
+    with_own_clock,
+    written,
+)
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -54,7 +67,7 @@ def hold(seen, explorer):
         [[number(text) for text in seen["grids"][f"{name}{index}"]] for index in range(shape[0])]
     ).reshape(shape)
     code, shapes = seen["code"].split("  # ")
-    assert repr(eval(code, {"nn": nn})) == repr(layer)
+    assert written(code) == repr(layer)
     padded = nn.functional.pad(planes, (explorer.padding,) * 4)
     assert torch.equal(drawn("input", *padded.shape), padded)
     assert seen["titles"] == (["red", "green", "blue"] if c == 3 else [f"channel {i}" for i in range(c)])
@@ -101,26 +114,14 @@ def hold(seen, explorer):
     assert sorted(map(tuple, seen["dropped"])) == sorted(marked)
 
 
-def calculated(text):
-    return eval(text.replace("·", "*").replace("−", "-").replace("bias ", ""))
-
-
 def hold_equation(text, place, sums, bias, result):
     name, terms, total = text.split(" = ")
     assert name == place
     *addends, last = terms.split(" + ")
     assert [calculated(addend) for addend in addends] == sums.tolist()
     assert last.startswith("bias ")
-    assert calculated(last) == bias
-    assert number(total) == calculated(terms) == result
-
-
-@functools.cache
-def never_read(padded, kernel_size, stride):
-    """Places of the padded input without influence on any output, by torch's gradient."""
-    pixels = torch.zeros(1, 1, padded, padded, requires_grad=True)
-    nn.functional.conv2d(pixels, torch.ones(1, 1, kernel_size, kernel_size), None, stride).sum().backward()
-    return [tuple(place) for place in (pixels.grad[0, 0] == 0).nonzero().tolist()]
+    assert calculated(last.removeprefix("bias ")) == bias
+    assert number(total) == calculated(terms.replace("bias ", "")) == result
 
 
 def hold_against_shape_error(seen, explorer):
@@ -178,13 +179,15 @@ def test_each_output_of_each_plane_is_written_out_as_a_sum_over_all_input_planes
             written = [f"{int(pixel)}·{int(w) if w >= 0 else f'(−{int(-w)})'}" for pixel, w in pairs]
             assert line.split(" = ")[1].split(" + ") == written
         assert lit(page, f"output{filter}") == {(row, column)}
-        for channel in range(4):
-            box = page.locator(".cs-plane").nth(channel).locator(".cs-window").bounding_box()
-            first = cell(page, f"input{channel}", 2 * row, 2 * column).bounding_box()
-            last = cell(page, f"input{channel}", 2 * row + 1, 2 * column + 1).bounding_box()
+        at_ends = [
+            page.locator(f"[data-grid^=input][data-row='{2 * row + end}'][data-column='{2 * column + end}']:visible")
+            for end in (0, 1)
+        ]
+        found = [boxes(parts) for parts in (page.locator(".cs-plane:visible .cs-window"), *at_ends)]
+        assert [len(each) for each in found] == [4, 4, 4]
+        for box, first, last in zip(*found, strict=True):
             assert (box["x"], box["y"]) == pytest.approx((first["x"], first["y"]), abs=5)
-            ends = (last["x"] + last["width"], last["y"] + last["height"])
-            assert (box["x"] + box["width"], box["y"] + box["height"]) == pytest.approx(ends, abs=5)
+            assert (box["right"], box["bottom"]) == pytest.approx((last["right"], last["bottom"]), abs=5)
 
 
 def test_the_weights_of_the_chosen_filter_are_noted_on_every_plane(stand):
@@ -270,9 +273,13 @@ def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_deri
     weight, by = derived(explorer)
     told = lambda: page.locator(".cs-note").text_content()  # noqa: E731
     met = lambda: page.locator("[data-grid^=output]").evaluate_all(MET)  # noqa: E731
-    colour_of = functools.cache(
-        lambda *at: cell(page, *at).evaluate("(own) => getComputedStyle(own).getPropertyValue('--weight')")
+    colours = page.locator("[data-grid^=kernel]").evaluate_all(
+        """(cells) => cells.filter((cell) => cell.checkVisibility()).map((cell) => {
+          const { grid, row, column } = cell.dataset;
+          return [grid, Number(row), Number(column), getComputedStyle(cell).getPropertyValue("--weight")];
+        })"""
     )
+    colour_of = {tuple(at): colour for *at, colour in colours}
     pinned = (1, 1, 0)
     cell(page, "output1", *pinned[1:]).click()
     for filter, channel, i, j in [(0, 0, 0, 0), (1, 0, 1, 1), (0, 2, 2, 1)]:
@@ -281,12 +288,12 @@ def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_deri
         for place, note, colour in met():
             is_its = place[0] == filter
             assert note == (signed(adds[tuple(place)]) if is_its and width == 1100 else "")
-            assert colour == (colour_of(f"kernel{filter}-{channel}", i, j) if is_its else False)
+            assert colour == (colour_of[f"kernel{filter}-{channel}", i, j] if is_its else False)
         added = f"It adds {signed(adds[(filter, *pinned[1:])])} to output[{filter}, 1, 0]."
         assert told().endswith(" Small numbers: what it adds." if width == 1100 else f" {added}")
     for channel, row, column in [(0, 2, 1), (1, 4, 2), (2, 0, 0)]:
         cell(page, f"input{channel}", row, column).hover()
-        readers = [(place[1], place[2]) for place in by if place[0] == 1 and tuple(place[1:]) in lit(page, "output1")]
+        readers = sorted(lit(page, "output1"))
         assert readers
         for place, note, colour in met():
             meets = by[tuple(place)][0][channel, row, column]
@@ -294,7 +301,7 @@ def test_what_a_weight_or_an_input_has_to_do_with_each_output_is_what_torch_deri
             assert is_reader or meets == 0
             assert note == (f"×{signed(meets)}" if is_reader and width == 1100 else "")
             tap = [at - step * explorer.stride for at, step in zip((row, column), place[1:], strict=True)]
-            assert colour == (colour_of(f"kernel{place[0]}-{channel}", *tap) if is_reader else False)
+            assert colour == (colour_of[(f"kernel{place[0]}-{channel}", *tap)] if is_reader else False)
         first = pinned[1:] if pinned[1:] in readers else readers[0]
         meets = by[(1, *first)][0][channel, row, column]
         tap = ", ".join(str(at - step * explorer.stride) for at, step in zip((row, column), first, strict=True))
@@ -408,7 +415,7 @@ def test_a_step_lets_each_planes_sum_run_to_sigma_the_bias_join_and_the_whole_la
     assert written == [*sums.tolist(), layer.bias[2].item(), result[2, 1, 1].item()]
     row = page.locator(".cs-tail").nth(2)
     sigma, bias, total = (row.locator(of).bounding_box() for of in (".cs-sigma", ".cs-bias", ".cs-output-ink"))
-    addends = [each.bounding_box() for each in page.locator(".cs-pair:not(.cs-other):visible .cs-addend").all()]
+    addends = boxes(page.locator(".cs-pair:not(.cs-other):visible .cs-addend"))
     begun = [middle(box) for box in (*addends, bias, total)]
     ended = [middle(sigma)] * 4 + [middle(cell(page, "output2", 1, 1).bounding_box())]
     for (*_, first, last), begin, end in zip(flights, begun, ended, strict=True):
@@ -431,9 +438,8 @@ def test_wires_lead_from_the_planes_through_the_chosen_filters_kernels_to_sigma_
         assert circuit["struck"] == []
         wires = circuit["wires"]
         chosen = page.locator(".cs-pair:not(.cs-other):visible")
-        kernels = [each.bounding_box() for each in chosen.locator(".cs-grid").all()]
-        addends = [each.bounding_box() for each in chosen.locator(".cs-addend").all()]
-        planes = [each.bounding_box() for each in page.locator(".cs-plane .cs-grid:visible").all()]
+        kernels, addends = boxes(chosen.locator(".cs-grid")), boxes(chosen.locator(".cs-addend"))
+        planes = boxes(page.locator(".cs-plane .cs-grid:visible"))
         tail = page.locator(".cs-tail").nth(filter)
         sigma, total = (tail.locator(of).bounding_box() for of in (".cs-sigma", ".cs-output-ink"))
         ends = [*zip(planes, kernels, strict=True), *((addend, sigma) for addend in addends)]
@@ -492,11 +498,20 @@ def test_playing_prints_one_output_plane_after_the_other(stand):
     assert page.locator(".cs-ahead").count() == 0
 
 
-# Where the pointer goes: the mouse alone, as Playwright's hover waits for two frames at each cell.
-MIDDLES = """(cells) => cells.filter((cell) => cell.checkVisibility()).map((cell) => {
-  const { x, y, width, height } = cell.getBoundingClientRect();
-  return [x + width / 2, y + height / 2];
-})"""
+# The height of each line of the sums, and how many lines its text needs, with the pointer on each output in turn.
+LINES = """() => {
+  const heights = () => [...document.querySelectorAll(".cs-arithmetic > :not([hidden])")].map((line) => {
+    const text = document.createRange();
+    text.selectNodeContents(line.firstChild);
+    const lines = new Set([...text.getClientRects()].map(({ bottom }) => Math.round(bottom / 8)));
+    return [Math.round(line.getBoundingClientRect().height / 22.4), lines.size];
+  });
+  const outputs = [...document.querySelectorAll("[data-grid^=output]")].filter((cell) => cell.checkVisibility());
+  return outputs.map((cell) => {
+    cell.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+    return [document.querySelector(".cs-equation").textContent.split(" = ")[0], heights()];
+  });
+}"""
 
 
 @pytest.mark.parametrize(
@@ -504,25 +519,18 @@ MIDDLES = """(cells) => cells.filter((cell) => cell.checkVisibility()).map((cell
 )
 @each_width
 def test_no_empty_lines_stand_in_the_sums_or_above_them(stand, width, settings):
-    page = stand(ChannelsExplorer(**settings), viewport={"width": width + 32, "height": 2000})
-    heights = """() => [...document.querySelectorAll(".cs-arithmetic > :not([hidden])")].map((line) => {
-      const text = document.createRange();
-      text.selectNodeContents(line.firstChild);
-      const lines = new Set([...text.getClientRects()].map(({ bottom }) => Math.round(bottom / 8)));
-      return [Math.round(line.getBoundingClientRect().height / 22.4), lines.size];
-    })"""
-    seen = []
-    for place in page.locator("[data-grid^=output]").evaluate_all(MIDDLES)[::2]:
-        page.mouse.move(*place)
-        seen.append(page.evaluate(heights))
+    explorer = ChannelsExplorer(**settings)
+    page = stand(explorer, viewport={"width": width + 32, "height": 900})
+    places, seen = zip(*page.evaluate(LINES), strict=True)
+    every = itertools.product(*(range(side) for side in explorer.output().shape))
+    assert list(places) == [f"output{list(place)}" for place in every]
     for line in zip(*seen, strict=True):
         rooms, needed = zip(*line, strict=True)
         assert len(set(rooms)) == 1
         assert rooms[0] == max(needed)
     assert not page.locator(".cs-unread").is_visible()
     figure = page.locator(".cs-figure").bounding_box()
-    outputs = [each.bounding_box() for each in page.locator(".cs-out:visible").all()]
-    lowest = max(box["y"] + box["height"] for box in outputs)
+    lowest = max(box["bottom"] for box in boxes(page.locator(".cs-out:visible")))
     assert lowest == pytest.approx(figure["y"] + figure["height"], abs=5)
 
 

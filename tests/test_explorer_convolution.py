@@ -6,7 +6,19 @@ from functools import partial
 import pages
 import pytest
 import torch
-from pages import cell, held_motion, lit, number, sliders_of, tensor, what_torch_says, with_own_clock
+from pages import (
+    calculated,
+    cell,
+    held_motion,
+    never_read,
+    number,
+    pointed,
+    sliders_of,
+    tensor,
+    what_torch_says,
+    with_own_clock,
+    written,
+)
 from torch import nn
 
 from helpers.arithmetic import ShapeError, conv_output_size
@@ -37,7 +49,7 @@ SEEN = """({
 def hold(seen, explorer):
     """Compare each number and sentence read from the page with torch, at the explorer's setting."""
     setting, layer = explorer.settings, explorer.layer()
-    assert repr(eval(seen["code"].split("#")[0], {"nn": nn})) == repr(layer), setting
+    assert written(seen["code"].split("#")[0]) == repr(layer), setting
     expected, refusal = what_torch_says(layer, explorer.input())
     padding = (setting["padding"],) * 4
     assert torch.equal(tensor(seen["input"]), nn.functional.pad(explorer.input(), padding)), setting
@@ -57,29 +69,14 @@ def hold(seen, explorer):
         assert seen["problem"] is None
         place, terms, total = seen["sum"].split(" = ")
         assert place == "output[0, 0]" + ", row by row" * (setting["kernel_size"] > 5)
-        assert number(total) == eval(terms.replace("·", "*").replace("−", "-")) == expected[0, 0, 0]
+        assert number(total) == calculated(terms) == expected[0, 0, 0]
         assert len(terms.split(" + ")) == setting["kernel_size"] ** (1 if "row by row" in place else 2)
-        assert torch.equal(unread(seen, setting), never_read(layer, setting)), setting
+        padded, reading = setting["size"] + 2 * setting["padding"], ("kernel_size", "stride", "dilation")
+        unread = never_read(padded, *(setting[name] for name in reading))
+        assert {tuple(place) for place in seen["dropped"] + seen["skipped"]} == set(unread), setting
 
 
 hold_all = partial(pages.hold_all, SEEN, hold)
-
-
-def unread(seen, setting):
-    padded = setting["size"] + 2 * setting["padding"]
-    hatched = torch.zeros(padded, padded, dtype=torch.bool)
-    for row, column in seen["dropped"] + seen["skipped"]:
-        hatched[row, column] = True
-    return hatched
-
-
-def never_read(convolution, setting):
-    """Cells of the padded input without influence on any output: torch's gradient of the sum, all weights one."""
-    padded = setting["size"] + 2 * setting["padding"]
-    pixels = torch.zeros(1, 1, padded, padded, requires_grad=True)
-    ones = torch.ones_like(convolution.weight)
-    nn.functional.conv2d(pixels, ones, None, convolution.stride, 0, convolution.dilation).sum().backward()
-    return pixels.grad[0, 0] == 0
 
 
 def hold_against_shape_error(seen, setting):
@@ -109,22 +106,24 @@ def test_every_slider_setting_draws_what_torch_computes(stand):
     assert page.problems == []
 
 
-def test_every_preset_and_an_edit_draw_what_torch_computes(stand):
-    some = [
-        dict(zip(CONVOLUTION, values, strict=True))
-        for values in itertools.product((12,), range(1, 8), (2,), (1,), (1, 2))
-    ]
-    for preset in ConvolutionExplorer().view.presets:
-        explorer = ConvolutionExplorer()
-        explorer.view.weights = explorer.view.presets[preset]
-        page = stand(explorer)
-        assert page.locator("select").input_value() == preset
-        hold_all(page, explorer, some)
+SOME = [dict(zip(CONVOLUTION, (12, size, 2, 1, dilation), strict=True)) for size in range(1, 8) for dilation in (1, 2)]
+
+
+@pytest.mark.parametrize("preset", ConvolutionExplorer().view.presets)
+def test_every_preset_draws_what_torch_computes(stand, preset):
+    explorer = ConvolutionExplorer()
+    explorer.view.weights = explorer.view.presets[preset]
+    page = stand(explorer)
+    assert page.locator("select").input_value() == preset
+    hold_all(page, explorer, SOME)
+
+
+def test_an_edit_draws_what_torch_computes(stand):
     explorer = ConvolutionExplorer(size=5)
     explorer.weight = [[1, -9, 2], [0, 3, 0], [9, 9, -1]]
     page = stand(explorer)
     assert page.locator("select").input_value() == "edited"
-    hold_all(page, explorer, [setting for setting in some if setting["kernel_size"] == 3])
+    hold_all(page, explorer, [setting for setting in SOME if setting["kernel_size"] == 3])
 
 
 @pytest.mark.parametrize("preset", ["vertical edges", "horizontal edges", "sharpen", "sum", "top left only"])
@@ -183,19 +182,22 @@ def test_hovering_an_output_lights_what_it_reads_and_an_input_what_reads_it(stan
         layer.padding = (0, 0)
         layer(pixels)[0, row, column].backward()
         reads[row, column] = {tuple(place) for place in pixels.grad[0].nonzero().tolist()}
-    for place in reads:
-        cell(page, "output", *place).hover()
-        assert lit(page, "input") == reads[place]
-        assert lit(page, "output") == {place}
-    for place in itertools.product(range(9), repeat=2):
-        cell(page, "input", *place).hover()
+    seen = """({
+      ...Object.fromEntries(["input", "output"].map((grid) => [grid, places(`[data-grid=${grid}].cs-lit`)])),
+      told: text(".cs-one-place .cs-note"),
+    })"""
+    lit = lambda shown, grid: {tuple(place) for place in shown[grid]}  # noqa: E731
+    for place, shown in zip(reads, pointed(page, "output", reads, seen), strict=True):
+        assert lit(shown, "input") == reads[place]
+        assert lit(shown, "output") == {place}
+    pixels = list(itertools.product(range(9), repeat=2))
+    for place, shown in zip(pixels, pointed(page, "input", pixels, seen), strict=True):
         readers = {output for output, inputs in reads.items() if place in inputs}
-        assert lit(page, "output") == readers
-        count = f"is read by {len(readers)} output" if readers else "is never read"
-        assert count in page.locator(".cs-one-place .cs-note").text_content()
-    for row, column in itertools.product(range(2), repeat=2):
-        cell(page, "kernel", row, column).hover()
-        assert lit(page, "input") == {(2 * r + 2 * row, 2 * c + 2 * column) for r, c in reads}
+        assert lit(shown, "output") == readers
+        assert (f"is read by {len(readers)} output" if readers else "is never read") in shown["told"]
+    weights = list(itertools.product(range(2), repeat=2))
+    for (row, column), shown in zip(weights, pointed(page, "kernel", weights, seen), strict=True):
+        assert lit(shown, "input") == {(2 * r + 2 * row, 2 * c + 2 * column) for r, c in reads}
 
 
 @pytest.mark.parametrize("dilation", [1, 2])
@@ -495,23 +497,29 @@ def test_a_click_on_a_weight_is_for_typing_and_what_was_typed_is_entered_before_
     assert page.evaluate("() => window.view.get('weights')[2][0]") == [7, 0, 0]
 
 
-def weights_colour(place):
-    return place.evaluate("(cell) => getComputedStyle(cell).getPropertyValue('--weight')")
-
-
 @pytest.mark.parametrize(("size", "padding"), [(12, 3), (7, 0)])
 @pytest.mark.parametrize("kernel_size", [1, 3, 7])
 def test_each_weight_has_its_colour_in_the_kernel_and_where_it_lies_on_the_input(stand, size, padding, kernel_size):
     page = stand(
         ConvolutionExplorer(size=size, kernel_size=kernel_size, padding=padding), {"width": 700, "height": 900}
     )
-    places = list(itertools.product(range(kernel_size), repeat=2))
-    colours = [weights_colour(cell(page, "kernel", row, column)) for row, column in places]
-    assert len(set(colours)) == kernel_size**2
-    assert [weights_colour(cell(page, "input", row, column)) for row, column in places] == colours
+
+    def colours(grid, right=0):
+        """Of as many cells as the kernel has, row by row, so many columns to the right."""
+        cells = page.locator(f'[data-grid="{grid}"]:visible').evaluate_all(
+            """(cells) => cells.map((cell) => [
+              [Number(cell.dataset.row), Number(cell.dataset.column)],
+              getComputedStyle(cell).getPropertyValue("--weight"),
+            ])"""
+        )
+        colour = {tuple(place): colour for place, colour in cells}
+        return [colour[row, column + right] for row, column in itertools.product(range(kernel_size), repeat=2)]
+
+    own = colours("kernel")
+    assert len(set(own)) == kernel_size**2
+    assert colours("input") == own
     page.locator(".cs-figure").press("ArrowRight")
-    moved = 1 if size + 2 * padding > kernel_size else 0
-    assert [weights_colour(cell(page, "input", row, column + moved)) for row, column in places] == colours
+    assert colours("input", right=1 if size + 2 * padding > kernel_size else 0) == own
 
 
 @pytest.mark.parametrize("settings", [{}, {"stride": 2, "padding": 1}, {"dilation": 2}])
@@ -654,8 +662,5 @@ def drawn(page):
 @pytest.mark.parametrize("width", [660, 680, 700])
 def test_the_sums_lines_are_reckoned_for_the_longest_so_that_nothing_below_moves(stand, width):
     page = stand(ConvolutionExplorer(), {"width": width + 32, "height": 900})
-    tops = set()
-    for row, column in itertools.product(range(5), repeat=2):
-        cell(page, "output", row, column).hover()
-        tops.add(page.locator(".cs-toolbar").bounding_box()["y"])
-    assert len(tops) == 1
+    top = "document.querySelector('.cs-toolbar').getBoundingClientRect().y"
+    assert len(set(pointed(page, "output", itertools.product(range(5), repeat=2), top))) == 1

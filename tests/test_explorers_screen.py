@@ -1,5 +1,6 @@
 """What a learner moves and what it changes are on one screen, measured with ipywidgets' own sliders; and by hand."""
 
+import functools
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ import npm
 import pytest
 from ipywidgets.embed import dependency_state, embed_data
 from lab import watched
-from pages import arguments_of, held_motion
+from pages import FRAMES, arguments_of, boxes, held_motion
 
 from helpers import explorers
 from helpers.colours import COLOURS
@@ -57,7 +58,6 @@ SHOW = """async ([state, views]) => {
   }
 }"""
 EMPTY = {"version_major": 2, "version_minor": 0, "state": {}}
-FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 HEIGHT = """([place, result]) => {
   const one = document.querySelectorAll(".one")[place];
   const seen = [...one.querySelectorAll(result)].filter((part) => part.checkVisibility());
@@ -132,34 +132,43 @@ def test_each_explorer_is_measured():
     assert set(RESULTS) == set(LARGEST) == {name for name in explorers.__all__ if name.endswith("Explorer")}
 
 
-# What looks in another way when these style sheets stand on the page, too: behind the explorer's own, or before it.
-CHANGED = """([css, place]) => {
+# What looks in another way when this style sheet stands on the page, too: behind the explorer's own, or before it.
+CHANGED = """(css) => {
   const kind = (part) => `${part.tagName} ${part.getAttribute("class")} ${part.parentNode.className}`;
   const all = [...new Map([...document.querySelectorAll(".one *")].map((part) => [kind(part), part])).values()];
-  const looks = () => all.map((part) => [null, "::before", "::after"].flatMap((pseudo) => {
-    const style = getComputedStyle(part, pseudo);
-    if (pseudo && style.content === "none") return [];
-    return [...style].map((name) => `${name}: ${style.getPropertyValue(name)}`);
-  }));
-  const before = looks();
+  const styles = (part) => [null, "::before", "::after"].map((pseudo) => getComputedStyle(part, pseudo))
+    .filter((style, pseudo) => !pseudo || style.content !== "none");
   const sheet = document.createElement("style");
   sheet.textContent = css;
-  document.head[place](sheet);
-  const after = looks();
+  document.head.append(sheet);
+  const names = new Set(); // of all properties, also this sheet's own; to spread a style takes five times as long
+  for (const style of all.flatMap(styles))
+    for (let place = 0; place < style.length; place++) names.add(style[place]);
   sheet.remove();
-  return all.flatMap((part, n) => {
-    const differ = after[n].filter((line, k) => line !== before[n][k]);
-    return differ.length ? [`${part.outerHTML.slice(0, 80)} ${differ.slice(0, 3)}`] : [];
-  }).slice(0, 3);
+  const told = (style) => [...names].map((name) => `${name}: ${style.getPropertyValue(name)}`);
+  const looks = () => all.map((part) => styles(part).flatMap(told));
+  const before = looks();
+  return ["append", "prepend"].flatMap((place) => {
+    document.head[place](sheet);
+    const after = looks();
+    sheet.remove();
+    return all.flatMap((part, n) => {
+      const differ = after[n].filter((line, k) => line !== before[n][k]);
+      return differ.length ? [`${place} ${part.outerHTML.slice(0, 80)} ${differ.slice(0, 3)}`] : [];
+    }).slice(0, 3);
+  });
 }"""
+
+
+@functools.cache
+def sheet_of(name):
+    return made(name).view._css
 
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_an_explorer_looks_the_same_whatever_others_a_notebook_or_another_open_one_shows(embedded, name):
     page = embedded([made(name)], 680)
-    others = "".join(made(other).view._css for other in RESULTS if other != name)
-    for place in ("append", "prepend"):
-        assert page.evaluate(CHANGED, [others, place]) == [], place
+    assert page.evaluate(CHANGED, "".join(sheet_of(other) for other in RESULTS if other != name)) == []
 
 
 def widen(page, column):
@@ -240,9 +249,8 @@ def test_input_and_output_have_cells_of_one_size_and_the_output_comes_last(embed
             "getComputedStyle(document.querySelector(`.cs-grid.cs-${grid}`)).getPropertyValue('--cell'))"
         )
         assert sides[0] == sides[1]
-        boxes = [panel.bounding_box() for panel in page.locator(".cs-panel").all()]
-        for before, after in pairwise(boxes):
-            assert after["x"] >= before["x"] + before["width"] or after["y"] >= before["y"] + before["height"]
+        for before, after in pairwise(boxes(page.locator(".cs-panel"))):
+            assert after["x"] >= before["right"] or after["y"] >= before["bottom"]
 
 
 CUT = "(texts) => texts.filter((text) => text.scrollWidth > text.clientWidth + 1).map((text) => text.textContent)"
@@ -331,12 +339,11 @@ def hold_columns(page, column):
         assert (layer["x"], layer["width"]) == pytest.approx((stage["x"], stage["width"]), abs=0.6)
         assert stage["y"] > layer["bottom"]
         sliders = page.locator(".cs-layer").nth(place).locator(".cs-slider")
-        for slider in sliders.all():
-            box = slider.bounding_box()
-            assert box["x"] >= layer["x"] - 0.6
-            assert box["x"] + box["width"] <= layer["right"] + 0.6
-        for track in sliders.locator(".slider-container").all():
-            assert track.bounding_box()["width"] > layer["width"] - 24
+        for slider in boxes(sliders):
+            assert slider["x"] >= layer["x"] - 0.6
+            assert slider["right"] <= layer["right"] + 0.6
+        for track in boxes(sliders.locator(".slider-container")):
+            assert track["width"] > layer["width"] - 24
     assert page.locator(".cs-layer .widget-readout, .cs-layer .widget-label").evaluate_all(CUT) == []
 
 
@@ -392,8 +399,7 @@ def test_the_sliders_of_training_are_long_and_none_of_their_names_is_cut(embedde
     page = embedded([made("TrainingExplorer", lr=0.0001)], 374)
     for column in (374, 680, 1100):
         widen(page, column)
-        for track in page.locator(".cs-slider .slider-container").all():
-            assert track.bounding_box()["width"] > 100
+        assert min(track["width"] for track in boxes(page.locator(".cs-slider .slider-container"))) > 100
         assert page.locator(".cs-slider > *").evaluate_all(CUT) == []
 
 
@@ -523,9 +529,9 @@ def test_with_its_first_move_a_slider_makes_room_for_all_that_it_can_show_and_th
     handle.press("Home")
     assert page.evaluate(TOPS) == list(at_most)
     with held_motion(page):
-        page.wait_for_function("() => document.getAnimations().length")  # a second later, softly
+        page.wait_for_function("() => document.getAnimations().length", polling=50)  # a second later, softly
     page.wait_for_function(MOVED, arg=at_most[1])
-    page.wait_for_function(STILL)
+    page.wait_for_function(STILL, polling=50)
     fresh = embedded([made(name, **{NAMES[slider]: least})], column)
     assert page.evaluate(TOPS) == fresh.evaluate(TOPS)
 
@@ -551,18 +557,16 @@ def test_the_outline_of_a_picture_with_the_keyboard_lies_inside_the_page_on_all_
     page = embedded([made(name) for name in RESULTS], 680)
     for figure in page.locator("[role=application]").all():
         figure.press("ArrowRight")
-        beyond = figure.evaluate(
+        beyond, inner, outer = figure.evaluate(
             """(figure) => {
               const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(figure);
-              return outlineStyle === "none" ? null : parseFloat(outlineWidth) + parseFloat(outlineOffset);
+              const beyond = outlineStyle === "none" ? null : parseFloat(outlineWidth) + parseFloat(outlineOffset);
+              const boxes = [figure, figure.closest(".cs-explorer")].map((part) => part.getBoundingClientRect());
+              return [beyond, ...boxes.map((box) => box.toJSON())];
             }"""
         )
-        inner, outer = (
-            figure.bounding_box(),
-            figure.locator("xpath=ancestor::*[contains(@class, 'cs-explorer')]").bounding_box(),
-        )
         assert inner["x"] - outer["x"] >= beyond
-        assert outer["x"] + outer["width"] - inner["x"] - inner["width"] >= beyond
+        assert outer["right"] - inner["right"] >= beyond
         assert inner["y"] - outer["y"] >= beyond
 
 
@@ -603,8 +607,7 @@ def touched(embedded, touch_screen):
 
 
 def test_on_a_touch_screen_buttons_are_40_pixels_high_and_a_finger_drags_the_window_by_its_handle(touched):
-    for button in touched.locator(".cs-button:visible, .cs-select:visible").all():
-        assert button.bounding_box()["height"] > 39.9
+    assert min(button["height"] for button in boxes(touched.locator(".cs-button:visible, .cs-select:visible"))) > 39.9
     for place, ends in enumerate(["output[1, 2] = ", "output[17, 31] = "]):
         handle = touched.locator(".cs-handle").nth(place)
         box = handle.bounding_box()
