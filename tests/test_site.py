@@ -156,14 +156,19 @@ def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_compute
         within = f"document.querySelectorAll('{EXPLORER}')[{place}]"
 
         def hold(explorer=explorer, tests=tests, within=within):
-            page.mouse.move(1, 1)  # else the pointer lies on what was scrolled below it
             tests.hold(read(page, [{}], tests.SEEN, within)[0], explorer)
 
+        def click(control, explorer=explorer, box=box):
+            widget = explorer.sliders[control]
+            box.get_by_role("checkbox", name=widget.description).click()
+            page.mouse.move(1, 1)  # else the pointer lies on what is scrolled below it
+            setattr(explorer, control, not widget.value)
+
+        page.mouse.move(1, 1)
         hold()  # as the lesson says it starts
         for control, widget in explorer.sliders.items():
             if isinstance(widget, Checkbox):
-                box.get_by_role("checkbox", name=widget.description).click()
-                setattr(explorer, control, not widget.value)
+                click(control)
                 hold()
             elif isinstance(widget, Dropdown):
                 for label, value in widget.options:
@@ -172,9 +177,8 @@ def test_every_slider_list_and_switch_of_every_explorer_draws_what_torch_compute
                     hold()
             else:
                 if not is_offered(explorer, control):
-                    box.get_by_role("checkbox", name=explorer.sliders["batch"].description).click()
-                    explorer.batch = True
-                handle = box.get_by_role("slider", name=widget.description, exact=True)
+                    click("batch")
+                handle = box.get_by_role("slider", name=widget.description, exact=True).element_handle()
                 for key, value in (("End", widget.max), ("Home", widget.min), ("ArrowRight", widget.min + 1)):
                     handle.press(key)
                     setattr(explorer, control, value)
