@@ -282,7 +282,12 @@ AUDIT = """async ([where, rules]) => {
   const [id, letters, paint] = ["color-contrast", LETTERS, PAINT];
   const rule = axe._audit.rules.find((rule) => rule.id === id), { evaluate, options } = axe._audit.checks[id];
   const matches = (rule.unchanged ??= rule.matches);
-  const style = (element, names) => names.map((name) => getComputedStyle(element)[name]).join();
+  const style = (element, names) => {
+    const all = getComputedStyle(element);
+    return names.map((name) => all[name]).join();
+  };
+  const mayHaveText = (element) =>
+    element.matches("input, select, textarea") || [...element.childNodes].some((node) => node.nodeType === 3);
   const bare = style(document.documentElement, paint);
   const painted = (element) => style(element, paint).replace(bare, "");
   const empty = [...document.querySelectorAll("body :empty")]
@@ -296,6 +301,7 @@ AUDIT = """async ([where, rules]) => {
   const lying = ({ left, right, top, bottom }) =>
     empty.filter(([, box]) => box.left < right && box.right > left && box.top < bottom && box.bottom > top);
   rule.matches = (element, ...others) => {
+    if (!mayHaveText(element)) return false;
     const below = lying(element.getBoundingClientRect()).map(([paint]) => paint);
     const look = [style(element, letters), ground(element), ...below].join("|");
     if (right.has(look) || !matches(element, ...others)) return false;
