@@ -64,8 +64,9 @@ def positive(name, value, such="", most=math.inf):
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not 0 < value < most:
         error, example = ValueError if is_number else TypeError, f" such as {such}" if such else ""
-        below = f" and below {most:.2g}" if is_number and value >= most else ""
-        raise error(f"{name} wants a number above 0{below}{example}, but got {short(value)}.")
+        limit = " and not infinite" if most == math.inf else f" and below {most:.2g}"
+        above = limit if is_number and value >= most else ""
+        raise error(f"{name} wants a number above 0{above}{example}, but got {short(value)}.")
     return float(value)
 
 

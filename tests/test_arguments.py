@@ -101,7 +101,8 @@ def test_a_speed_is_a_finite_number_above_0():
     assert positive("rate", np.float32(2)) == positive("rate", 2) == 2.0
     for value in (0, -1.5, float("nan")):
         assert said(ValueError, positive, "rate", value) == f"rate wants a number above 0, but got {value!r}."
-    assert said(ValueError, positive, "rate", float("inf")) == "rate wants a number above 0 and below inf, but got inf."
+    infinite = "rate wants a number above 0 and not infinite, but got inf."
+    assert said(ValueError, positive, "rate", float("inf")) == infinite
     for value in ("fast", None, True, 1j):
         assert said(TypeError, positive, "rate", value) == f"rate wants a number above 0, but got {value!r}."
 

@@ -662,5 +662,8 @@ def drawn(page):
 @pytest.mark.parametrize("width", [660, 680, 700])
 def test_the_sums_lines_are_reckoned_for_the_longest_so_that_nothing_below_moves(stand, width):
     page = stand(ConvolutionExplorer(), {"width": width + 32, "height": 900})
-    top = "document.querySelector('.cs-toolbar').getBoundingClientRect().y"
-    assert len(set(pointed(page, "output", itertools.product(range(5), repeat=2), top))) == 1
+    seen = """[text(".cs-sum").split(" = ")[0], document.querySelector(".cs-toolbar").getBoundingClientRect().y]"""
+    outputs = list(itertools.product(range(5), repeat=2))
+    names, tops = zip(*pointed(page, "output", outputs, seen), strict=True)
+    assert list(names) == [f"output[{row}, {column}]" for row, column in outputs]
+    assert len(set(tops)) == 1

@@ -474,7 +474,10 @@ def test_a_weight_that_is_pointed_at_says_and_marks_what_it_adds_to_the_chosen_o
             assert pixel == [row + padding, column + padding, 1, 1]
             assert chosen == [*place, 1, 1]
         assert sum(parts) == pytest.approx(explorer.output()[(0, *place)].item(), rel=1e-5)
-    page.get_by_label("weight, row 0, column 0").hover()
+    fields = page.get_by_label(re.compile("^weight, row "))
+    names = fields.evaluate_all("(fields) => fields.map((field) => field.ariaLabel)")
+    assert names == [f"weight, row {row}, column {column}" for row, column in places_of((3, 3))]
+    fields.first.hover()
     assert read(page, [{}], MET.replace("LAID", LAID)) == each_seen[:1]
     page.mouse.move(2, 2)
     assert read(page, [{}], MET.replace("LAID", LAID))[0][1:3] == [[], None]

@@ -207,7 +207,7 @@ print(json.dumps({"kernels": names, "fault": str(faults[0]), "parts": parts_of(P
 @pytest.fixture(scope="module")
 def in_german():
     """What that says where the course speaks German, by its names."""
-    return json.loads(said(IN_GERMAN, CNN_SHAPES_LANGUAGE="de").splitlines()[0])
+    return json.loads(said(IN_GERMAN, CNN_SHAPES_LANGUAGE="de"))
 
 
 def test_the_kernels_that_a_lesson_takes_by_name_are_called_so_in_german_too(in_german):

@@ -100,14 +100,16 @@ IMPORTS = [
     ("import helpers.speed", {"ipywidgets", "matplotlib"}),
     ("from torch import nn; from helpers.trace import trace", {"ipywidgets"}),
     ("assert trace(nn.Linear(3, 2), (2, 3)).ok", {"torch._dynamo"}),
-    ("assert not trace(nn.Linear(3, 2), (2, 4)).ok", {"ipywidgets"}),
+    ("from helpers.model import SimpleCNN; problem = trace(SimpleCNN(), (4, 3, 48, 48)).problem", {"ipywidgets"}),
     ("import helpers.arithmetic, helpers.model, helpers.plots, helpers.training", {"ipywidgets"}),
 ]
 
 
-def test_what_runs_without_a_notebook_imports_no_widgets_and_nothing_that_it_does_not_need():
+def test_what_runs_without_a_notebook_imports_no_widgets_no_downloader_and_no_compiler():
     told = [f"{line}\nprint(sorted({names} & set(sys.modules)))" for line, names in IMPORTS]
-    command = [sys.executable, "-c", "\n".join(["import sys", *told])]
+    shown = "import torch; before = torch.get_rng_state(); assert problem.show() is not None\n"
+    shown += "assert 'ipywidgets' in sys.modules; assert torch.equal(before, torch.get_rng_state())"
+    command = [sys.executable, "-c", "\n".join(["import sys", *told, shown])]
     run = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert run.stdout.splitlines() == ["[]"] * len(IMPORTS)
 

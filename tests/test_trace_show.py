@@ -82,7 +82,7 @@ def test_where_no_explorer_goes_so_far_a_sentence_says_so(model, shape, said, ca
     assert capsys.readouterr().out == f"{said}\n"
 
 
-def test_random_numbers_stay():
+def test_showing_a_problem_leaves_random_numbers_as_they_were():
     problem, before = trace(SimpleCNN(), (4, 3, 48, 48)).problem, torch.get_rng_state()
     assert problem.show() is not None
     assert torch.equal(before, torch.get_rng_state())

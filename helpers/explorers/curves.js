@@ -16,8 +16,8 @@ const MARKERS = [
 const TOO_FAR = { collapsed: "collapsed", diverged: "diverged" };
 const COLOURS = 7; // of the style sheet
 const NEAR = 60; // pixels: how far a point may be to be told about
-// How many times as high as the plot a curve goes. At the plot's border it stands as good as upright; dashes of a curve
-// that goes millions of pixels up would take up to a second to draw.
+// How many times as high as the plot a curve goes. At the plot's border it is almost upright; the dashes of a curve that
+// goes millions of pixels up would take up to a second to draw.
 const HIGHEST = 100;
 
 export const percent = (part) => `${(100 * part).toFixed(1)} %`;

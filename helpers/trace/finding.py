@@ -61,7 +61,8 @@ def why_no_tensor(value):
 def returned_by(run, values):
     """The label of the step that returned these things itself; "" where they were put together after it."""
     inside = notes_in(values)
-    maker = run.by_call(inside[0].maker) if inside and inside[0].maker else None
+    makers = {note.maker for note in inside}
+    maker = run.by_call(inside[0].maker) if len(makers) == 1 and inside[0].maker else None
     return maker.label if maker is not None and len(maker.outputs) == len(inside) > 1 else ""
 
 
